@@ -1,0 +1,82 @@
+/**
+ * XXH64 (Yann Collet's xxHash, 64-bit variant) of blocks and files, computed in WebAssembly.
+ *
+ * Digests are handled as two unsigned 32-bit halves. A file's blocks are seeded with its salt, so
+ * that bytes left over from another file never verify.
+ * @module
+ */
+import xxhash, { type XXHashAPI } from 'xxhash-wasm';
+import { assert, VarveError } from '../errors.ts';
+
+let api: XXHashAPI | undefined;
+
+/** One slot that takes a digest and gives its halves, without BigInt arithmetic. */
+const digestSlot = new BigUint64Array(1);
+const digestHalves = new Uint32Array(digestSlot.buffer);
+
+/**
+ * Compiles the module; must have resolved before anything else here is called. Later calls cost
+ * nothing.
+ * @throws VarveError `UNSUPPORTED` on a big-endian machine or where WebAssembly is missing
+ */
+export async function loadChecksum(): Promise<void> {
+  if (api !== undefined) return;
+  digestSlot[0] = 1n;
+  if (digestHalves[0] !== 1) {
+    throw new VarveError('UNSUPPORTED', 'varve needs a little-endian machine');
+  }
+  try {
+    api = await xxhash();
+  } catch (cause) {
+    throw new VarveError('UNSUPPORTED', 'varve needs WebAssembly for its checksums', { cause });
+  }
+}
+
+/** The two halves of a 64-bit digest; owned and overwritten by whoever computes. */
+export class Digest64 {
+  /** Low 32 bits, unsigned. */
+  low: number;
+  /** High 32 bits, unsigned. */
+  high: number;
+
+  constructor() {
+    this.low = 0;
+    this.high = 0;
+  }
+}
+
+/** Puts the XXH64 of `buf[off, off + len)` into `out`; borrows `buf`. */
+export function checksum64(
+  buf: Uint8Array,
+  off: number,
+  len: number,
+  seed: bigint,
+  out: Digest64,
+): void {
+  assert(api !== undefined, 'loadChecksum() resolved before the first checksum');
+  digestSlot[0] = api.h64Raw(buf.subarray(off, off + len), seed);
+  out.low = digestHalves[0]!;
+  out.high = digestHalves[1]!;
+}
+
+/** The running XXH64, seed 0, of a whole file as it is written or read front to back. */
+export class FileChecksum {
+  readonly #state: ReturnType<XXHashAPI['create64']>;
+
+  constructor() {
+    assert(api !== undefined, 'loadChecksum() resolved before the first checksum');
+    this.#state = api.create64();
+  }
+
+  /** Takes in the next bytes; borrows `buf`. */
+  update(buf: Uint8Array, off: number, len: number): void {
+    this.#state.update(buf.subarray(off, off + len));
+  }
+
+  /** The digest of everything so far. */
+  digest(out: Digest64): void {
+    digestSlot[0] = this.#state.digest();
+    out.low = digestHalves[0]!;
+    out.high = digestHalves[1]!;
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * The ports for time and randomness. The core receives them and never reads a clock of its own, so
+ * that one seed replays a whole run.
+ * @module
+ */
+
+/** Time, in milliseconds. */
+export interface Clock {
+  /** Wall time since the Unix epoch; may jump. */
+  now(): number;
+  /** Never goes back; the origin is arbitrary; fractions allowed. */
+  monotonic(): number;
+}
+
+/** A source of unpredictable bytes: file salts and, later, database ids. */
+export interface Random {
+  /** Overwrites all of `bytes`; borrows it for the call. */
+  fill(bytes: Uint8Array): void;
+}

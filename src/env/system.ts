@@ -1,0 +1,23 @@
+/**
+ * The clock and the randomness of the runtime, from globals that Node, Deno, Bun and browsers share.
+ * @module
+ */
+import type { Clock, Random } from './port.ts';
+
+/** The runtime's own clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+};
+
+/** The runtime's cryptographic random source. */
+export const systemRandom: Random = {
+  fill(bytes) {
+    for (let off = 0; off < bytes.length; off += QUOTA_BYTES) {
+      crypto.getRandomValues(bytes.subarray(off, off + QUOTA_BYTES) as Uint8Array<ArrayBuffer>);
+    }
+  },
+};
+
+/** `getRandomValues` refuses larger requests. */
+const QUOTA_BYTES = 65_536;

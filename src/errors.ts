@@ -1,0 +1,73 @@
+/**
+ * The one error class of the engine. Users test `code`; messages may change at any time.
+ *
+ * Caller mistakes (a wrong type, a size out of range) are `TypeError` and `RangeError` instead.
+ * @module
+ */
+
+/**
+ * What went wrong, by what the caller can do about it.
+ *
+ * - `CORRUPTION` bytes on disk are not what was written: restore, repair or salvage
+ * - `IO` the file system refused: see `cause`
+ * - `NOSPACE` the device or quota is full: free space, then `resume()`
+ * - `LOCKED` another process or thread has the database open
+ * - `CLOSED` the database, snapshot or cursor was closed before the call
+ * - `BUSY` the operation conflicts with one that is under way
+ * - `UNSUPPORTED` this platform, file or format version cannot do it
+ * - `INVALID` the request does not fit the state of the database
+ * - `KEY` an encryption key is missing or wrong
+ */
+export type ErrorCode =
+  | 'CORRUPTION'
+  | 'IO'
+  | 'NOSPACE'
+  | 'LOCKED'
+  | 'CLOSED'
+  | 'BUSY'
+  | 'UNSUPPORTED'
+  | 'INVALID'
+  | 'KEY';
+
+/** Where an error happened and what caused it; each part is optional. */
+export interface ErrorDetail {
+  /** Path of the file concerned. */
+  readonly file?: string | undefined;
+  /** Byte offset in `file` at which the damaged or refused bytes begin. */
+  readonly offset?: number | undefined;
+  /** The lower error. */
+  readonly cause?: unknown;
+}
+
+/** An operating failure of the engine, with a stable {@link ErrorCode}. */
+export class VarveError extends Error {
+  readonly code: ErrorCode;
+  readonly file: string | undefined;
+  readonly offset: number | undefined;
+
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = 'VarveError';
+    this.code = code;
+    this.file = detail.file;
+    this.offset = detail.offset;
+  }
+}
+
+/** Builds the error for bytes on disk that cannot be what was written; names `file` and `offset`. */
+export function corruption(what: string, file: string, offset: number): VarveError {
+  return new VarveError('CORRUPTION', `${what} (${file}, offset ${offset})`, { file, offset });
+}
+
+/** True when `error` is a {@link VarveError}, of the given code if one is given. */
+export function isVarveError(error: unknown, code?: ErrorCode): error is VarveError {
+  return error instanceof VarveError && (code === undefined || error.code === code);
+}
+
+/**
+ * Stops on a broken invariant: a bug in the engine, never a property of bytes from disk.
+ * Use it for O(1) conditions only; it stays on in production.
+ */
+export function assert(condition: boolean, invariant: string): asserts condition {
+  if (!condition) throw new Error(`varve invariant broken: ${invariant}`);
+}

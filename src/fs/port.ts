@@ -1,0 +1,96 @@
+/**
+ * The file system port: synchronous, and no wider than what OPFS access handles can do.
+ *
+ * Paths are opaque strings that the given `Fs` understands; the engine only ever joins a directory
+ * and a name of `[A-Za-z0-9.-]` with `/`. Whatever a platform can only do asynchronously happens
+ * when the `Fs` is made (mounted), or in the two calls that return a promise.
+ *
+ * Durability: written bytes survive the death of the process when `write` returns, and power loss
+ * when `sync` returns. A created, removed or renamed entry survives power loss when `syncDirectory`
+ * of its directory returns; where `capabilities.directorySync` is false that call does nothing, and
+ * an entry that is missing after power loss has to be tolerated.
+ *
+ * Errors are `VarveError`: `NOSPACE` when the device or quota is full, `LOCKED` from `lock`, `IO`
+ * otherwise, each with the path and the platform's error as `cause`.
+ * @module
+ */
+
+/** What a platform offers beyond the minimum; declared by the `Fs`, never guessed. */
+export interface FsCapabilities {
+  /** `link` works. */
+  readonly hardLinks: boolean;
+  /** `rename` works and replaces an existing target atomically. */
+  readonly atomicRename: boolean;
+  /** `syncDirectory` makes entries durable. */
+  readonly directorySync: boolean;
+  /** A file may be open through several handles at once. */
+  readonly sharedHandles: boolean;
+}
+
+/**
+ * - `create` makes a new file, readable and writable; fails with `IO` if the path exists
+ * - `read` opens an existing file for reading
+ * - `update` opens an existing file for reading and writing
+ */
+export type OpenMode = 'create' | 'read' | 'update';
+
+/** An open file. Every position and length is in bytes; positions go up to 2^53-1. */
+export interface FileHandle {
+  readonly path: string;
+  /**
+   * Reads up to `length` bytes at `position` into `buf[off, off + length)`; borrows `buf`.
+   * @returns the bytes read; fewer than `length` only at the end of the file
+   */
+  read(buf: Uint8Array, off: number, length: number, position: number): number;
+  /**
+   * Writes all of `buf[off, off + length)` at `position`, extending the file as needed; borrows
+   * `buf`. When it throws, any part of the range may have been written.
+   */
+  write(buf: Uint8Array, off: number, length: number, position: number): void;
+  /** Current size in bytes. */
+  size(): number;
+  /** Cuts or extends (with zeros) to `size` bytes. */
+  truncate(size: number): void;
+  /** Blocks until all written bytes and the size are on stable storage. */
+  sync(): void;
+  /** Like `sync`, without blocking the thread. Covers every write that returned before the call. */
+  syncAsync(): Promise<void>;
+  /** Releases the handle without syncing. Closing twice is allowed. */
+  close(): void;
+}
+
+/** An exclusive lock that is held until `release` or the death of the holder. */
+export interface FsLock {
+  /** Gives the lock up. Releasing twice is allowed. */
+  release(): Promise<void>;
+}
+
+/** A file system, or a part of one. */
+export interface Fs {
+  readonly capabilities: FsCapabilities;
+  /** Makes a directory and its missing parents; an existing one is fine. */
+  createDirectory(path: string): void;
+  /** True when a file or directory is at `path`. */
+  exists(path: string): boolean;
+  /** Names of the files directly in `directory`, in no particular order. */
+  list(directory: string): string[];
+  open(path: string, mode: OpenMode): FileHandle;
+  /** Removes a file; fails with `IO` if there is none. */
+  remove(path: string): void;
+  /** Moves a file; `UNSUPPORTED` without `capabilities.atomicRename`. */
+  rename(from: string, to: string): void;
+  /** Makes a second name for a file; `UNSUPPORTED` without `capabilities.hardLinks`. */
+  link(existing: string, path: string): void;
+  syncDirectory(path: string): void;
+  /**
+   * Takes the exclusive lock that is named by `path` (files may be created at and beside it).
+   * @throws `LOCKED` at once when another holder, in any process or thread, is alive; the message
+   * names it
+   */
+  lock(path: string): Promise<FsLock>;
+}
+
+/** Joins a directory and a file name. */
+export function joinPath(directory: string, name: string): string {
+  return directory.endsWith('/') ? directory + name : `${directory}/${name}`;
+}

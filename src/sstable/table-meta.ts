@@ -1,0 +1,25 @@
+/**
+ * What the version and the manifest know of a table, so that opening a database reads none.
+ * @module
+ */
+
+/** Facts of one finished table; immutable. */
+export interface TableMeta {
+  readonly fileNumber: number;
+  /** Whole file, in bytes. */
+  readonly sizeBytes: number;
+  /** First and last user key, both inclusive. */
+  readonly smallestKey: Uint8Array;
+  readonly largestKey: Uint8Array;
+  readonly smallestSeqno: number;
+  readonly largestSeqno: number;
+  readonly entryCount: number;
+  readonly tombstoneCount: number;
+  /** Key and value bytes before any encoding. */
+  readonly rawBytes: number;
+  /** XXH64, seed 0, of the whole file, as two unsigned 32-bit halves. */
+  readonly checksumLow: number;
+  readonly checksumHigh: number;
+  /** Wall time at which it was written, in milliseconds since the epoch. */
+  readonly createdAtMs: number;
+}
