@@ -1,0 +1,228 @@
+/**
+ * Reads our own source and fails where it breaks a rule of the project. The tables below are the
+ * rules; test/tidy/ has the checks.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { parse } from './tidy/parse.ts';
+import {
+  type Ban,
+  bannedNames,
+  circles,
+  deadFiles,
+  type Layer,
+  layerBreaks,
+  longFiles,
+  longFunctions,
+  longLines,
+  matches,
+  missingHeads,
+  modifiedTests,
+  oddNames,
+  report,
+  strayPackages,
+  type Violation,
+} from './tidy/rules.ts';
+
+/** Bytes in, bytes out: they know no block and no file. */
+const KERNELS = ['compress', 'crypto', 'ecc'];
+const TABLE_LAYERS = ['block', 'filter', 'cache', 'key', 'fs/port', 'bytes', 'errors'];
+const ENGINE_LAYERS = ['sstable', 'manifest', 'memtable', 'iterator', 'env', ...TABLE_LAYERS];
+
+/** The layers of src, lowest first, and what each may import. */
+const LAYERS: readonly Layer[] = [
+  { name: 'bytes', at: 'src/bytes/', mayImport: [] },
+  { name: 'errors', at: 'src/errors.ts', mayImport: [] },
+  { name: 'env', at: 'src/env/', mayImport: [] },
+  { name: 'env/system', at: 'src/env/system.ts', mayImport: ['env'] },
+  { name: 'key', at: 'src/key/', mayImport: ['bytes', 'errors'] },
+  { name: 'fs/port', at: 'src/fs/port.ts', mayImport: ['errors'] },
+  { name: 'fs', at: 'src/fs/', mayImport: ['fs/port', 'errors', 'bytes', 'env'] },
+  { name: 'cache', at: 'src/cache/', mayImport: ['bytes', 'errors'] },
+  { name: 'filter', at: 'src/filter/', mayImport: ['bytes', 'errors'] },
+  { name: 'compress', at: 'src/compress/', mayImport: ['bytes', 'errors'] },
+  { name: 'crypto', at: 'src/crypto/', mayImport: ['bytes', 'errors'] },
+  { name: 'ecc', at: 'src/ecc/', mayImport: ['bytes', 'errors'] },
+  {
+    name: 'block',
+    at: 'src/block/',
+    mayImport: [...KERNELS, 'key', 'fs/port', 'env', 'bytes', 'errors'],
+  },
+  { name: 'sstable', at: 'src/sstable/', mayImport: TABLE_LAYERS },
+  { name: 'wal', at: 'src/wal/', mayImport: ['block', 'key', 'fs/port', 'bytes', 'errors'] },
+  {
+    name: 'manifest',
+    at: 'src/manifest/',
+    mayImport: ['block', 'sstable', 'key', 'fs/port', 'bytes', 'errors'],
+  },
+  { name: 'memtable', at: 'src/memtable/', mayImport: ['bytes', 'key', 'errors'] },
+  { name: 'iterator', at: 'src/iterator/', mayImport: ['bytes', 'key', 'errors'] },
+  { name: 'compaction', at: 'src/compaction/', mayImport: ENGINE_LAYERS },
+  { name: 'integrity', at: 'src/integrity/', mayImport: ['wal', ...ENGINE_LAYERS] },
+  {
+    name: 'executor',
+    at: 'src/executor/',
+    mayImport: ['compaction', 'integrity', 'wal', ...KERNELS, ...ENGINE_LAYERS],
+  },
+  {
+    name: 'db',
+    at: 'src/db/',
+    mayImport: ['compaction', 'integrity', 'wal', ...KERNELS, ...ENGINE_LAYERS],
+  },
+  // Exported for the tests of those who embed us; nothing else in src may import it.
+  { name: 'testing', at: 'src/testing/', mayImport: ['fs', 'fs/port', 'env', 'bytes', 'errors'] },
+  { name: 'core', at: 'src/core.ts', mayImport: ['db', 'fs/port', 'env', 'key', 'errors'] },
+  {
+    name: 'node',
+    at: 'src/node.ts',
+    mayImport: ['core', 'db', 'fs', 'fs/port', 'env', 'env/system', 'key', 'errors'],
+  },
+  {
+    name: 'index',
+    at: 'src/index.ts',
+    mayImport: ['core', 'node', 'db', 'fs', 'fs/port', 'env', 'env/system', 'key', 'errors'],
+  },
+  { name: 'adapters', at: 'src/adapters/', mayImport: ['index'] },
+  // Commands use the public API; those that inspect files also read their formats.
+  { name: 'cli', at: 'src/cli/', mayImport: ['index', 'errors', 'manifest', 'sstable', 'wal'] },
+];
+
+/** npm packages that src may import, and the layers that may do so. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  'xxhash-wasm': ['block'],
+  commander: ['cli'],
+  'cli-progress': ['cli'],
+  'cli-table3': ['cli'],
+};
+
+const COMMANDS = /^src\/cli\//;
+/** The files of src that may know which runtime they are in. */
+const RUNTIME = [
+  COMMANDS,
+  /^src\/env\/system\.ts$/,
+  /^src\/(fs|executor|crypto)\/(node|deno|bun|web|opfs)(-[a-z-]+)?\.ts$/,
+];
+
+/** What src must not use, with what to use. */
+const BANS: readonly Ban[] = [
+  {
+    name: /^Date\.now$|^Date$|^performance\b/,
+    homes: RUNTIME,
+    instead: 'take a Clock (src/env/port.ts)',
+  },
+  {
+    name: /^Math\.random$|^crypto\b/,
+    homes: RUNTIME,
+    instead: 'take a Random (src/env/port.ts)',
+  },
+  {
+    name: /^(set|clear)(Timeout|Interval|Immediate)$|^queueMicrotask$/,
+    homes: RUNTIME,
+    instead: 'let the caller wait, or give the job to the executor',
+  },
+  {
+    name: /^console\b/,
+    homes: [COMMANDS],
+    instead: 'return what happened, or throw a VarveError',
+  },
+  {
+    name: /^'node:|^require$/,
+    homes: RUNTIME,
+    instead: 'take a port (Fs, Clock, Random) or move this into src/fs/node.ts',
+  },
+  {
+    name: /^(process|Deno|Bun|navigator)\b/,
+    homes: RUNTIME,
+    instead: 'take an option or a declared capability of a port',
+  },
+  {
+    name: /^Buffer\b/,
+    homes: RUNTIME,
+    instead: 'use Uint8Array and src/bytes/',
+  },
+];
+
+/** In parts, so that this file does not match itself. */
+const UNFINISHED = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X'.repeat(3)].join('|')})\\b`);
+const MACHINE = new RegExp(
+  [
+    'registry[.](npm|yarn)',
+    'npmmirror[.]',
+    '(?<![\\w.~-])[/](home|Users|root|work)/\\w',
+    '[A-Z]:[\\\\]+Users',
+  ].join('|'),
+);
+
+const root = findRoot(dirname(fileURLToPath(import.meta.url)));
+const texts = readTexts('');
+const code = [...texts].filter(([path]) =>
+  /^(src|test|bench|fuzz|demo|scripts)\/.*\.(ts|mjs|js)$/.test(path),
+);
+const sources = parse(new Map(code));
+const inSrc = sources.filter(({ path }) => path.startsWith('src/'));
+
+/** The folder of package.json, from that of the compiled test. */
+function findRoot(folder: string): string {
+  return existsSync(join(folder, 'tsconfig.dev.json')) ? folder : findRoot(dirname(folder));
+}
+
+/** All text files that belong to the project, by path from the root. */
+function readTexts(folder: string): Map<string, string> {
+  const skipped = /^(node_modules|dist|build|golden|\.git|\.varve-demo)$/;
+  const isText =
+    /(^|\/)(LICENSE|run|\.npmrc|\.gitignore)$|\.(ts|js|mjs|json|md|ya?ml|toml|sh|txt)$/;
+  const found = new Map<string, string>();
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    if (entry.isDirectory() && !skipped.test(entry.name)) {
+      for (const [child, text] of readTexts(path)) found.set(child, text);
+    } else if (entry.isFile() && isText.test(path)) {
+      found.set(path, readFileSync(join(root, path), 'utf8'));
+    }
+  }
+  return found;
+}
+
+/** The sources that package.json offers to others. */
+function entryPoints(): string[] {
+  const { bin, exports } = JSON.parse(texts.get('package.json') ?? '{}');
+  const paths = JSON.stringify([bin, exports]).match(/\.\/dist\/[^"]+(?<!\.d\.ts)(?=")/g) ?? [];
+  const files = paths.map((path) => path.replace('./dist/', 'src/').replace(/\.js$/, '.ts'));
+  return [...new Set(files)];
+}
+
+function none(violations: readonly Violation[]): void {
+  if (violations.length === 0) return;
+  const error = new Error(`${violations.length} to put right\n${report(violations)}`);
+  error.stack = error.message;
+  throw error;
+}
+
+test('the tidy rules see the source', () => {
+  assert.ok(inSrc.length > 10, `only ${inSrc.length} files in src`);
+  assert.ok(sources.some(({ path }) => path === 'test/tidy.test.ts'));
+});
+
+test('lines have at most 100 columns', () => none(longLines(sources, 100)));
+test('functions have at most 70 lines', () => none(longFunctions(sources, 70)));
+test('files of src have at most 500 lines', () => none(longFiles(inSrc, 500)));
+test('imports follow the layers', () => none(layerBreaks(inSrc, LAYERS)));
+test('imports go in no circle', () => none(circles(sources)));
+test('every file of src is in use', () => none(deadFiles(inSrc, entryPoints())));
+test('the core takes its world through ports', () => none(bannedNames(inSrc, BANS)));
+test('packages stay in their layers', () => none(strayPackages(inSrc, LAYERS, PACKAGES)));
+test('tests are neither singled out nor left out', () => none(modifiedTests(sources)));
+test('every file of src says what it is for', () => none(missingHeads(inSrc)));
+test('names are in kebab-case', () => none(oddNames(code.map(([path]) => path))));
+
+test('nothing is left unfinished', () => {
+  none(matches(new Map(code), UNFINISHED, 'do it, or open an issue'));
+});
+
+test('no file names a registry or a path of one machine', () => {
+  none(matches(texts, MACHINE, 'use what the environment gives: npm settings, relative paths'));
+});
