@@ -17,3 +17,9 @@ export interface Random {
   /** Overwrites all of `bytes`; borrows it for the call. */
   fill(bytes: Uint8Array): void;
 }
+
+/** The event loop of the host, for background work that must not hold it up. */
+export interface HostLoop {
+  /** Resolves after the host has had a turn to do its own work. */
+  turn(): Promise<void>;
+}

@@ -2,7 +2,7 @@
  * The clock and the randomness of the runtime, from globals that Node, Deno, Bun and browsers share.
  * @module
  */
-import type { Clock, Random } from './port.ts';
+import type { Clock, HostLoop, Random } from './port.ts';
 
 /** The runtime's own clock. */
 export const systemClock: Clock = {
@@ -21,3 +21,12 @@ export const systemRandom: Random = {
 
 /** `getRandomValues` refuses larger requests. */
 const QUOTA_BYTES = 65_536;
+
+/** Lets input and output of the host happen between two steps. */
+export const systemHostLoop: HostLoop = {
+  turn: () =>
+    new Promise((resolve) => {
+      if (typeof setImmediate === 'function') setImmediate(resolve);
+      else setTimeout(resolve, 0);
+    }),
+};
