@@ -11,7 +11,8 @@
  * an entry that is missing after power loss has to be tolerated.
  *
  * Errors are `VarveError`: `NOSPACE` when the device or quota is full, `LOCKED` from `lock`, `IO`
- * otherwise, each with the path and the platform's error as `cause`.
+ * otherwise, each with the path and the platform's error as `cause`; `CLOSED` for a handle that was
+ * closed. Ranges outside a buffer and sizes that are no integer of at least 0 are `RangeError`.
  * @module
  */
 
@@ -55,7 +56,10 @@ export interface FileHandle {
   sync(): void;
   /** Like `sync`, without blocking the thread. Covers every write that returned before the call. */
   syncAsync(): Promise<void>;
-  /** Releases the handle without syncing. Closing twice is allowed. */
+  /**
+   * Releases the handle without syncing, after a `syncAsync` that is under way. Closing twice is
+   * allowed.
+   */
   close(): void;
 }
 
@@ -68,7 +72,10 @@ export interface FsLock {
 /** A file system, or a part of one. */
 export interface Fs {
   readonly capabilities: FsCapabilities;
-  /** Makes a directory and its missing parents; an existing one is fine. */
+  /**
+   * Makes a directory and its missing parents, durably: the engine cannot name the parent of an
+   * opaque path, so it cannot sync it. An existing one is fine.
+   */
   createDirectory(path: string): void;
   /** True when a file or directory is at `path`. */
   exists(path: string): boolean;

@@ -1,0 +1,199 @@
+/**
+ * The work of a flush or a compaction: one cursor in, tables out, in steps of bounded size.
+ *
+ * For every user key the versions come newest first. Live snapshots cut the seqnos into strata: a
+ * version is kept only if it is the newest of its key in its stratum, for no reader can tell it from
+ * absent otherwise. A tombstone in the oldest stratum goes too when nothing deeper holds its key.
+ * @module
+ */
+import { copyBytes } from '../bytes/byte-writer.ts';
+import { equalBytes } from '../bytes/compare.ts';
+import { VarveError } from '../errors.ts';
+import type { FileHandle } from '../fs/port.ts';
+import type { Cursor } from '../key/cursor.ts';
+import { KIND_DELETE, KIND_PUT, KIND_UNKNOWN_MIN } from '../key/kind.ts';
+import type { TableMeta } from '../sstable/table-meta.ts';
+import type { TableWriter } from '../sstable/table-writer.ts';
+import type { KeyRangeSweep } from './key-range-sweep.ts';
+
+/** Makes and takes back output files. */
+export interface TableSink {
+  /** A writer on a new, empty table file with a number of its own. */
+  create(): { file: FileHandle; writer: TableWriter };
+  /** Seals a finished table: its bytes are on stable storage and the handle closed on return. */
+  finish(file: FileHandle, writer: TableWriter): TableMeta;
+  /** Removes files that will not become part of the database. */
+  discard(file: FileHandle | undefined, finished: readonly TableMeta[]): void;
+}
+
+/** What a run needs to know. */
+export interface MergeRunOptions {
+  /** All inputs in internal order; taken, and closed when the run ends. */
+  readonly input: Cursor;
+  /** Seqnos of the snapshots that were live when the run began, ascending. */
+  readonly snapshots: readonly number[];
+  readonly sink: TableSink;
+  readonly targetTableBytes: number;
+  /** The levels below the output; undefined keeps every tombstone (a flush). */
+  readonly deeper: KeyRangeSweep | undefined;
+  /** Tables of the level below the output, to end an output before it overlaps too many. */
+  readonly grandparents: KeyRangeSweep | undefined;
+  /** Nothing deeper meets the key range: seqnos that no snapshot needs become 0. */
+  readonly isBottommost: boolean;
+}
+
+/** An output ends when it overlaps more than this many target sizes of the level below. */
+const GRANDPARENT_TABLES_MAX = 10;
+
+/** A merge under way. */
+export class MergeRun {
+  readonly #options: MergeRunOptions;
+  readonly #input: Cursor;
+  readonly #snapshots: readonly number[];
+  #writer: TableWriter | undefined;
+  #file: FileHandle | undefined;
+  #lastKey: Uint8Array;
+  #lastKeyLen: number;
+  #lastStratum: number;
+  #started: boolean;
+  #ended: boolean;
+  /** Finished tables in key order; the result once {@link step} returned true. */
+  readonly outputs: TableMeta[];
+  /** Key and value bytes read so far. */
+  bytesRead: number;
+  entriesRead: number;
+  entriesDropped: number;
+
+  constructor(options: MergeRunOptions) {
+    this.#options = options;
+    this.#input = options.input;
+    this.#snapshots = options.snapshots;
+    this.#writer = undefined;
+    this.#file = undefined;
+    this.#lastKey = new Uint8Array(64);
+    this.#lastKeyLen = -1;
+    this.#lastStratum = -1;
+    this.#started = false;
+    this.#ended = false;
+    this.outputs = [];
+    this.bytesRead = 0;
+    this.entriesRead = 0;
+    this.entriesDropped = 0;
+  }
+
+  /**
+   * Merges about `budgetBytes` of input.
+   * @returns true when the run is complete and {@link outputs} final
+   * @throws VarveError from reading or writing; the run must then be aborted
+   */
+  step(budgetBytes: number): boolean {
+    const input = this.#input;
+    if (!this.#started) {
+      this.#started = true;
+      input.first();
+    }
+    const stop = this.bytesRead + budgetBytes;
+    while (input.valid && this.bytesRead < stop) {
+      this.#take(input);
+      this.bytesRead += input.keyLen + input.valLen;
+      this.entriesRead++;
+      input.next();
+    }
+    if (input.valid) return false;
+    this.#finishTable();
+    input.close();
+    this.#ended = true;
+    return true;
+  }
+
+  /** Gives everything up: closes the inputs and removes what was written. */
+  abort(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#input.close();
+    this.#options.sink.discard(this.#file, this.outputs);
+    this.#file = undefined;
+    this.#writer = undefined;
+  }
+
+  #take(input: Cursor): void {
+    if (input.kind >= KIND_UNKNOWN_MIN) {
+      throw new VarveError('UNSUPPORTED', `an entry is of kind ${input.kind}, which is not known`);
+    }
+    const isNewKey = !equalBytes(
+      input.keyBuf,
+      input.keyOff,
+      input.keyLen,
+      this.#lastKey,
+      0,
+      this.#lastKeyLen,
+    );
+    if (isNewKey) this.#enterKey(input);
+    const stratum = this.#stratumOf(input.seqno);
+    const isShadowed = stratum === this.#lastStratum;
+    this.#lastStratum = stratum;
+    if (isShadowed || (stratum === 0 && input.kind === KIND_DELETE && this.#isGone(input))) {
+      this.entriesDropped++;
+      return;
+    }
+    const isAgeless = stratum === 0 && input.kind === KIND_PUT && this.#options.isBottommost;
+    this.#openTable().add(
+      input.keyBuf,
+      input.keyOff,
+      input.keyLen,
+      isAgeless ? 0 : input.seqno,
+      input.kind,
+      input.valBuf,
+      input.valOff,
+      input.valLen,
+    );
+  }
+
+  /** Remembers the key, and ends the current table if it is full: never between two versions. */
+  #enterKey(input: Cursor): void {
+    if (input.keyLen > this.#lastKey.length) this.#lastKey = new Uint8Array(input.keyLen * 2);
+    copyBytes(input.keyBuf, input.keyOff, input.keyLen, this.#lastKey, 0);
+    this.#lastKeyLen = input.keyLen;
+    this.#lastStratum = -1;
+    const options = this.#options;
+    const passed = options.grandparents?.advance(input.keyBuf, input.keyOff, input.keyLen) ?? 0;
+    if (this.#writer === undefined) {
+      options.grandparents?.resetPassed();
+    } else if (
+      this.#writer.sizeBytes >= options.targetTableBytes ||
+      passed > GRANDPARENT_TABLES_MAX * options.targetTableBytes
+    ) {
+      this.#finishTable();
+      options.grandparents?.resetPassed();
+    }
+  }
+
+  /** Number of snapshots that are older than a version. */
+  #stratumOf(seqno: number): number {
+    let count = this.#snapshots.length;
+    while (count > 0 && this.#snapshots[count - 1]! >= seqno) count--;
+    return count;
+  }
+
+  #isGone(input: Cursor): boolean {
+    const deeper = this.#options.deeper;
+    return deeper !== undefined && !deeper.mayHold(input.keyBuf, input.keyOff, input.keyLen);
+  }
+
+  #openTable(): TableWriter {
+    if (this.#writer === undefined) {
+      const created = this.#options.sink.create();
+      this.#file = created.file;
+      this.#writer = created.writer;
+    }
+    return this.#writer;
+  }
+
+  #finishTable(): void {
+    if (this.#writer === undefined) return;
+    const meta = this.#options.sink.finish(this.#file!, this.#writer);
+    this.outputs.push(meta);
+    this.#writer = undefined;
+    this.#file = undefined;
+  }
+}

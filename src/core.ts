@@ -1,0 +1,33 @@
+/**
+ * The engine without a runtime: `varve/core`. Everything of `varve` except that `open` must be given
+ * its file system.
+ * @module
+ */
+
+export { ColumnFamily } from './db/column-family.ts';
+export {
+  type CompactOptions,
+  Db,
+  type PutOptions,
+  type ReadOptions,
+  type VerifyProgress,
+  type VerifyReport,
+  type WriteOptions,
+} from './db/database.ts';
+export { DbCursor } from './db/db-cursor.ts';
+export { type EntriesOptions, EntryIterator } from './db/entries.ts';
+export type { Bytes } from './db/input.ts';
+export { openDatabase } from './db/open.ts';
+export type { ColumnFamilyOptions, DbOptions, Environment } from './db/options.ts';
+export type { RangeOptions } from './db/range.ts';
+export { Snapshot } from './db/snapshot.ts';
+export type { DbStats, FamilyStats, LevelStats } from './db/stats.ts';
+export { WriteBatch } from './db/write-batch.ts';
+export type { Clock, HostLoop, Random } from './env/port.ts';
+export { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
+export { type ErrorCode, type ErrorDetail, isVarveError, VarveError } from './errors.ts';
+export { MemoryFs } from './fs/memory.ts';
+export type { FileHandle, Fs, FsCapabilities, FsLock, OpenMode } from './fs/port.ts';
+export type { Damage } from './integrity/verify-table.ts';
+export { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './key/kind.ts';
+export type { DroppedRange, WalRecoveryMode } from './wal/wal-replay.ts';

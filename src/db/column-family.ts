@@ -1,0 +1,25 @@
+/**
+ * The user's handle on a column family.
+ * @module
+ */
+
+/** Names the column family that exists in every database and cannot be dropped. */
+export const DEFAULT_FAMILY_NAME = 'default';
+export const DEFAULT_FAMILY_ID = 0;
+/** Longest name, in UTF-8 bytes. */
+export const FAMILY_NAME_BYTES_MAX = 255;
+
+/**
+ * A column family of one open database: a key space of its own that shares the WAL and atomic
+ * batches with its siblings. Get it from `db.columnFamily(name)`.
+ */
+export class ColumnFamily {
+  readonly name: string;
+  /** Stable number of the family; never reused within a database. */
+  readonly id: number;
+
+  constructor(name: string, id: number) {
+    this.name = name;
+    this.id = id;
+  }
+}

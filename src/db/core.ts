@@ -1,0 +1,241 @@
+/**
+ * The state of an open database that the verbs (write, read, flush, compact, ...) share.
+ * @module
+ */
+
+import { ArenaPool } from '../bytes/arena.ts';
+import { BlockCache } from '../cache/block-cache.ts';
+import { VarveError } from '../errors.ts';
+import { type Fs, type FsLock, joinPath } from '../fs/port.ts';
+import { tableName } from '../manifest/file-names.ts';
+import type { Manifest } from '../manifest/manifest.ts';
+import type { Version } from '../manifest/version.ts';
+import type { VersionEdit } from '../manifest/version-edit.ts';
+import { Memtable } from '../memtable/memtable.ts';
+import type { ReplayResult } from '../wal/wal-replay.ts';
+import { ColumnFamily } from './column-family.ts';
+import { Counters } from './counters.ts';
+import { Family, type FamilyView, LoggedMemtable } from './family.ts';
+import type { DbSettings, Environment, FamilySettings } from './options.ts';
+import { SnapshotList } from './snapshot.ts';
+import { TableCache, type TableSlot } from './table-cache.ts';
+import type { WalSet } from './wal-set.ts';
+
+/** Where the files are and how they are reached. */
+export interface Location extends Environment {
+  readonly directory: string;
+}
+
+/** See the module head. */
+export class DbCore {
+  readonly fs: Fs;
+  readonly location: Location;
+  readonly settings: DbSettings;
+  readonly lock: FsLock | undefined;
+  readonly blocks: BlockCache;
+  readonly tables: TableCache;
+  readonly snapshots: SnapshotList;
+  readonly arenas: ArenaPool;
+  readonly counters: Counters;
+  readonly families: Map<number, Family>;
+  /** Undefined in a database that is open read-only. */
+  manifest: Manifest | undefined;
+  /** Undefined without a WAL, or read-only. */
+  wal: WalSet | undefined;
+  version: Version;
+  /** The first log that this process made. */
+  firstLogNumber: number;
+  /** What replaying the logs gave. */
+  recovery: ReplayResult | undefined;
+  /** The newest write. */
+  lastSeqno: number;
+  /** Every write up to this one is in tables. */
+  persistedSeqno: number;
+  isClosed: boolean;
+  /** Why writing stopped; reads go on. */
+  backgroundError: VarveError | undefined;
+  /** Cursors to close with the database. */
+  readonly openCursors: Set<{ close(): void }>;
+  /** Replaced views that some cursor still pins. */
+  readonly #pinned: Set<FamilyView>;
+  #retiredMemtables: Memtable[];
+  #retiredTables: TableSlot[];
+
+  constructor(
+    location: Location,
+    settings: DbSettings,
+    lock: FsLock | undefined,
+    recovered: Manifest,
+  ) {
+    this.fs = location.fs;
+    this.location = location;
+    this.settings = settings;
+    this.lock = lock;
+    this.blocks = new BlockCache(settings.blockCacheBytes);
+    this.tables = new TableCache(
+      location.fs,
+      location.directory,
+      this.blocks,
+      settings.openTablesMax,
+    );
+    this.snapshots = new SnapshotList();
+    this.arenas = new ArenaPool();
+    this.counters = new Counters();
+    this.families = new Map();
+    this.manifest = undefined;
+    this.wal = undefined;
+    this.version = recovered.version;
+    this.lastSeqno = recovered.lastSeqno;
+    this.persistedSeqno = recovered.lastSeqno;
+    this.firstLogNumber = 0;
+    this.recovery = undefined;
+    this.isClosed = false;
+    this.backgroundError = undefined;
+    this.openCursors = new Set();
+    this.#pinned = new Set();
+    this.#retiredMemtables = [];
+    this.#retiredTables = [];
+  }
+
+  /** @throws VarveError `CLOSED` */
+  assertOpen(): void {
+    if (this.isClosed) throw new VarveError('CLOSED', 'the database is closed');
+  }
+
+  /** @throws VarveError `CLOSED`, `UNSUPPORTED` when read-only, or why writing stopped */
+  assertWritable(): void {
+    this.assertOpen();
+    if (this.manifest === undefined) {
+      throw new VarveError('UNSUPPORTED', 'the database is open read-only');
+    }
+    const error = this.backgroundError;
+    if (error !== undefined) {
+      const text = `writing stopped after an error; see cause, then resume(): ${error.message}`;
+      throw new VarveError(error.code, text, {
+        cause: error,
+        file: error.file,
+        offset: error.offset,
+      });
+    }
+  }
+
+  /** Stops writing; the first error counts. Returns it as a VarveError. */
+  fail(cause: unknown): VarveError {
+    const error =
+      cause instanceof VarveError
+        ? cause
+        : new VarveError('IO', `unexpected failure: ${String(cause)}`, { cause });
+    this.backgroundError ??= error;
+    return error;
+  }
+
+  /** A file number that was never used before. */
+  newFileNumber(): number {
+    return this.manifest!.newFileNumber();
+  }
+
+  /** From now on the database can be changed. */
+  startWriting(manifest: Manifest): void {
+    this.manifest = manifest;
+    this.version = manifest.version;
+  }
+
+  newMemtable(): LoggedMemtable {
+    const memtable = new Memtable({ arenaPool: this.arenas });
+    return new LoggedMemtable(memtable, this.wal?.activeNumber ?? 0);
+  }
+
+  /** Brings a family of the version into memory, with no memtable content. */
+  addFamily(id: number, name: string, settings: FamilySettings): Family {
+    const handle = new ColumnFamily(name, id);
+    const family = new Family(handle, settings, this.newMemtable(), this.#slotsOf(id));
+    this.families.set(id, family);
+    return family;
+  }
+
+  /** Forgets a family that was dropped; cursors on it go on. */
+  removeFamily(family: Family): void {
+    this.families.delete(family.handle.id);
+    this.#retiredMemtables.push(...family.view.memtables);
+    for (const level of family.view.levels) this.#retiredTables.push(...level);
+    this.#retire(family.view);
+    this.collect();
+  }
+
+  /**
+   * Makes an edit durable and part of the version.
+   * Memtables and tables that it makes obsolete go as soon as no cursor stands on them.
+   * @throws VarveError when the manifest cannot be written; the database then stops writing
+   */
+  install(edit: VersionEdit, flushed: readonly Memtable[] = []): void {
+    const before = this.version;
+    this.version = this.manifest!.append(edit);
+    this.#retiredMemtables.push(...flushed);
+    for (const removed of edit.removedTables) {
+      const tables = before.families.get(removed.familyId)!.levels[removed.level]!;
+      const meta = tables.find((table) => table.fileNumber === removed.fileNumber)!;
+      const isMoved = edit.addedTables.some(
+        (added) => added.meta.fileNumber === removed.fileNumber,
+      );
+      if (!isMoved) this.#retiredTables.push(this.tables.slot(meta));
+    }
+    const touched = new Set(
+      [...edit.addedTables, ...edit.removedTables, ...edit.logNumbers].map((one) => one.familyId),
+    );
+    for (const id of touched) {
+      const family = this.families.get(id);
+      if (family !== undefined) this.refreshView(family);
+    }
+    this.collect();
+  }
+
+  /** Rebuilds a family's view after its memtables or tables changed. */
+  refreshView(family: Family): void {
+    this.#retire(family.refresh(this.#slotsOf(family.handle.id)));
+  }
+
+  unpin(view: FamilyView): void {
+    view.pins--;
+    if (view.pins === 0 && this.#pinned.delete(view)) this.collect();
+  }
+
+  /** Releases retired memtables and removes retired files that no view shows any more. */
+  collect(): void {
+    if (this.#retiredMemtables.length === 0 && this.#retiredTables.length === 0) return;
+    const memtables = new Set<Memtable>();
+    const slots = new Set<TableSlot>();
+    for (const view of this.#pinned) {
+      for (const memtable of view.memtables) memtables.add(memtable);
+      for (const level of view.levels) for (const slot of level) slots.add(slot);
+    }
+    this.#retiredMemtables = this.#retiredMemtables.filter((memtable) => {
+      if (memtables.has(memtable)) return true;
+      memtable.release();
+      return false;
+    });
+    this.#retiredTables = this.#retiredTables.filter((slot) => {
+      if (slots.has(slot) || slot.pins > 0) return true;
+      this.tables.forget(slot);
+      this.#removeFile(joinPath(this.location.directory, tableName(slot.meta.fileNumber)));
+      return false;
+    });
+  }
+
+  /** A file that cannot be removed now is an orphan, which the next open sweeps. */
+  #removeFile(path: string): void {
+    try {
+      this.fs.remove(path);
+    } catch (error) {
+      if (!(error instanceof VarveError)) throw error;
+    }
+  }
+
+  #retire(view: FamilyView): void {
+    if (view.pins > 0) this.#pinned.add(view);
+  }
+
+  #slotsOf(familyId: number): TableSlot[][] {
+    const levels = this.version.families.get(familyId)!.levels;
+    return levels.map((tables) => tables.map((meta) => this.tables.slot(meta)));
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * What a database counts about itself since it was opened.
+ * @module
+ */
+
+/** Plain counters; every field only grows. */
+export class Counters {
+  operationsWritten: number;
+  /** Key and value bytes of those operations. */
+  userBytesWritten: number;
+  gets: number;
+  flushCount: number;
+  flushBytesWritten: number;
+  compactionCount: number;
+  trivialMoveCount: number;
+  compactionBytesRead: number;
+  compactionBytesWritten: number;
+  entriesDropped: number;
+  /** Times at which a write had to wait for background work, and for how long. */
+  stallCount: number;
+  stallMs: number;
+
+  constructor() {
+    this.operationsWritten = 0;
+    this.userBytesWritten = 0;
+    this.gets = 0;
+    this.flushCount = 0;
+    this.flushBytesWritten = 0;
+    this.compactionCount = 0;
+    this.trivialMoveCount = 0;
+    this.compactionBytesRead = 0;
+    this.compactionBytesWritten = 0;
+    this.entriesDropped = 0;
+    this.stallCount = 0;
+    this.stallMs = 0;
+  }
+}

@@ -1,0 +1,391 @@
+/**
+ * The database as its users hold it.
+ * @module
+ */
+import { VarveError } from '../errors.ts';
+import { type Damage, verifyTable } from '../integrity/verify-table.ts';
+import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
+import { compactRange } from './compact.ts';
+import type { DbCore } from './core.ts';
+import { DbCursor } from './db-cursor.ts';
+import { checkLimit, type EntriesOptions, EntryIterator, type EntryPart } from './entries.ts';
+import { createFamily, dropFamily } from './families.ts';
+import type { Family } from './family.ts';
+import type { Bytes } from './input.ts';
+import { type ColumnFamilyOptions, resolveFamilyOptions } from './options.ts';
+import { approximateSize, keyRangeOf, type RangeOptions } from './range.ts';
+import { ReadPath } from './read.ts';
+import { resumeWriting } from './resume.ts';
+import { Scheduler } from './scheduler.ts';
+import { closeDatabase } from './shutdown.ts';
+import { Snapshot } from './snapshot.ts';
+import { type DbStats, statsOf } from './stats.ts';
+import { WritePath } from './write.ts';
+import { BatchEncoder, WriteBatch } from './write-batch.ts';
+
+/** How a write is done. */
+export interface WriteOptions {
+  /** Block until the write is on stable storage; false if absent. */
+  readonly sync?: boolean;
+}
+
+/** How a single put or delete is done. */
+export interface PutOptions extends WriteOptions {
+  /** The family, or its name; the default one if absent. */
+  readonly columnFamily?: ColumnFamily | string;
+}
+
+/** How a point read is done. */
+export interface ReadOptions {
+  /** Read as of this snapshot; as of now if absent. */
+  readonly snapshot?: Snapshot;
+  /** The family, or its name; the default one if absent. */
+  readonly columnFamily?: ColumnFamily | string;
+  /**
+   * Return a view of the engine's memory instead of a copy: it stands until the next call and must
+   * not be changed. False if absent.
+   */
+  readonly borrow?: boolean;
+}
+
+/** A key range of one family; both ends are inclusive and open if absent. */
+export interface CompactOptions {
+  readonly from?: Bytes;
+  readonly to?: Bytes;
+  /** The family, or its name; all families if absent. */
+  readonly columnFamily?: ColumnFamily | string;
+}
+
+/** What `verify` found. */
+export interface VerifyReport {
+  readonly tableCount: number;
+  readonly bytesRead: number;
+  readonly uncorrectable: readonly Damage[];
+}
+
+/** Progress of a `verify`, after each table. */
+export type VerifyProgress = (bytesRead: number, bytesTotal: number) => void;
+
+/**
+ * An open database. Reads and writes are synchronous; promises appear where stable storage or long
+ * work is waited for. Every method throws `CLOSED` after {@link close}.
+ *
+ * Keys are at most 64 KiB, values at most 256 MiB, ordered bytewise; strings stand for their UTF-8
+ * bytes. A wrong type is a TypeError, a wrong size a RangeError.
+ */
+export class Db {
+  readonly #core: DbCore;
+  readonly #scheduler: Scheduler;
+  readonly #writes: WritePath;
+  readonly #reads: ReadPath;
+  readonly #single: BatchEncoder;
+  readonly #default: Family;
+  #closing: Promise<void> | undefined;
+
+  /** Made by `open`; takes the core. */
+  constructor(core: DbCore) {
+    this.#core = core;
+    this.#scheduler = new Scheduler(core);
+    this.#writes = new WritePath(core, this.#scheduler);
+    this.#reads = new ReadPath(core);
+    this.#single = new BatchEncoder();
+    this.#default = core.families.get(DEFAULT_FAMILY_ID)!;
+    this.#closing = undefined;
+  }
+
+  /** The directory that `open` was given. */
+  get path(): string {
+    return this.#core.location.directory;
+  }
+
+  /** Seqno of the newest write; 0 in a new database. */
+  get seqno(): number {
+    return this.#core.lastSeqno;
+  }
+
+  /** Every write up to this seqno is in tables: an embedder's own log may be trimmed there. */
+  get persistedSeqno(): number {
+    return this.#core.persistedSeqno;
+  }
+
+  /**
+   * Sets a key. On return the write survives the death of the process, with `sync` power loss too.
+   * Borrows key and value.
+   * @returns the seqno of the write
+   * @throws VarveError `IO` or `NOSPACE` when it cannot be logged; writing then stops until
+   * {@link resume}
+   */
+  put(key: Bytes, value: Bytes, options?: PutOptions): number {
+    this.#single.clear();
+    this.#single.put(this.#writeFamily(options), key, value);
+    return this.#writes.write(this.#single, options?.sync === true);
+  }
+
+  /** Removes a key; an absent one is no error. Otherwise as {@link put}. */
+  delete(key: Bytes, options?: PutOptions): number {
+    this.#single.clear();
+    this.#single.delete(this.#writeFamily(options), key);
+    return this.#writes.write(this.#single, options?.sync === true);
+  }
+
+  /**
+   * Writes a batch, which may span column families: all of it or, after a crash, none. Borrows the
+   * batch, which may be written again.
+   * @returns the seqno of its last operation
+   */
+  write(batch: WriteBatch, options?: WriteOptions): number {
+    if (!(batch instanceof WriteBatch)) throw new TypeError('write takes a WriteBatch');
+    return this.#writes.write(WriteBatch.encoderOf(batch), options?.sync === true);
+  }
+
+  /** The value of a key, or undefined: a fresh copy, or a view with `borrow`. Borrows the key. */
+  get(key: Bytes, options?: ReadOptions): Uint8Array | undefined {
+    const family = this.#readFamily(options);
+    const seqno = this.#readSeqno(options?.snapshot);
+    if (options?.borrow === true) return this.#reads.borrow(family, key, seqno);
+    return this.#reads.get(family, key, seqno);
+  }
+
+  /**
+   * The values of many keys, fresh copies in the order of the keys, all as of the same moment.
+   * `borrow` is refused: a view would not stand until the next one.
+   */
+  getMany(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
+    if (!Array.isArray(keys)) throw new TypeError('getMany takes an array of keys');
+    if (options?.borrow === true) throw new TypeError('getMany cannot lend views');
+    const family = this.#readFamily(options);
+    const seqno = this.#readSeqno(options?.snapshot);
+    return keys.map((key) => this.#reads.get(family, key, seqno));
+  }
+
+  /** True when the key has a value. */
+  has(key: Bytes, options?: ReadOptions): boolean {
+    const family = this.#readFamily(options);
+    return this.#reads.has(family, key, this.#readSeqno(options?.snapshot));
+  }
+
+  /** Iterates `[key, value]` pairs of a range, as of the call; fresh copies unless `borrow`. */
+  entries(options: EntriesOptions = {}): EntryIterator<[key: Uint8Array, value: Uint8Array]> {
+    return this.#iterate('entry', options);
+  }
+
+  /** Iterates the keys of a range; see {@link entries}. */
+  keys(options: EntriesOptions = {}): EntryIterator<Uint8Array> {
+    return this.#iterate('key', options);
+  }
+
+  /** Iterates the values of a range; see {@link entries}. */
+  values(options: EntriesOptions = {}): EntryIterator<Uint8Array> {
+    return this.#iterate('value', options);
+  }
+
+  /**
+   * A cursor over a range, as of the call. It stands on no entry until it is moved, creates nothing
+   * per entry, and must be closed.
+   */
+  cursor(options: RangeOptions = {}): DbCursor {
+    const family = this.#readFamily(options);
+    const seqno = this.#readSeqno(options.snapshot);
+    const fillCache = options.fillCache !== false;
+    return new DbCursor(this.#core, family.view, seqno, keyRangeOf(options), fillCache);
+  }
+
+  /** A fixed view of all families as of now; release it when done. */
+  snapshot(): Snapshot {
+    this.#core.assertOpen();
+    return this.#core.snapshots.take(this.#core.lastSeqno);
+  }
+
+  /**
+   * The handle of a column family.
+   * @throws VarveError `INVALID` when there is none of that name
+   */
+  columnFamily(name: string): ColumnFamily {
+    this.#core.assertOpen();
+    return this.#familyNamed(name).handle;
+  }
+
+  /** Names of all column families. */
+  listColumnFamilies(): string[] {
+    this.#core.assertOpen();
+    return [...this.#core.families.values()].map((family) => family.handle.name);
+  }
+
+  /**
+   * Makes a column family, durably.
+   * @param name 1 to 255 bytes of UTF-8
+   * @throws VarveError `INVALID` when the name is taken
+   */
+  createColumnFamily(name: string, options: ColumnFamilyOptions = {}): ColumnFamily {
+    this.#core.assertWritable();
+    const settings = resolveFamilyOptions(options, this.#core.settings.familyDefaults);
+    return createFamily(this.#core, name, settings);
+  }
+
+  /**
+   * Drops a column family and all it holds, durably. Cursors on it go on.
+   * @throws VarveError `INVALID` for the default family or one that is not of this database
+   */
+  dropColumnFamily(columnFamily: ColumnFamily | string): void {
+    this.#core.assertWritable();
+    dropFamily(this.#core, this.#scheduler, this.#familyOf(columnFamily));
+  }
+
+  /**
+   * Resolves when every write before the call is on stable storage. Callers share one fdatasync.
+   * Without a WAL this is a {@link flush}.
+   */
+  async sync(): Promise<void> {
+    this.#core.assertWritable();
+    if (this.#core.wal === undefined) return this.flush();
+    try {
+      await this.#core.wal.sync();
+    } catch (error) {
+      throw this.#core.fail(error);
+    }
+  }
+
+  /** Resolves when every write before the call is in tables: of one family, or of all. */
+  async flush(options: { columnFamily?: ColumnFamily | string } = {}): Promise<void> {
+    this.#core.assertWritable();
+    const { columnFamily } = options;
+    const wanted =
+      columnFamily === undefined
+        ? [...this.#core.families.values()]
+        : this.#writes.flushGroup(this.#familyOf(columnFamily));
+    const waiting = this.#scheduler.isFlushed;
+    const job = this.#freeze(wanted);
+    if (job === undefined && waiting) return;
+    await this.#scheduler.drain(() =>
+      job === undefined ? this.#scheduler.isFlushed : !this.#scheduler.isPending(job),
+    );
+  }
+
+  /**
+   * Flushes, and merges a key range down to one sorted run; what deletes and overwrites left goes,
+   * as far as no snapshot sees it. Writes may go on meanwhile.
+   */
+  async compact(options: CompactOptions = {}): Promise<void> {
+    await this.flush(options.columnFamily === undefined ? {} : options);
+    const { columnFamily } = options;
+    const families =
+      columnFamily === undefined
+        ? [...this.#core.families.values()]
+        : [this.#familyOf(columnFamily)];
+    for (const family of families) {
+      await compactRange(this.#core, this.#scheduler, family, options.from, options.to);
+    }
+  }
+
+  /** About how many bytes of tables the keys of a range take; what is not flushed counts 0. */
+  approximateSize(options: RangeOptions = {}): number {
+    return approximateSize(this.#core, this.#readFamily(options), keyRangeOf(options));
+  }
+
+  /** What the database tells about itself. */
+  stats(): DbStats {
+    this.#core.assertOpen();
+    return statsOf(this.#core);
+  }
+
+  /** Reads every table from disk and checks it; damage is reported, not thrown. */
+  async verify(onProgress?: VerifyProgress): Promise<VerifyReport> {
+    this.#core.assertOpen();
+    const { fs, location, version } = this.#core;
+    const tables = [...version.families.values()].flatMap((family) => family.levels.flat());
+    const bytesTotal = tables.reduce((sum, table) => sum + table.sizeBytes, 0);
+    let bytesRead = 0;
+    let tableCount = 0;
+    const uncorrectable: Damage[] = [];
+    for (const table of tables) {
+      // A compaction may have removed the file while this waited for its turn.
+      if (!this.#isLive(table.fileNumber)) continue;
+      const damage = verifyTable(fs, location.directory, table);
+      if (damage !== undefined) uncorrectable.push(damage);
+      bytesRead += table.sizeBytes;
+      tableCount++;
+      onProgress?.(bytesRead, bytesTotal);
+      await location.hostLoop.turn();
+      this.#core.assertOpen();
+    }
+    return { tableCount, bytesRead, uncorrectable };
+  }
+
+  /**
+   * Goes back to writing after an error stopped it: puts everything that memory holds into tables
+   * and starts new logs.
+   * @throws VarveError when that fails too; the database stays as it was
+   */
+  async resume(): Promise<void> {
+    this.#core.assertOpen();
+    resumeWriting(this.#core, this.#scheduler, this.#writes);
+  }
+
+  /**
+   * Closes the database: makes all writes durable, releases cursors, files and the lock. Calling it
+   * again returns the same promise.
+   */
+  close(): Promise<void> {
+    this.#closing ??= closeDatabase(this.#core, this.#scheduler, this.#writes);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #freeze(families: Family[]): ReturnType<WritePath['freeze']> {
+    try {
+      return this.#writes.freeze(families);
+    } catch (error) {
+      throw this.#core.fail(error);
+    }
+  }
+
+  #iterate<T>(part: EntryPart, options: EntriesOptions): EntryIterator<T> {
+    checkLimit(options.limit);
+    return new EntryIterator<T>(this.cursor(options), part, options);
+  }
+
+  #isLive(fileNumber: number): boolean {
+    for (const family of this.#core.version.families.values()) {
+      for (const level of family.levels) {
+        if (level.some((table) => table.fileNumber === fileNumber)) return true;
+      }
+    }
+    return false;
+  }
+
+  #writeFamily(options: PutOptions | undefined): ColumnFamily | undefined {
+    const columnFamily = options?.columnFamily;
+    return typeof columnFamily === 'string' ? this.#familyNamed(columnFamily).handle : columnFamily;
+  }
+
+  #readFamily(options: ReadOptions | RangeOptions | undefined): Family {
+    this.#core.assertOpen();
+    const columnFamily = options?.columnFamily;
+    return columnFamily === undefined ? this.#default : this.#familyOf(columnFamily);
+  }
+
+  #readSeqno(snapshot: Snapshot | undefined): number {
+    if (snapshot === undefined) return this.#core.lastSeqno;
+    return Snapshot.seqnoFor(snapshot, this.#core.snapshots);
+  }
+
+  #familyOf(columnFamily: ColumnFamily | string): Family {
+    if (typeof columnFamily === 'string') return this.#familyNamed(columnFamily);
+    const family = this.#core.families.get(columnFamily.id);
+    if (family?.handle !== columnFamily) {
+      const text = `column family '${columnFamily.name}' was dropped or is of another database`;
+      throw new VarveError('INVALID', text);
+    }
+    return family;
+  }
+
+  #familyNamed(name: string): Family {
+    for (const family of this.#core.families.values()) {
+      if (family.handle.name === name) return family;
+    }
+    throw new VarveError('INVALID', `there is no column family '${name}'`);
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The user's cursor over a column family.
+ * @module
+ */
+import { CopyPool } from '../bytes/copy-pool.ts';
+import { VarveError } from '../errors.ts';
+import { mergeCursors } from '../iterator/merging-cursor.ts';
+import { type KeyRange, UserCursor } from '../iterator/user-cursor.ts';
+import type { Cursor } from '../key/cursor.ts';
+import type { DbCore } from './core.ts';
+import type { FamilyView } from './family.ts';
+import { type ByteInput, type Bytes, keyInput } from './input.ts';
+import { LevelCursor } from './level-cursor.ts';
+
+/**
+ * Walks a range of keys as it was when the cursor was made, in either direction, without creating
+ * anything per entry. Every move returns whether the cursor stands on an entry, as `valid` does.
+ *
+ * The current entry's bytes are lent: `keyBuf[keyOff, keyOff + keyLen)` and
+ * `valBuf[valOff, valOff + valLen)` stand until the next move or {@link close}; {@link key} and
+ * {@link value} make copies. While open, a cursor keeps what it sees from being deleted.
+ */
+export class DbCursor {
+  readonly #core: DbCore;
+  readonly #view: FamilyView;
+  readonly #entries: UserCursor;
+  readonly #target: ByteInput;
+  readonly #copies: CopyPool;
+  #isClosed: boolean;
+
+  /** Made by `db.cursor()`. */
+  constructor(core: DbCore, view: FamilyView, seqno: number, range: KeyRange, fillCache: boolean) {
+    this.#core = core;
+    this.#view = view;
+    // The pinned view keeps memtables, and the garbage collector blocks, for as long as needed.
+    const options = { ...range, valuesOutliveMoves: true };
+    this.#entries = new UserCursor(openView(core, view, fillCache), seqno, options);
+    this.#target = keyInput();
+    this.#copies = new CopyPool();
+    this.#isClosed = false;
+    view.pins++;
+    core.openCursors.add(this);
+  }
+
+  /** True while the cursor stands on an entry. */
+  get valid(): boolean {
+    return this.#entries.valid;
+  }
+  get keyBuf(): Uint8Array {
+    return this.#entries.keyBuf;
+  }
+  get keyOff(): number {
+    return this.#entries.keyOff;
+  }
+  get keyLen(): number {
+    return this.#entries.keyLen;
+  }
+  get valBuf(): Uint8Array {
+    return this.#entries.valBuf;
+  }
+  get valOff(): number {
+    return this.#entries.valOff;
+  }
+  get valLen(): number {
+    return this.#entries.valLen;
+  }
+
+  /** To the first entry of the range. @throws VarveError `CLOSED`, `CORRUPTION`, `IO` */
+  first(): boolean {
+    this.#assertOpen();
+    return this.#entries.first();
+  }
+
+  /** To the last entry of the range. Throws as {@link first}. */
+  last(): boolean {
+    this.#assertOpen();
+    return this.#entries.last();
+  }
+
+  /** To the first entry at or after `key`, within the range. Borrows the key. */
+  seek(key: Bytes): boolean {
+    this.#assertOpen();
+    this.#target.set(key);
+    return this.#entries.seek(this.#target.buf, 0, this.#target.len);
+  }
+
+  /** To the last entry at or before `key`, within the range. Borrows the key. */
+  seekForPrev(key: Bytes): boolean {
+    this.#assertOpen();
+    this.#target.set(key);
+    return this.#entries.seekForPrev(this.#target.buf, 0, this.#target.len);
+  }
+
+  /** To the next entry; false, and no error, when the cursor stands on none. */
+  next(): boolean {
+    if (this.#isClosed) this.#assertOpen();
+    return this.#entries.next();
+  }
+
+  /** To the previous entry; false, and no error, when the cursor stands on none. */
+  prev(): boolean {
+    if (this.#isClosed) this.#assertOpen();
+    return this.#entries.prev();
+  }
+
+  /** A fresh copy of the current key. @throws VarveError `INVALID` when on no entry */
+  key(): Uint8Array {
+    const { valid, keyBuf, keyOff, keyLen } = this.#entries;
+    if (!valid) throw new VarveError('INVALID', 'the cursor stands on no entry');
+    return this.#copies.copy(keyBuf, keyOff, keyLen);
+  }
+
+  /** A fresh copy of the current value. @throws VarveError `INVALID` when on no entry */
+  value(): Uint8Array {
+    const { valid, valBuf, valOff, valLen } = this.#entries;
+    if (!valid) throw new VarveError('INVALID', 'the cursor stands on no entry');
+    return this.#copies.copy(valBuf, valOff, valLen);
+  }
+
+  /** Lets go of what the cursor pins; closing twice is allowed. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#entries.close();
+    this.#core.openCursors.delete(this);
+    this.#core.unpin(this.#view);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new VarveError('CLOSED', 'the cursor is closed');
+  }
+}
+
+/** One cursor over everything in a view. */
+function openView(core: DbCore, view: FamilyView, fillCache: boolean): Cursor {
+  const options = { fillCache };
+  const cursors: Cursor[] = view.memtables
+    .filter((memtable) => !memtable.isEmpty)
+    .map((memtable) => memtable.cursor());
+  for (const slot of view.levels[0]!) cursors.push(new LevelCursor([slot], core.tables, options));
+  for (const slots of view.levels.slice(1)) {
+    if (slots.length > 0) cursors.push(new LevelCursor(slots, core.tables, options));
+  }
+  return mergeCursors(cursors);
+}

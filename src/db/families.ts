@@ -1,0 +1,60 @@
+/**
+ * Making and dropping column families.
+ * @module
+ */
+import { utf8LengthMax, writeUtf8 } from '../bytes/utf8.ts';
+import { VarveError } from '../errors.ts';
+import { emptyEdit } from '../manifest/version-edit.ts';
+import { type ColumnFamily, DEFAULT_FAMILY_ID, FAMILY_NAME_BYTES_MAX } from './column-family.ts';
+import type { DbCore } from './core.ts';
+import type { Family } from './family.ts';
+import type { FamilySettings } from './options.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** Makes a family durable and brings it into memory. */
+export function createFamily(core: DbCore, name: string, settings: FamilySettings): ColumnFamily {
+  checkFamilyName(name);
+  for (const family of core.families.values()) {
+    if (family.handle.name === name) {
+      throw new VarveError('INVALID', `column family '${name}' exists already`);
+    }
+  }
+  const id = core.version.nextFamilyId;
+  const edit = emptyEdit();
+  edit.createdFamilies.push({ id, name });
+  if (core.wal !== undefined) {
+    edit.logNumbers.push({ familyId: id, logNumber: core.wal.activeNumber });
+  }
+  installOrFail(core, edit);
+  return core.addFamily(id, name, settings).handle;
+}
+
+/** Makes the end of a family durable and lets go of what it held. */
+export function dropFamily(core: DbCore, scheduler: Scheduler, family: Family): void {
+  const { id } = family.handle;
+  if (id === DEFAULT_FAMILY_ID) {
+    throw new VarveError('INVALID', 'the default column family cannot be dropped');
+  }
+  scheduler.forget(family);
+  const edit = emptyEdit();
+  edit.droppedFamilies.push(id);
+  installOrFail(core, edit);
+  core.removeFamily(family);
+}
+
+function installOrFail(core: DbCore, edit: Parameters<DbCore['install']>[0]): void {
+  try {
+    core.install(edit);
+  } catch (error) {
+    throw core.fail(error);
+  }
+}
+
+/** @throws TypeError, RangeError for what cannot be the name of a family */
+export function checkFamilyName(name: string): void {
+  if (typeof name !== 'string') throw new TypeError('the name of a family must be a string');
+  const length = writeUtf8(name, new Uint8Array(utf8LengthMax(name)), 0);
+  if (length === 0 || length > FAMILY_NAME_BYTES_MAX) {
+    throw new RangeError(`the name of a family has 1 to ${FAMILY_NAME_BYTES_MAX} bytes`);
+  }
+}

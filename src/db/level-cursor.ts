@@ -1,0 +1,166 @@
+/**
+ * A cursor over one sorted, disjoint level. It opens tables as it reaches them and holds one at a
+ * time.
+ * @module
+ */
+import { compareBytes } from '../bytes/compare.ts';
+import type { Cursor } from '../key/cursor.ts';
+
+import type { TableCursorOptions } from '../sstable/table-cursor.ts';
+import type { TableCache, TableSlot } from './table-cache.ts';
+
+/**
+ * First slot whose largest key is not below the key: the only one that can hold it. Borrows `buf`.
+ * @returns `slots.length` when the key lies behind all of them
+ */
+export function slotIndexFor(
+  slots: readonly TableSlot[],
+  buf: Uint8Array,
+  off: number,
+  len: number,
+): number {
+  let low = 0;
+  let high = slots.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const largest = slots[middle]!.meta.largestKey;
+    if (compareBytes(largest, 0, largest.length, buf, off, len) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** See the module head. */
+export class LevelCursor implements Cursor {
+  valid: boolean;
+  keyBuf: Uint8Array;
+  keyOff: number;
+  keyLen: number;
+  seqno: number;
+  kind: number;
+  valBuf: Uint8Array;
+  valOff: number;
+  valLen: number;
+  readonly #slots: readonly TableSlot[];
+  readonly #tables: TableCache;
+  readonly #options: TableCursorOptions;
+  #index: number;
+  #slot: TableSlot | undefined;
+  #cursor: Cursor | undefined;
+
+  /** @param slots sorted by key and disjoint; borrowed, must not change */
+  constructor(slots: readonly TableSlot[], tables: TableCache, options: TableCursorOptions) {
+    this.valid = false;
+    this.keyBuf = NO_BYTES;
+    this.keyOff = 0;
+    this.keyLen = 0;
+    this.seqno = 0;
+    this.kind = 0;
+    this.valBuf = NO_BYTES;
+    this.valOff = 0;
+    this.valLen = 0;
+    this.#slots = slots;
+    this.#tables = tables;
+    this.#options = options;
+    this.#index = -1;
+    this.#slot = undefined;
+    this.#cursor = undefined;
+  }
+
+  first(): boolean {
+    return this.#enter(0) ? this.#settleForward(this.#cursor!.first()) : this.#leave();
+  }
+
+  last(): boolean {
+    const lastIndex = this.#slots.length - 1;
+    return this.#enter(lastIndex) ? this.#settleBackward(this.#cursor!.last()) : this.#leave();
+  }
+
+  seek(buf: Uint8Array, off: number, len: number, seqno: number): boolean {
+    const index = slotIndexFor(this.#slots, buf, off, len);
+    if (!this.#enter(index)) return this.#leave();
+    return this.#settleForward(this.#cursor!.seek(buf, off, len, seqno));
+  }
+
+  seekForPrev(buf: Uint8Array, off: number, len: number, seqno: number): boolean {
+    const found = slotIndexFor(this.#slots, buf, off, len);
+    const index = Math.min(found, this.#slots.length - 1);
+    if (!this.#enter(index)) return this.#leave();
+    return this.#settleBackward(this.#cursor!.seekForPrev(buf, off, len, seqno));
+  }
+
+  next(): boolean {
+    return this.#settleForward(this.#cursor!.next());
+  }
+
+  prev(): boolean {
+    return this.#settleBackward(this.#cursor!.prev());
+  }
+
+  close(): void {
+    this.valid = false;
+    this.#release();
+  }
+
+  #settleForward(isValid: boolean): boolean {
+    let found = isValid;
+    while (!found) {
+      if (!this.#enter(this.#index + 1)) return this.#leave();
+      found = this.#cursor!.first();
+    }
+    return this.#show();
+  }
+
+  #settleBackward(isValid: boolean): boolean {
+    let found = isValid;
+    while (!found) {
+      if (!this.#enter(this.#index - 1)) return this.#leave();
+      found = this.#cursor!.last();
+    }
+    return this.#show();
+  }
+
+  /** Makes the table at `index` current; false when there is none. */
+  #enter(index: number): boolean {
+    this.valid = false;
+    const slot = this.#slots[index];
+    if (slot === undefined) return false;
+    if (this.#slot !== slot) {
+      this.#release();
+      this.#cursor = this.#tables.open(slot).cursor(this.#options);
+      slot.pins++;
+      this.#slot = slot;
+    }
+    this.#index = index;
+    return true;
+  }
+
+  #leave(): boolean {
+    this.valid = false;
+    return false;
+  }
+
+  #release(): void {
+    if (this.#slot === undefined) return;
+    this.#cursor!.close();
+    this.#slot.pins--;
+    this.#slot = undefined;
+    this.#cursor = undefined;
+  }
+
+  #show(): boolean {
+    const cursor = this.#cursor!;
+    this.keyBuf = cursor.keyBuf;
+    this.keyOff = cursor.keyOff;
+    this.keyLen = cursor.keyLen;
+    this.seqno = cursor.seqno;
+    this.kind = cursor.kind;
+    this.valBuf = cursor.valBuf;
+    this.valOff = cursor.valOff;
+    this.valLen = cursor.valLen;
+    this.valid = true;
+    return true;
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);

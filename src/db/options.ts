@@ -1,0 +1,277 @@
+/**
+ * What a database is opened with: the public options, their defaults and their checks.
+ * @module
+ */
+import type { LeveledOptions } from '../compaction/pick.ts';
+import type { Clock, HostLoop, Random } from '../env/port.ts';
+import type { Fs } from '../fs/port.ts';
+import type { TableWriterOptions } from '../sstable/table-writer.ts';
+import type { WalRecoveryMode } from '../wal/wal-replay.ts';
+
+/** Settings that each column family may have of its own. */
+export interface ColumnFamilyOptions {
+  /** Content at which a data block ends: 512 bytes to 1 MiB; 4096 if absent. */
+  readonly blockSizeBytes?: number;
+  /** Entries between two full keys in a data block: 1 to 256; 16 if absent. */
+  readonly restartInterval?: number;
+  /**
+   * Bloom filter bits per key, 0 (no filter) to 32; one number for all levels, or one per level
+   * (the last repeats); 10 if absent.
+   */
+  readonly filterBitsPerKey?: number | readonly number[];
+  /** Size at which a table ends: 64 KiB to 2 GiB; 32 MiB if absent. */
+  readonly targetTableBytes?: number;
+  /** L0 tables at which compaction starts: 1 to 64; 4 if absent. */
+  readonly l0TriggerCount?: number;
+  /** Bytes of level 1; 64 MiB if absent. */
+  readonly baseLevelBytes?: number;
+  /** Size of a level by that of the level above: 2 to 100; 10 if absent. */
+  readonly levelRatio?: number;
+}
+
+/** Options of `open`; every one may be left out. They also are the defaults of the families. */
+export interface DbOptions extends ColumnFamilyOptions {
+  /** Make the database if the directory holds none; true if absent. */
+  readonly createIfMissing?: boolean;
+  /** Fail with `INVALID` if the directory holds a database; false if absent. */
+  readonly errorIfExists?: boolean;
+  /**
+   * Open without the lock and without writing a byte, as the database stands; false if absent. The
+   * view does not follow later changes.
+   */
+  readonly readOnly?: boolean;
+  /**
+   * Families to open or create beside `default`, by name or with settings of their own. Families
+   * that exist and are not named here are opened with the settings of the database.
+   */
+  readonly columnFamilies?:
+    | readonly string[]
+    | { readonly [name: string]: ColumnFamilyOptions | undefined };
+  /**
+   * Memory for memtables and block cache together: at least 1 MiB; 128 MiB if absent. A quarter
+   * goes to memtables, half to the block cache, the rest is for tables and compaction.
+   */
+  readonly memoryBudgetBytes?: number;
+  /** Memtable bytes at which the largest is flushed: at least 16 KiB; 1/8 of the budget if absent. */
+  readonly writeBufferBytes?: number;
+  /** Bytes of cached blocks; half of the budget if absent; 0 caches none. */
+  readonly blockCacheBytes?: number;
+  /** Table files that stay open: at least 16; 500 if absent. */
+  readonly openTablesMax?: number;
+  /**
+   * Log every write before it is applied; true if absent. With false, writes reach the disk only
+   * with a flush; `close` flushes.
+   */
+  readonly wal?: boolean;
+  /** What to do about flawed WAL records; see the WAL recovery modes. `tolerate-tail` if absent. */
+  readonly walRecovery?: WalRecoveryMode;
+  /** Where the files are; the runtime's own file system if absent. */
+  readonly fs?: Fs;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** How background work yields between steps. */
+  readonly hostLoop?: HostLoop;
+}
+
+/** The components that the runtime's entry module supplies when the user does not. */
+export interface Environment {
+  readonly fs: Fs;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hostLoop: HostLoop;
+}
+
+/** A family's settings, complete and checked. */
+export interface FamilySettings extends LeveledOptions {
+  readonly blockSizeBytes: number;
+  readonly restartInterval: number;
+  readonly filterBitsPerKey: readonly number[];
+}
+
+/** A database's settings, complete and checked. */
+export interface DbSettings {
+  readonly createIfMissing: boolean;
+  readonly errorIfExists: boolean;
+  readonly readOnly: boolean;
+  readonly families: ReadonlyMap<string, FamilySettings>;
+  readonly familyDefaults: FamilySettings;
+  readonly writeBufferBytes: number;
+  readonly blockCacheBytes: number;
+  readonly openTablesMax: number;
+  readonly wal: boolean;
+  readonly walRecovery: WalRecoveryMode;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const DEFAULT_BUDGET_BYTES = 128 * MIB;
+const MODES: readonly WalRecoveryMode[] = ['absolute', 'tolerate-tail', 'point-in-time', 'skip'];
+
+/**
+ * Completes and checks the options.
+ * @throws TypeError for an unknown name or a wrong type, RangeError for a value out of range
+ */
+export function resolveOptions(options: DbOptions): DbSettings {
+  checkNames(options, DB_OPTION_NAMES, 'option');
+  const budget = integer(options.memoryBudgetBytes, 'memoryBudgetBytes', MIB, DEFAULT_BUDGET_BYTES);
+  const familyDefaults = resolveFamilyOptions(options, undefined);
+  const families = new Map<string, FamilySettings>();
+  for (const [name, own] of familyEntries(options.columnFamilies)) {
+    if (own !== undefined) checkNames(own, FAMILY_OPTION_NAMES, `option of family '${name}'`);
+    families.set(name, resolveFamilyOptions(own ?? {}, familyDefaults));
+  }
+  const walRecovery = options.walRecovery ?? 'tolerate-tail';
+  if (!MODES.includes(walRecovery)) {
+    throw new RangeError(`walRecovery must be one of ${MODES.join(', ')}`);
+  }
+  const buffer = Math.floor(budget / 8);
+  return {
+    createIfMissing: flag(options.createIfMissing, 'createIfMissing', true),
+    errorIfExists: flag(options.errorIfExists, 'errorIfExists', false),
+    readOnly: flag(options.readOnly, 'readOnly', false),
+    families,
+    familyDefaults,
+    writeBufferBytes: integer(options.writeBufferBytes, 'writeBufferBytes', 16 * KIB, buffer),
+    blockCacheBytes: integer(options.blockCacheBytes, 'blockCacheBytes', 0, Math.floor(budget / 2)),
+    openTablesMax: integer(options.openTablesMax, 'openTablesMax', 16, 500),
+    wal: flag(options.wal, 'wal', true),
+    walRecovery,
+  };
+}
+
+/** Completes and checks one family's options over the given defaults. */
+export function resolveFamilyOptions(
+  options: ColumnFamilyOptions,
+  defaults: FamilySettings | undefined,
+): FamilySettings {
+  const base = defaults ?? FAMILY_DEFAULTS;
+  return {
+    blockSizeBytes: integer(
+      options.blockSizeBytes,
+      'blockSizeBytes',
+      512,
+      base.blockSizeBytes,
+      MIB,
+    ),
+    restartInterval: integer(
+      options.restartInterval,
+      'restartInterval',
+      1,
+      base.restartInterval,
+      256,
+    ),
+    filterBitsPerKey: filterBits(options.filterBitsPerKey, base.filterBitsPerKey),
+    targetTableBytes: integer(
+      options.targetTableBytes,
+      'targetTableBytes',
+      64 * KIB,
+      base.targetTableBytes,
+      2048 * MIB,
+    ),
+    l0TriggerCount: integer(options.l0TriggerCount, 'l0TriggerCount', 1, base.l0TriggerCount, 64),
+    baseLevelBytes: integer(
+      options.baseLevelBytes,
+      'baseLevelBytes',
+      64 * KIB,
+      base.baseLevelBytes,
+    ),
+    levelRatio: integer(options.levelRatio, 'levelRatio', 2, base.levelRatio, 100),
+  };
+}
+
+/** How tables of a level are written. */
+export function tableOptions(settings: FamilySettings, level: number): TableWriterOptions {
+  const bits = settings.filterBitsPerKey;
+  return {
+    blockSizeBytes: settings.blockSizeBytes,
+    restartInterval: settings.restartInterval,
+    filterBitsPerKey: bits[Math.min(level, bits.length - 1)]!,
+  };
+}
+
+const FAMILY_DEFAULTS: FamilySettings = {
+  blockSizeBytes: 4 * KIB,
+  restartInterval: 16,
+  filterBitsPerKey: [10],
+  targetTableBytes: 32 * MIB,
+  l0TriggerCount: 4,
+  baseLevelBytes: 64 * MIB,
+  levelRatio: 10,
+};
+
+const FAMILY_OPTION_NAMES = new Set(Object.keys(FAMILY_DEFAULTS));
+const DB_OPTION_NAMES = new Set([
+  ...FAMILY_OPTION_NAMES,
+  'createIfMissing',
+  'errorIfExists',
+  'readOnly',
+  'columnFamilies',
+  'memoryBudgetBytes',
+  'writeBufferBytes',
+  'blockCacheBytes',
+  'openTablesMax',
+  'wal',
+  'walRecovery',
+  'fs',
+  'clock',
+  'random',
+  'hostLoop',
+]);
+
+/** Refuses names that mean nothing: an option that is misspelt must not be ignored. */
+function checkNames(options: object, known: ReadonlySet<string>, what: string): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('options must be an object');
+  }
+  for (const name of Object.keys(options)) {
+    if (!known.has(name)) throw new TypeError(`unknown ${what}: ${name}`);
+  }
+}
+
+function familyEntries(
+  families: DbOptions['columnFamilies'],
+): [name: string, options: ColumnFamilyOptions | undefined][] {
+  if (families === undefined) return [];
+  if (Array.isArray(families)) return families.map((name) => [name, undefined]);
+  if (typeof families !== 'object' || families === null) {
+    throw new TypeError('columnFamilies must be an array of names or an object');
+  }
+  return Object.entries(families);
+}
+
+function filterBits(
+  value: number | readonly number[] | undefined,
+  fallback: readonly number[],
+): readonly number[] {
+  if (value === undefined) return fallback;
+  const levels = typeof value === 'number' ? [value] : value;
+  if (!Array.isArray(levels) || levels.length === 0) {
+    throw new TypeError('filterBitsPerKey must be a number or a list of numbers');
+  }
+  return levels.map((bits) => {
+    if (typeof bits !== 'number') throw new TypeError('filterBitsPerKey must hold numbers');
+    if (!(bits >= 0 && bits <= 32)) throw new RangeError('filterBitsPerKey must be 0 to 32');
+    return bits;
+  });
+}
+
+function integer(
+  value: number | undefined,
+  name: string,
+  min: number,
+  fallback: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`${name} must be an integer of ${min} to ${max}, not ${value}`);
+  }
+  return value;
+}
+
+function flag(value: boolean | undefined, name: string, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`);
+  return value;
+}

@@ -1,0 +1,177 @@
+/**
+ * Bringing a database from disk into memory.
+ *
+ * Reading comes first: manifest, then logs into memtables. Only then is anything written: a manifest
+ * and a log of this process, tables for what the old logs held, and one edit that makes the old logs
+ * obsolete. A power cut at any point leaves a state from which the same can be done again.
+ * @module
+ */
+import { corruption, VarveError } from '../errors.ts';
+import { type Fs, type FsLock, joinPath } from '../fs/port.ts';
+import { type DirectoryContents, inspectDirectory } from '../manifest/directory.ts';
+import { tableName, walName } from '../manifest/file-names.ts';
+import { Manifest } from '../manifest/manifest.ts';
+import { type AddedTable, emptyEdit } from '../manifest/version-edit.ts';
+import { type ReplayResult, replayLogs } from '../wal/wal-replay.ts';
+import { DEFAULT_FAMILY_ID, DEFAULT_FAMILY_NAME } from './column-family.ts';
+import { DbCore, type Location } from './core.ts';
+import { checkFamilyName, createFamily } from './families.ts';
+import { flushRun, persistedSeqno } from './flush-job.ts';
+import type { DbSettings } from './options.ts';
+import { OperationReplay } from './replay.ts';
+import { DirectorySink } from './table-sink.ts';
+import { WalSet } from './wal-set.ts';
+
+/** Opens for reading and writing; the caller holds the lock and gives it to the core. */
+export function recoverForWriting(location: Location, settings: DbSettings, lock: FsLock): DbCore {
+  const { fs, directory, random } = location;
+  for (const name of settings.families.keys()) checkFamilyName(name);
+  const contents = inspectDirectory(fs, directory);
+  checkExistence(contents, directory, settings);
+  const manifest = contents.isFresh
+    ? Manifest.create(fs, directory, random, [{ id: DEFAULT_FAMILY_ID, name: DEFAULT_FAMILY_NAME }])
+    : Manifest.recover(fs, directory);
+  const core = new DbCore(location, settings, lock, manifest);
+  addFamilies(core);
+  const logs = replay(core, manifest, contents);
+  if (!contents.isFresh) manifest.start(random);
+  core.startWriting(manifest);
+  startLogs(core, logs.lastSeqno);
+  installRecovered(core);
+  removeOrphans(core, contents);
+  for (const [name, own] of settings.families) {
+    if (!hasFamily(core, name)) createFamily(core, name, own);
+  }
+  return core;
+}
+
+/** Opens for reading without a lock; writes nothing. */
+export function recoverForReading(location: Location, settings: DbSettings): DbCore {
+  const { fs, directory } = location;
+  const contents = inspectDirectory(fs, directory);
+  checkExistence(contents, directory, { ...settings, createIfMissing: false });
+  const manifest = Manifest.recover(fs, directory);
+  const core = new DbCore(location, settings, undefined, manifest);
+  addFamilies(core);
+  for (const name of settings.families.keys()) {
+    if (!hasFamily(core, name)) {
+      throw new VarveError('INVALID', `there is no column family '${name}'`);
+    }
+  }
+  replay(core, manifest, contents);
+  // A writer may remove these files: as long as they are open, they can be read all the same.
+  for (const family of core.families.values()) {
+    for (const slot of family.view.levels.flat()) core.tables.open(slot);
+  }
+  return core;
+}
+
+function checkExistence(
+  contents: DirectoryContents,
+  directory: string,
+  settings: DbSettings,
+): void {
+  if (contents.isFresh && !settings.createIfMissing) {
+    const text = `there is no database at ${directory}`;
+    throw new VarveError('INVALID', text, { file: directory });
+  }
+  if (!contents.isFresh && settings.errorIfExists) {
+    const text = `there is a database at ${directory} already`;
+    throw new VarveError('INVALID', text, { file: directory });
+  }
+}
+
+function addFamilies(core: DbCore): void {
+  for (const { id, name } of core.version.families.values()) {
+    core.addFamily(id, name, core.settings.families.get(name) ?? core.settings.familyDefaults);
+  }
+}
+
+function hasFamily(core: DbCore, name: string): boolean {
+  for (const family of core.families.values()) if (family.handle.name === name) return true;
+  return false;
+}
+
+/** Reads the logs that some family still needs into memtables. */
+function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): ReplayResult {
+  const { fs, location, settings } = core;
+  const first = manifest.version.firstLogNumber();
+  const logNumbers = contents.logNumbers.filter((number) => number >= first);
+  // Every log that the manifest refers to was durable before it did.
+  const isStrict = settings.walRecovery === 'absolute' || settings.walRecovery === 'tolerate-tail';
+  if (isStrict && first > 0 && logNumbers[0] !== first) {
+    throw corruption('log is missing', joinPath(location.directory, walName(first)), 0);
+  }
+  const operations = new OperationReplay(core);
+  const result = replayLogs(
+    {
+      fs,
+      directory: location.directory,
+      logNumbers,
+      mode: settings.walRecovery,
+      cleanEnds: manifest.walEnds,
+      firstSeqno: manifest.lastSeqno + 1,
+    },
+    (logNumber, firstSeqno, count, buf, off, len) => {
+      operations.apply(logNumber, firstSeqno, count, buf, off, len);
+    },
+  );
+  core.lastSeqno = Math.max(manifest.lastSeqno, result.lastSeqno);
+  core.persistedSeqno = persistedSeqno(core);
+  core.recovery = result;
+  return { ...result, lastSeqno: core.lastSeqno };
+}
+
+/**
+ * Starts the log of this process. Without a WAL an empty log is left behind all the same: the
+ * manifest always refers to one that exists, so that a lost log is noticed.
+ */
+function startLogs(core: DbCore, lastSeqno: number): void {
+  const { fs, directory, random } = core.location;
+  const wal = new WalSet(fs, directory, random, lastSeqno);
+  wal.rotate(core.newFileNumber(), lastSeqno);
+  core.firstLogNumber = wal.activeNumber;
+  if (core.settings.wal) core.wal = wal;
+  else wal.closeFiles();
+}
+
+/** Puts what the old logs held into L0 and lets go of them, in one edit. */
+function installRecovered(core: DbCore): void {
+  const addedTables: AddedTable[] = [];
+  for (const [familyId, family] of core.families) {
+    const { memtable } = family.active;
+    if (memtable.isEmpty) continue;
+    const sink = new DirectorySink(core, family.settings, 0);
+    const run = flushRun(core, family, memtable, sink);
+    while (!run.step(Number.POSITIVE_INFINITY));
+    for (const meta of run.outputs) addedTables.push({ familyId, level: 0, meta });
+    memtable.release();
+    family.active = core.newMemtable();
+  }
+  core.fs.syncDirectory(core.location.directory);
+  const logNumber = core.firstLogNumber;
+  const logNumbers = [...core.families.keys()].map((familyId) => ({ familyId, logNumber }));
+  core.install({ ...emptyEdit(), addedTables, logNumbers, lastSeqno: core.lastSeqno });
+  core.persistedSeqno = core.lastSeqno;
+}
+
+/** Removes files that earlier processes left and nothing refers to. */
+function removeOrphans(core: DbCore, contents: DirectoryContents): void {
+  const { fs, location, version } = core;
+  const live = version.tableNumbers();
+  for (const number of contents.tableNumbers) {
+    if (!live.has(number)) removeOrphan(fs, joinPath(location.directory, tableName(number)));
+  }
+  for (const number of contents.logNumbers) {
+    removeOrphan(fs, joinPath(location.directory, walName(number)));
+  }
+}
+
+/** What cannot be removed now is tried again at the next open. */
+function removeOrphan(fs: Fs, path: string): void {
+  try {
+    fs.remove(path);
+  } catch (error) {
+    if (!(error instanceof VarveError)) throw error;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Applying what the WAL held to memtables, during recovery.
+ * @module
+ */
+import { hash32 } from '../bytes/hash32.ts';
+import { corruption } from '../errors.ts';
+import { joinPath } from '../fs/port.ts';
+import { walName } from '../manifest/file-names.ts';
+import type { DbCore } from './core.ts';
+import { OperationReader } from './write-batch.ts';
+
+/** See the module head. */
+export class OperationReplay {
+  readonly #core: DbCore;
+  readonly #operations: OperationReader;
+
+  constructor(core: DbCore) {
+    this.#core = core;
+    this.#operations = new OperationReader();
+  }
+
+  /**
+   * Applies one record's operations, for the families that do not have them in tables yet. Borrows
+   * the buffer.
+   * @throws VarveError `CORRUPTION` when a sound record does not hold operations
+   */
+  apply(
+    logNumber: number,
+    firstSeqno: number,
+    count: number,
+    buf: Uint8Array,
+    off: number,
+    len: number,
+  ): void {
+    const operations = this.#operations;
+    operations.reset(buf, off, off + len);
+    for (let i = 0; i < count; i++) {
+      if (!operations.next()) throw this.#malformed(logNumber);
+      if (operations.familyId >= this.#core.version.nextFamilyId) throw this.#malformed(logNumber);
+    }
+    if (!operations.atEnd) throw this.#malformed(logNumber);
+    operations.reset(buf, off, off + len);
+    for (let seqno = firstSeqno; seqno < firstSeqno + count; seqno++) {
+      operations.next();
+      this.#insert(logNumber, seqno);
+    }
+  }
+
+  #insert(logNumber: number, seqno: number): void {
+    const { buf, familyId, keyOff, keyLen, kind, valOff, valLen } = this.#operations;
+    const family = this.#core.families.get(familyId);
+    // An id that was given out but is not there any more belonged to a family that was dropped.
+    if (family === undefined) return;
+    if (logNumber < this.#core.version.families.get(familyId)!.logNumber) return;
+    const hash = hash32(buf, keyOff, keyLen);
+    family.active.memtable.put(buf, keyOff, keyLen, hash, seqno, kind, buf, valOff, valLen);
+  }
+
+  #malformed(logNumber: number): Error {
+    const path = joinPath(this.#core.location.directory, walName(logNumber));
+    return corruption('WAL record does not hold a write batch', path, 0);
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * The end of an open database.
+ * @module
+ */
+import type { DbCore } from './core.ts';
+import { flushNow } from './resume.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { WritePath } from './write.ts';
+
+/**
+ * Makes everything durable and records where the logs end, as far as writing has not stopped
+ * before; then releases all resources in any case.
+ * @throws VarveError the first failure, after everything was released
+ */
+export async function closeDatabase(
+  core: DbCore,
+  scheduler: Scheduler,
+  writes: WritePath,
+): Promise<void> {
+  let failure: unknown;
+  const attempt = async (work: () => unknown) => {
+    try {
+      await work();
+    } catch (error) {
+      failure ??= error;
+    }
+  };
+  const canWrite = core.manifest !== undefined && core.backgroundError === undefined;
+  if (canWrite && core.wal === undefined) {
+    try {
+      flushNow(core, scheduler, writes);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  core.isClosed = true;
+  scheduler.stop();
+  for (const cursor of [...core.openCursors]) cursor.close();
+  if (canWrite && failure === undefined) {
+    await attempt(() => {
+      core.wal?.syncNow();
+      core.manifest!.close({ walEnds: core.wal?.ends() ?? [], lastSeqno: core.lastSeqno });
+    });
+  } else {
+    core.manifest?.close();
+  }
+  await attempt(() => core.wal?.close());
+  await attempt(() => core.tables.closeAll());
+  await attempt(() => core.lock?.release());
+  if (failure !== undefined) throw failure;
+}

@@ -1,0 +1,126 @@
+/**
+ * What a database tells about itself.
+ * @module
+ */
+import { compactionDebtBytes, levelLimitBytes, totalBytes } from '../compaction/pick.ts';
+import type { DroppedRange } from '../wal/wal-replay.ts';
+import type { DbCore } from './core.ts';
+import type { Counters } from './counters.ts';
+import type { Family } from './family.ts';
+
+/** One level of one family. */
+export interface LevelStats {
+  readonly level: number;
+  readonly tableCount: number;
+  readonly sizeBytes: number;
+  /** Bytes that the level may hold; undefined for L0, which counts by tables. */
+  readonly limitBytes: number | undefined;
+  readonly entryCount: number;
+  readonly tombstoneCount: number;
+}
+
+/** One column family. */
+export interface FamilyStats {
+  readonly name: string;
+  readonly levels: readonly LevelStats[];
+  readonly memtableBytes: number;
+  readonly memtableEntryCount: number;
+  readonly frozenMemtableCount: number;
+  /** Bytes that compaction still has to rewrite. */
+  readonly compactionDebtBytes: number;
+}
+
+/** A database; counts are since it was opened. */
+export interface DbStats {
+  readonly directory: string;
+  readonly seqno: number;
+  /** Every write up to this one is in tables. */
+  readonly persistedSeqno: number;
+  readonly columnFamilies: readonly FamilyStats[];
+  readonly tableCount: number;
+  readonly tableBytes: number;
+  readonly openTableCount: number;
+  readonly walCount: number;
+  readonly walBytes: number;
+  readonly memory: {
+    readonly memtableBytes: number;
+    readonly blockCacheBytes: number;
+    readonly blockCacheCapacityBytes: number;
+    /** Indexes and filters of open tables. */
+    readonly tableBytes: number;
+  };
+  readonly blockCacheHits: number;
+  readonly blockCacheMisses: number;
+  readonly snapshotCount: number;
+  readonly cursorCount: number;
+  readonly counters: Readonly<Counters> & { readonly walBytesWritten: number };
+  /** What `open` found in the WAL. */
+  readonly recovery: {
+    readonly recordCount: number;
+    /** What was left out: torn tails, and what the recovery mode allows to be passed over. */
+    readonly dropped: readonly DroppedRange[];
+  };
+  /** Message of the error that stopped writing, if one did. */
+  readonly backgroundError: string | undefined;
+}
+
+/** A fresh picture of the database as it stands. */
+export function statsOf(core: DbCore): DbStats {
+  const families = [...core.families.values()].map((family) => familyStats(core, family));
+  const levels = families.flatMap((family) => family.levels);
+  const counters = { ...core.counters, walBytesWritten: core.wal?.bytesAppended ?? 0 };
+  return {
+    directory: core.location.directory,
+    seqno: core.lastSeqno,
+    persistedSeqno: core.persistedSeqno,
+    columnFamilies: families,
+    tableCount: sum(levels.map((level) => level.tableCount)),
+    tableBytes: sum(levels.map((level) => level.sizeBytes)),
+    openTableCount: core.tables.openCount,
+    walCount: core.wal?.count ?? 0,
+    walBytes: core.wal?.sizeBytes ?? 0,
+    memory: {
+      memtableBytes: sum(families.map((family) => family.memtableBytes)),
+      blockCacheBytes: core.blocks.usedBytes,
+      blockCacheCapacityBytes: core.blocks.capacityBytes,
+      tableBytes: core.tables.memoryBytes,
+    },
+    blockCacheHits: core.blocks.hits,
+    blockCacheMisses: core.blocks.misses,
+    snapshotCount: core.snapshots.count,
+    cursorCount: core.openCursors.size,
+    counters,
+    recovery: {
+      recordCount: core.recovery?.recordsRead ?? 0,
+      dropped: core.recovery?.dropped ?? [],
+    },
+    backgroundError: core.backgroundError?.message,
+  };
+}
+
+function familyStats(core: DbCore, family: Family): FamilyStats {
+  const { handle, settings } = family;
+  const levels = core.version.families.get(handle.id)!.levels;
+  const memtables = [...family.frozen, family.active].map((entry) => entry.memtable);
+  return {
+    name: handle.name,
+    levels: levels.map((tables, level) => ({
+      level,
+      tableCount: tables.length,
+      sizeBytes: totalBytes(tables),
+      limitBytes: level === 0 ? undefined : levelLimitBytes(level, settings),
+      entryCount: sum(tables.map((table) => table.entryCount)),
+      tombstoneCount: sum(tables.map((table) => table.tombstoneCount)),
+    })),
+    memtableBytes: sum(memtables.map((memtable) => memtable.sizeBytes)),
+    memtableEntryCount: sum(memtables.map((memtable) => memtable.entryCount)),
+    frozenMemtableCount: family.frozen.length,
+    compactionDebtBytes: compactionDebtBytes(levels, settings),
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}

@@ -1,0 +1,121 @@
+/**
+ * Open tables, by file number. A table is opened at its first use and stays open while there is
+ * room for its handle.
+ * @module
+ */
+import type { BlockCache } from '../cache/block-cache.ts';
+import { type Fs, joinPath } from '../fs/port.ts';
+import { tableName } from '../manifest/file-names.ts';
+import { Table } from '../sstable/table.ts';
+import type { TableMeta } from '../sstable/table-meta.ts';
+
+/** A table of the database, open or not; one object per file for as long as the file lives. */
+export class TableSlot {
+  readonly meta: TableMeta;
+  table: Table | undefined;
+  /** Cursors that stand on the table; it is not closed under them. */
+  pins: number;
+  /** Set by every use, cleared by the sweep that looks for a table to close. */
+  wasUsed: boolean;
+
+  constructor(meta: TableMeta) {
+    this.meta = meta;
+    this.table = undefined;
+    this.pins = 0;
+    this.wasUsed = false;
+  }
+}
+
+/** The table slots of one database. */
+export class TableCache {
+  readonly #fs: Fs;
+  readonly #directory: string;
+  readonly #blocks: BlockCache;
+  readonly #openMax: number;
+  readonly #slots: Map<number, TableSlot>;
+  /** Slots whose table is open, in the order in which the sweep meets them. */
+  #open: TableSlot[];
+
+  constructor(fs: Fs, directory: string, blocks: BlockCache, openMax: number) {
+    this.#fs = fs;
+    this.#directory = directory;
+    this.#blocks = blocks;
+    this.#openMax = openMax;
+    this.#slots = new Map();
+    this.#open = [];
+  }
+
+  /** Number of tables that are open now. */
+  get openCount(): number {
+    return this.#open.length;
+  }
+
+  /** Bytes of indexes and filters of the open tables. */
+  get memoryBytes(): number {
+    let sum = 0;
+    for (const slot of this.#open) sum += slot.table!.memoryBytes;
+    return sum;
+  }
+
+  /** The slot of a table; made at the first call for its file number. */
+  slot(meta: TableMeta): TableSlot {
+    let slot = this.#slots.get(meta.fileNumber);
+    if (slot === undefined) {
+      slot = new TableSlot(meta);
+      this.#slots.set(meta.fileNumber, slot);
+    }
+    return slot;
+  }
+
+  /**
+   * The open table of a slot.
+   * @throws VarveError `CORRUPTION` or `IO` when the file cannot be opened as that table
+   */
+  open(slot: TableSlot): Table {
+    slot.wasUsed = true;
+    if (slot.table !== undefined) return slot.table;
+    if (this.#open.length >= this.#openMax) this.#closeOne();
+    const path = joinPath(this.#directory, tableName(slot.meta.fileNumber));
+    const file = this.#fs.open(path, 'read');
+    try {
+      slot.table = Table.open(file, slot.meta, this.#blocks);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    this.#open.push(slot);
+    return slot.table;
+  }
+
+  /** Closes a table for good, before its file is removed. */
+  forget(slot: TableSlot): void {
+    this.#slots.delete(slot.meta.fileNumber);
+    if (slot.table === undefined) return;
+    this.#open = this.#open.filter((other) => other !== slot);
+    slot.table.close();
+    slot.table = undefined;
+  }
+
+  closeAll(): void {
+    for (const slot of this.#open) {
+      slot.table!.close();
+      slot.table = undefined;
+    }
+    this.#open = [];
+    this.#slots.clear();
+  }
+
+  /** Closes the first table that is not pinned and was not used since the last sweep. */
+  #closeOne(): void {
+    for (let looked = 0; looked < this.#open.length * 2; looked++) {
+      const slot = this.#open.shift()!;
+      if (slot.pins === 0 && !slot.wasUsed) {
+        slot.table!.close();
+        slot.table = undefined;
+        return;
+      }
+      slot.wasUsed = false;
+      this.#open.push(slot);
+    }
+  }
+}

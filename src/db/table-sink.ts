@@ -1,0 +1,69 @@
+/**
+ * Where flushes and compactions put their tables.
+ * @module
+ */
+import type { TableSink } from '../compaction/merge-run.ts';
+import { type FileHandle, joinPath } from '../fs/port.ts';
+import { tableName } from '../manifest/file-names.ts';
+import type { TableMeta } from '../sstable/table-meta.ts';
+import { TableWriter } from '../sstable/table-writer.ts';
+import type { DbCore } from './core.ts';
+import { type FamilySettings, tableOptions } from './options.ts';
+
+/** Writes tables of one family and level into the database's directory. */
+export class DirectorySink implements TableSink {
+  readonly #core: DbCore;
+  readonly #settings: FamilySettings;
+  readonly #level: number;
+  /** Bytes of all finished tables. */
+  bytesWritten: number;
+
+  constructor(core: DbCore, settings: FamilySettings, level: number) {
+    this.#core = core;
+    this.#settings = settings;
+    this.#level = level;
+    this.bytesWritten = 0;
+  }
+
+  create(): { file: FileHandle; writer: TableWriter } {
+    const { fs, location } = this.#core;
+    const fileNumber = this.#core.newFileNumber();
+    const file = fs.open(joinPath(location.directory, tableName(fileNumber)), 'create');
+    try {
+      const options = tableOptions(this.#settings, this.#level);
+      return { file, writer: new TableWriter(file, fileNumber, location.random, options) };
+    } catch (error) {
+      this.#remove(file);
+      throw error;
+    }
+  }
+
+  finish(file: FileHandle, writer: TableWriter): TableMeta {
+    const meta = writer.finish(this.#core.location.clock.now());
+    file.sync();
+    file.close();
+    this.bytesWritten += meta.sizeBytes;
+    return meta;
+  }
+
+  discard(file: FileHandle | undefined, finished: readonly TableMeta[]): void {
+    if (file !== undefined) this.#remove(file);
+    for (const meta of finished) {
+      this.#removePath(joinPath(this.#core.location.directory, tableName(meta.fileNumber)));
+    }
+  }
+
+  #remove(file: FileHandle): void {
+    file.close();
+    this.#removePath(file.path);
+  }
+
+  /** What cannot be removed now is an orphan, which the next open sweeps. */
+  #removePath(path: string): void {
+    try {
+      this.#core.fs.remove(path);
+    } catch {
+      // The error that led here is the one to report.
+    }
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The logs of an open database: the active one, and older ones that hold writes which are in no table
+ * yet. Also the group commit: all who wait for stable storage share one fdatasync.
+ * @module
+ */
+
+import { BLOCK_HEADER_BYTES, BLOCK_TRAILER_BYTES } from '../block/block-codec.ts';
+import type { Random } from '../env/port.ts';
+import { type Fs, joinPath } from '../fs/port.ts';
+import { walName } from '../manifest/file-names.ts';
+import type { WalEnd } from '../manifest/version-edit.ts';
+import { WalWriter } from '../wal/wal-writer.ts';
+import type { BatchEncoder } from './write-batch.ts';
+
+/** See the module head. Not safe to use after a method threw: the database then stops writing. */
+export class WalSet {
+  readonly #fs: Fs;
+  readonly #directory: string;
+  readonly #random: Random;
+  /** Ascending by number; the last one is active. */
+  readonly #logs: WalWriter[];
+  /** Logs whose files wait to be closed until no sync is under way. */
+  #retired: WalWriter[];
+  #inFlight: Promise<void> | undefined;
+  #inFlightSeqno: number;
+  #queued: Promise<void> | undefined;
+  /** Highest seqno that is known to be on stable storage. */
+  durableSeqno: number;
+  /** Bytes appended over the life of the set. */
+  bytesAppended: number;
+
+  constructor(fs: Fs, directory: string, random: Random, durableSeqno: number) {
+    this.#fs = fs;
+    this.#directory = directory;
+    this.#random = random;
+    this.#logs = [];
+    this.#retired = [];
+    this.#inFlight = undefined;
+    this.#inFlightSeqno = 0;
+    this.#queued = undefined;
+    this.durableSeqno = durableSeqno;
+    this.bytesAppended = 0;
+  }
+
+  /** Number of the log that takes the next write. */
+  get activeNumber(): number {
+    return this.#active.fileNumber;
+  }
+
+  /** Bytes of all live logs. */
+  get sizeBytes(): number {
+    let sum = 0;
+    for (const log of this.#logs) sum += log.sizeBytes;
+    return sum;
+  }
+
+  /** Number of live logs. */
+  get count(): number {
+    return this.#logs.length;
+  }
+
+  get #active(): WalWriter {
+    return this.#logs.at(-1)!;
+  }
+
+  /**
+   * Starts a new log behind the others. Its name and header are durable when the call returns, so
+   * that the manifest may refer to it.
+   * @param baseSeqno the last seqno that was written
+   */
+  rotate(fileNumber: number, baseSeqno: number): void {
+    const previous = this.#logs.at(-1)?.fileNumber ?? 0;
+    const log = WalWriter.create(
+      this.#fs,
+      this.#directory,
+      fileNumber,
+      previous,
+      baseSeqno,
+      this.#random,
+    );
+    this.#logs.push(log);
+    log.sync();
+    this.#fs.syncDirectory(this.#directory);
+  }
+
+  /** Appends a batch; it is in the operating system's hands on return. Borrows the encoder. */
+  append(encoder: BatchEncoder, firstSeqno: number): void {
+    const writer = encoder.writer;
+    writer.reserve(BLOCK_TRAILER_BYTES);
+    const contentLen = writer.length - BLOCK_HEADER_BYTES;
+    this.#active.append(
+      writer.buf,
+      BLOCK_HEADER_BYTES,
+      contentLen,
+      firstSeqno,
+      encoder.count,
+      this.durableSeqno,
+    );
+    this.bytesAppended += contentLen;
+  }
+
+  /** Blocks until every appended write is on stable storage. */
+  syncNow(): void {
+    const seqno = this.#active.lastSeqno;
+    if (seqno <= this.durableSeqno) return;
+    for (const log of this.#logs) if (log.lastSeqno > this.durableSeqno) log.sync();
+    this.durableSeqno = Math.max(this.durableSeqno, seqno);
+  }
+
+  /**
+   * Blocks until writes up to `seqno` are on stable storage. For a seqno of a closed log that costs
+   * the active one nothing.
+   */
+  syncUpTo(seqno: number): void {
+    let previousSeqno = this.durableSeqno;
+    for (const log of this.#logs) {
+      if (previousSeqno >= seqno) break;
+      if (log.lastSeqno > this.durableSeqno) log.sync();
+      previousSeqno = log.lastSeqno;
+    }
+    this.durableSeqno = Math.max(this.durableSeqno, Math.min(seqno, previousSeqno));
+  }
+
+  /** Takes note that writes up to `seqno` are on stable storage, in tables. */
+  noteDurable(seqno: number): void {
+    this.durableSeqno = Math.max(this.durableSeqno, seqno);
+  }
+
+  /** Resolves when every write appended before the call is on stable storage. */
+  sync(): Promise<void> {
+    const seqno = this.#active.lastSeqno;
+    if (seqno <= this.durableSeqno) return Promise.resolve();
+    // It begins later than now, so it covers this call, even if the sync before it just ended.
+    if (this.#queued !== undefined) return this.#queued;
+    if (this.#inFlight === undefined) return this.#start();
+    if (this.#inFlightSeqno >= seqno) return this.#inFlight;
+    this.#queued = this.#inFlight.then(
+      () => this.#start(),
+      () => this.#start(),
+    );
+    return this.#queued;
+  }
+
+  /** Closes and removes the logs below `number`. */
+  removeBelow(number: number): void {
+    while (this.#logs.length > 1 && this.#logs[0]!.fileNumber < number) {
+      const log = this.#logs.shift()!;
+      if (this.#inFlight === undefined) log.close();
+      else this.#retired.push(log);
+      this.#fs.remove(joinPath(this.#directory, walName(log.fileNumber)));
+    }
+  }
+
+  /** Where every live log ends. */
+  ends(): WalEnd[] {
+    return this.#logs.map((log) => ({ logNumber: log.fileNumber, sizeBytes: log.sizeBytes }));
+  }
+
+  /** Waits for syncs under way and closes all files; writes and syncs nothing. */
+  async close(): Promise<void> {
+    await this.#queued?.catch(ignore);
+    await this.#inFlight?.catch(ignore);
+    this.closeFiles();
+  }
+
+  /** Like {@link close}, when no sync was ever asked for. */
+  closeFiles(): void {
+    for (const log of this.#logs) log.close();
+    this.#logs.length = 0;
+  }
+
+  #start(): Promise<void> {
+    this.#queued = undefined;
+    this.#inFlightSeqno = this.#active.lastSeqno;
+    this.#inFlight = this.#syncAll(this.#inFlightSeqno).finally(() => {
+      this.#inFlight = undefined;
+      for (const log of this.#retired) log.close();
+      this.#retired = [];
+    });
+    return this.#inFlight;
+  }
+
+  async #syncAll(seqno: number): Promise<void> {
+    const pending = this.#logs.filter((log) => log.lastSeqno > this.durableSeqno);
+    for (const log of pending) await log.syncAsync();
+    this.durableSeqno = Math.max(this.durableSeqno, seqno);
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,213 @@
+/**
+ * Write batches, which are built in the form in which the WAL stores them: writing a batch copies it
+ * nowhere.
+ *
+ * One operation:
+ *
+ *     size    meaning
+ *     1       kind (KIND_PUT, KIND_DELETE)
+ *     varint  column family id
+ *     varint  key length
+ *     n       key
+ *     varint  value length    only for KIND_PUT
+ *     m       value           only for KIND_PUT
+ *
+ * The buffer keeps room before the operations for the block header and the WAL record prefix, and
+ * behind them for the checksum.
+ * @module
+ */
+
+import { BLOCK_CONTENT_BYTES_MAX, BLOCK_HEADER_BYTES } from '../block/block-codec.ts';
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import { VARINT_BYTES_MAX, VarintReader } from '../bytes/varint.ts';
+import {
+  KEY_BYTES_MAX,
+  KIND_DELETE,
+  KIND_PUT,
+  KIND_UNKNOWN_MIN,
+  VALUE_BYTES_MAX,
+} from '../key/kind.ts';
+import { WAL_RECORD_PREFIX_BYTES } from '../wal/wal-record.ts';
+import { ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
+import { type ByteInput, type Bytes, keyInput, valueInput } from './input.ts';
+
+/** Where the operations begin in a batch's buffer. */
+export const OPERATIONS_OFF: number = BLOCK_HEADER_BYTES + WAL_RECORD_PREFIX_BYTES;
+/** What one operation costs beyond its key and value, at most. */
+const OPERATION_OVERHEAD_BYTES_MAX = 1 + 3 * VARINT_BYTES_MAX;
+/** A cleared batch gives a larger buffer back. */
+const RETAINED_BYTES_MAX = 1_048_576;
+const FIRST_CAPACITY_BYTES = 512;
+
+/** Encodes operations; the database uses one directly for single writes. */
+export class BatchEncoder {
+  readonly writer: ByteWriter;
+  /** Number of operations. */
+  count: number;
+  /** The families that operations were added for, each once; the default one without a handle. */
+  readonly families: ColumnFamily[];
+  readonly #key: ByteInput;
+  readonly #value: ByteInput;
+
+  constructor() {
+    this.writer = new ByteWriter(FIRST_CAPACITY_BYTES);
+    this.writer.reset(OPERATIONS_OFF);
+    this.count = 0;
+    this.families = [];
+    this.#key = keyInput();
+    this.#value = valueInput();
+  }
+
+  clear(): void {
+    if (this.writer.buf.length > RETAINED_BYTES_MAX) {
+      this.writer.buf = new Uint8Array(FIRST_CAPACITY_BYTES);
+      this.writer.length = 0;
+    }
+    this.writer.reset(OPERATIONS_OFF);
+    this.count = 0;
+    this.families.length = 0;
+  }
+
+  /** Bytes of operations. */
+  get operationBytes(): number {
+    return this.writer.length - OPERATIONS_OFF;
+  }
+
+  put(family: ColumnFamily | undefined, key: Bytes, value: Bytes): void {
+    this.#key.set(key);
+    this.#value.set(value);
+    this.#begin(KIND_PUT, family, this.#value.len);
+    this.writer.lengthPrefixed(this.#value.buf, 0, this.#value.len);
+  }
+
+  delete(family: ColumnFamily | undefined, key: Bytes): void {
+    this.#key.set(key);
+    this.#begin(KIND_DELETE, family, 0);
+  }
+
+  #begin(kind: number, family: ColumnFamily | undefined, valueLen: number): void {
+    const writer = this.writer;
+    const more = OPERATION_OVERHEAD_BYTES_MAX + this.#key.len + valueLen;
+    if (writer.length + more > BLOCK_CONTENT_BYTES_MAX) {
+      throw new RangeError(`a write batch holds at most ${BLOCK_CONTENT_BYTES_MAX} bytes`);
+    }
+    if (family !== undefined && !this.families.includes(family)) {
+      if (!(family instanceof ColumnFamily)) {
+        throw new TypeError('columnFamily must be a ColumnFamily of the database');
+      }
+      this.families.push(family);
+    }
+    writer.reserve(more);
+    writer.u8(kind);
+    writer.varint(family?.id ?? DEFAULT_FAMILY_ID);
+    writer.lengthPrefixed(this.#key.buf, 0, this.#key.len);
+    this.count++;
+  }
+}
+
+/**
+ * Operations that are applied together or not at all, in the order in which they were added. Keys
+ * and values are copied in when added. A batch may be written several times, and refilled after
+ * `clear`.
+ */
+export class WriteBatch {
+  readonly #encoder: BatchEncoder;
+
+  constructor() {
+    this.#encoder = new BatchEncoder();
+  }
+
+  /** Number of operations. */
+  get count(): number {
+    return this.#encoder.count;
+  }
+
+  /** Encoded size in bytes. */
+  get sizeBytes(): number {
+    return this.#encoder.operationBytes;
+  }
+
+  /**
+   * Adds a put. Borrows key and value for the call.
+   * @param key at most 64 KiB
+   * @param value at most 256 MiB
+   * @param columnFamily the default family if absent
+   * @throws TypeError for other types, RangeError above the limits
+   */
+  put(key: Bytes, value: Bytes, columnFamily?: ColumnFamily): this {
+    this.#encoder.put(columnFamily, key, value);
+    return this;
+  }
+
+  /** Adds a delete; deleting an absent key is no error. Parameters as for {@link put}. */
+  delete(key: Bytes, columnFamily?: ColumnFamily): this {
+    this.#encoder.delete(columnFamily, key);
+    return this;
+  }
+
+  /** Removes all operations. */
+  clear(): this {
+    this.#encoder.clear();
+    return this;
+  }
+
+  /** The encoder of a batch, for the write path. */
+  static encoderOf(batch: WriteBatch): BatchEncoder {
+    return batch.#encoder;
+  }
+}
+
+/** Walks encoded operations; its fields describe the current one and lend ranges of the buffer. */
+export class OperationReader {
+  buf: Uint8Array;
+  kind: number;
+  familyId: number;
+  keyOff: number;
+  keyLen: number;
+  valOff: number;
+  valLen: number;
+  readonly #reader: VarintReader;
+
+  constructor() {
+    this.buf = new Uint8Array(0);
+    this.kind = KIND_DELETE;
+    this.familyId = 0;
+    this.keyOff = 0;
+    this.keyLen = 0;
+    this.valOff = 0;
+    this.valLen = 0;
+    this.#reader = new VarintReader(this.buf, 0, 0);
+  }
+
+  /** Starts at `off`; borrows `buf` while it is being walked. */
+  reset(buf: Uint8Array, off: number, end: number): void {
+    this.buf = buf;
+    this.#reader.reset(buf, off, end);
+  }
+
+  /** True when every byte was consumed by sound operations. */
+  get atEnd(): boolean {
+    return !this.#reader.failed && this.#reader.off === this.#reader.end;
+  }
+
+  /** Moves to the next operation; false when the bytes do not hold a sound one. */
+  next(): boolean {
+    const reader = this.#reader;
+    this.kind = reader.byte();
+    this.familyId = reader.next();
+    this.keyLen = reader.next();
+    this.keyOff = reader.skip(this.keyLen);
+    this.valLen = 0;
+    this.valOff = reader.off;
+    if (this.kind === KIND_PUT) {
+      this.valLen = reader.next();
+      this.valOff = reader.skip(this.valLen);
+    }
+    return (
+      !reader.failed &&
+      this.kind < KIND_UNKNOWN_MIN &&
+      this.keyLen <= KEY_BYTES_MAX &&
+      this.valLen <= VALUE_BYTES_MAX
+    );
+  }
+}

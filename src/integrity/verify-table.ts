@@ -1,0 +1,48 @@
+/**
+ * Verification of one table, past every cache.
+ * @module
+ */
+import { BlockCache } from '../cache/block-cache.ts';
+import { VarveError } from '../errors.ts';
+import { type Fs, joinPath } from '../fs/port.ts';
+import { tableName } from '../manifest/file-names.ts';
+import { Table } from '../sstable/table.ts';
+import type { TableMeta } from '../sstable/table-meta.ts';
+
+/** Damage that was found in one file. */
+export interface Damage {
+  readonly file: string;
+  /** Offset of the damaged block, undefined when the whole file is concerned. */
+  readonly offset: number | undefined;
+  readonly message: string;
+  /** First and last user key of the table: what may be affected. */
+  readonly smallestKey: Uint8Array;
+  readonly largestKey: Uint8Array;
+}
+
+/**
+ * Reads every block of a table from disk and checks checksums, order and counts.
+ * @returns undefined when the table is sound
+ */
+export function verifyTable(fs: Fs, directory: string, meta: TableMeta): Damage | undefined {
+  const path = joinPath(directory, tableName(meta.fileNumber));
+  try {
+    const file = fs.open(path, 'read');
+    try {
+      Table.open(file, meta, new BlockCache(0)).verify();
+    } finally {
+      file.close();
+    }
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof VarveError)) throw error;
+    const { smallestKey, largestKey } = meta;
+    return {
+      file: error.file ?? path,
+      offset: error.offset,
+      message: error.message,
+      smallestKey,
+      largestKey,
+    };
+  }
+}
