@@ -1,6 +1,6 @@
 /**
- * The engine without a runtime: `varve/core`. Everything of `varve` except that `open` must be given
- * its file system.
+ * The engine without a runtime: `varve/core`. Everything of `varve` except that `open` must be
+ * given its file system.
  * @module
  */
 

@@ -54,7 +54,9 @@ export class VarveError extends Error {
   }
 }
 
-/** Builds the error for bytes on disk that cannot be what was written; names `file` and `offset`. */
+/**
+ * Builds the error for bytes on disk that cannot be what was written; names `file` and `offset`.
+ */
 export function corruption(what: string, file: string, offset: number): VarveError {
   return new VarveError('CORRUPTION', `${what} (${file}, offset ${offset})`, { file, offset });
 }

@@ -13,9 +13,9 @@
  *     16      n     payload
  *     16+n    8     checksum
  *
- * Integers are little-endian. The checksum is the XXH64, seeded with the first 8 bytes of the file's
- * salt, of header and payload, XORed with the block's position in the file: a block that is read
- * from another place or another file fails.
+ * Integers are little-endian. The checksum is the XXH64, seeded with the first 8 bytes of the
+ * file's salt, of header and payload, XORed with the block's position in the file: a block that is
+ * read from another place or another file fails.
  *
  * The stages between content and payload are compression, then encryption; parity follows the
  * checksum. A stage that is off leaves no trace but the zero in its header field.

@@ -22,7 +22,9 @@ export class ByteWriter {
     this.length = 0;
   }
 
-  /** Starts again at `length`, keeping the capacity; the bytes below it are the caller's to fill. */
+  /**
+   * Starts again at `length`, keeping the capacity; the bytes below it are the caller's to fill.
+   */
   reset(length = 0): void {
     this.reserve(length - this.length);
     this.length = length;

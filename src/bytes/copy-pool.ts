@@ -4,7 +4,9 @@
  * @module
  */
 
-/** A retained copy keeps one slab alive; larger slabs would make that dearer and copies no cheaper. */
+/**
+ * A retained copy keeps one slab alive; larger slabs would make that dearer and copies no cheaper.
+ */
 const SLAB_BYTES = 32_768;
 /** Longer ranges get memory of their own. */
 const POOLED_BYTES_MAX = 4_096;

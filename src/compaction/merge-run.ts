@@ -2,8 +2,9 @@
  * The work of a flush or a compaction: one cursor in, tables out, in steps of bounded size.
  *
  * For every user key the versions come newest first. Live snapshots cut the seqnos into strata: a
- * version is kept only if it is the newest of its key in its stratum, for no reader can tell it from
- * absent otherwise. A tombstone in the oldest stratum goes too when nothing deeper holds its key.
+ * version is kept only if it is the newest of its key in its stratum, for no reader can tell it
+ * from absent otherwise. A tombstone in the oldest stratum goes too when nothing deeper holds its
+ * key.
  * @module
  */
 import { copyBytes } from '../bytes/byte-writer.ts';

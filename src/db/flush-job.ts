@@ -16,8 +16,8 @@ export interface FlushMember {
 }
 
 /**
- * A flush under way. Without a WAL a group holds the memtables of all families, because nothing else
- * would keep batches whole; with one, the log does and the groups are single.
+ * A flush under way. Without a WAL a group holds the memtables of all families, because nothing
+ * else would keep batches whole; with one, the log does and the groups are single.
  */
 export class FlushJob {
   readonly members: readonly FlushMember[];

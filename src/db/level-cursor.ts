@@ -3,32 +3,11 @@
  * time.
  * @module
  */
-import { compareBytes } from '../bytes/compare.ts';
 import type { Cursor } from '../key/cursor.ts';
+import { lowerBound } from '../manifest/family-version.ts';
 
 import type { TableCursorOptions } from '../sstable/table-cursor.ts';
 import type { TableCache, TableSlot } from './table-cache.ts';
-
-/**
- * First slot whose largest key is not below the key: the only one that can hold it. Borrows `buf`.
- * @returns `slots.length` when the key lies behind all of them
- */
-export function slotIndexFor(
-  slots: readonly TableSlot[],
-  buf: Uint8Array,
-  off: number,
-  len: number,
-): number {
-  let low = 0;
-  let high = slots.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const largest = slots[middle]!.meta.largestKey;
-    if (compareBytes(largest, 0, largest.length, buf, off, len) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 /** See the module head. */
 export class LevelCursor implements Cursor {
@@ -77,13 +56,13 @@ export class LevelCursor implements Cursor {
   }
 
   seek(buf: Uint8Array, off: number, len: number, seqno: number): boolean {
-    const index = slotIndexFor(this.#slots, buf, off, len);
+    const index = lowerBound(this.#slots, buf, off, len);
     if (!this.#enter(index)) return this.#leave();
     return this.#settleForward(this.#cursor!.seek(buf, off, len, seqno));
   }
 
   seekForPrev(buf: Uint8Array, off: number, len: number, seqno: number): boolean {
-    const found = slotIndexFor(this.#slots, buf, off, len);
+    const found = lowerBound(this.#slots, buf, off, len);
     const index = Math.min(found, this.#slots.length - 1);
     if (!this.#enter(index)) return this.#leave();
     return this.#settleBackward(this.#cursor!.seekForPrev(buf, off, len, seqno));

@@ -52,7 +52,9 @@ export interface DbOptions extends ColumnFamilyOptions {
    * goes to memtables, half to the block cache, the rest is for tables and compaction.
    */
   readonly memoryBudgetBytes?: number;
-  /** Memtable bytes at which the largest is flushed: at least 16 KiB; 1/8 of the budget if absent. */
+  /**
+   * Memtable bytes at which the largest is flushed: at least 16 KiB; 1/8 of the budget if absent.
+   */
   readonly writeBufferBytes?: number;
   /** Bytes of cached blocks; half of the budget if absent; 0 caches none. */
   readonly blockCacheBytes?: number;

@@ -31,8 +31,8 @@ export interface RangeOptions {
 }
 
 /**
- * The bounds of a range; fresh copies of the user's bytes. Of two bounds on one side the tighter one
- * counts.
+ * The bounds of a range; fresh copies of the user's bytes. Of two bounds on one side the tighter
+ * one counts.
  * @throws TypeError, RangeError for bounds that are no keys
  */
 export function keyRangeOf(options: RangeOptions): KeyRange {

@@ -7,10 +7,10 @@ import { CopyPool } from '../bytes/copy-pool.ts';
 import { hash32 } from '../bytes/hash32.ts';
 import { KIND_PUT } from '../key/kind.ts';
 import { Lookup } from '../key/lookup.ts';
+import { lowerBound } from '../manifest/family-version.ts';
 import type { DbCore } from './core.ts';
 import type { Family, FamilyView } from './family.ts';
 import { type ByteInput, type Bytes, keyInput } from './input.ts';
-import { slotIndexFor } from './level-cursor.ts';
 import type { TableSlot } from './table-cache.ts';
 
 /** Looks keys up in one database. */
@@ -64,17 +64,17 @@ export class ReadPath {
     const l0 = view.levels[0]!;
     for (let i = 0; i < l0.length; i++) {
       const slot = l0[i]!;
-      const { smallestKey, largestKey } = slot.meta;
+      const { smallestKey, largestKey } = slot;
       if (compareBytes(buf, 0, len, smallestKey, 0, smallestKey.length) < 0) continue;
       if (compareBytes(buf, 0, len, largestKey, 0, largestKey.length) > 0) continue;
       if (this.#findInTable(slot, buf, len, hash, seqno, out)) return true;
     }
     for (let level = 1; level <= view.deepestLevel; level++) {
       const slots = view.levels[level]!;
-      const index = slotIndexFor(slots, buf, 0, len);
+      const index = lowerBound(slots, buf, 0, len);
       if (index === slots.length) continue;
       const slot = slots[index]!;
-      const smallestKey = slot.meta.smallestKey;
+      const smallestKey = slot.smallestKey;
       if (compareBytes(buf, 0, len, smallestKey, 0, smallestKey.length) < 0) continue;
       if (this.#findInTable(slot, buf, len, hash, seqno, out)) return true;
     }

@@ -1,9 +1,10 @@
 /**
  * Bringing a database from disk into memory.
  *
- * Reading comes first: manifest, then logs into memtables. Only then is anything written: a manifest
- * and a log of this process, tables for what the old logs held, and one edit that makes the old logs
- * obsolete. A power cut at any point leaves a state from which the same can be done again.
+ * Reading comes first: manifest, then logs into memtables. Only then is anything written: a
+ * manifest and a log of this process, tables for what the old logs held, and one edit that makes
+ * the old logs obsolete. A power cut at any point leaves a state from which the same can be done
+ * again.
  * @module
  */
 import { corruption, VarveError } from '../errors.ts';

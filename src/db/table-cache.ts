@@ -12,6 +12,9 @@ import type { TableMeta } from '../sstable/table-meta.ts';
 /** A table of the database, open or not; one object per file for as long as the file lives. */
 export class TableSlot {
   readonly meta: TableMeta;
+  /** The meta's, once more where searches find them without a detour. */
+  readonly smallestKey: Uint8Array;
+  readonly largestKey: Uint8Array;
   table: Table | undefined;
   /** Cursors that stand on the table; it is not closed under them. */
   pins: number;
@@ -20,6 +23,8 @@ export class TableSlot {
 
   constructor(meta: TableMeta) {
     this.meta = meta;
+    this.smallestKey = meta.smallestKey;
+    this.largestKey = meta.largestKey;
     this.table = undefined;
     this.pins = 0;
     this.wasUsed = false;

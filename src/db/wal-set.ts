@@ -1,6 +1,6 @@
 /**
- * The logs of an open database: the active one, and older ones that hold writes which are in no table
- * yet. Also the group commit: all who wait for stable storage share one fdatasync.
+ * The logs of an open database: the active one, and older ones that hold writes which are in no
+ * table yet. Also the group commit: all who wait for stable storage share one fdatasync.
  * @module
  */
 
@@ -79,8 +79,6 @@ export class WalSet {
       this.#random,
     );
     this.#logs.push(log);
-    log.sync();
-    this.#fs.syncDirectory(this.#directory);
   }
 
   /** Appends a batch; it is in the operating system's hands on return. Borrows the encoder. */

@@ -1,6 +1,6 @@
 /**
- * Write batches, which are built in the form in which the WAL stores them: writing a batch copies it
- * nowhere.
+ * Write batches, which are built in the form in which the WAL stores them: writing a batch copies
+ * it nowhere.
  *
  * One operation:
  *

@@ -1,5 +1,6 @@
 /**
- * The clock and the randomness of the runtime, from globals that Node, Deno, Bun and browsers share.
+ * The clock and the randomness of the runtime, from globals that Node, Deno, Bun and browsers
+ * share.
  * @module
  */
 import type { Clock, HostLoop, Random } from './port.ts';

@@ -5,8 +5,8 @@
 import { KIND_DELETE } from './kind.ts';
 
 /**
- * Filled by the `get` of a memtable or table when it returns true. `valBuf` is lent: the bytes stand
- * until the structure it came from is changed or released.
+ * Filled by the `get` of a memtable or table when it returns true. `valBuf` is lent: the bytes
+ * stand until the structure it came from is changed or released.
  */
 export class Lookup {
   seqno: number;

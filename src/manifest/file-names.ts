@@ -1,0 +1,57 @@
+/**
+ * The names of the files in a database directory.
+ *
+ *     CURRENT          names the manifest (current.ts)
+ *     LOCK             belongs to the Fs
+ *     MANIFEST-000012  manifest
+ *     000012.sst       table
+ *     000012.wal       log
+ *
+ * All numbered files share one sequence of numbers, and no number is used twice. Numbers have at
+ * least six digits.
+ * @module
+ */
+
+export const CURRENT_NAME = 'CURRENT';
+export const LOCK_NAME = 'LOCK';
+
+const MANIFEST_PREFIX = 'MANIFEST-';
+
+export type FileKind = 'current' | 'lock' | 'manifest' | 'table' | 'wal';
+
+/** What a name says about its file. */
+export interface ParsedFileName {
+  readonly kind: FileKind;
+  /** 0 for `CURRENT` and `LOCK`. */
+  readonly number: number;
+}
+
+export function tableName(fileNumber: number): string {
+  return `${digits(fileNumber)}.sst`;
+}
+
+export function walName(fileNumber: number): string {
+  return `${digits(fileNumber)}.wal`;
+}
+
+export function manifestName(fileNumber: number): string {
+  return MANIFEST_PREFIX + digits(fileNumber);
+}
+
+/** The inverse of the functions above; undefined for every name that they do not make. */
+export function parseFileName(name: string): ParsedFileName | undefined {
+  if (name === CURRENT_NAME) return { kind: 'current', number: 0 };
+  if (name === LOCK_NAME) return { kind: 'lock', number: 0 };
+  const match = /^(MANIFEST-)?(\d{6,16})(\.sst|\.wal)?$/.exec(name);
+  if (match === null) return undefined;
+  const number = Number(match[2]);
+  if (number === 0 || !Number.isSafeInteger(number)) return undefined;
+  if (name === manifestName(number)) return { kind: 'manifest', number };
+  if (name === tableName(number)) return { kind: 'table', number };
+  if (name === walName(number)) return { kind: 'wal', number };
+  return undefined;
+}
+
+function digits(fileNumber: number): string {
+  return String(fileNumber).padStart(6, '0');
+}

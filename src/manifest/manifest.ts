@@ -1,0 +1,331 @@
+/**
+ * The manifest: the log of version edits that says what a database consists of.
+ *
+ * A manifest file (record log, class 'M') begins with a snapshot of the state as edits; each later
+ * record is one edit, synced before it counts. Every process writes a manifest of its own and never
+ * appends to an older one. A new manifest is installed in this order:
+ *
+ * 1. write the snapshot, sync the file and the directory;
+ * 2. write both slots of CURRENT (current.ts), syncing each: either alone now names this manifest,
+ *    and until then the one before, which holds the same state;
+ * 3. remove the manifests before it; from here on edits are appended.
+ * @module
+ */
+import {
+  BLOCK_HEADER_BYTES,
+  BLOCK_MANIFEST_EDIT,
+  BLOCK_TRAILER_BYTES,
+} from '../block/block-codec.ts';
+import { FILE_CLASS_MANIFEST, SALT_BYTES } from '../block/file-header.ts';
+import { RecordLogWriter } from '../block/record-log-writer.ts';
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import type { Random } from '../env/port.ts';
+import { assert, isVarveError, VarveError } from '../errors.ts';
+import { type Fs, joinPath } from '../fs/port.ts';
+import { createCurrent, DATABASE_ID_BYTES, writeCurrent } from './current.ts';
+import { inspectDirectory } from './directory.ts';
+import { CURRENT_NAME, manifestName, parseFileName } from './file-names.ts';
+import { recoverState } from './manifest-recovery.ts';
+import { applyToState, emptyState, type ManifestState, snapshotEdits } from './manifest-state.ts';
+import type { Version } from './version.ts';
+import { type CreatedFamily, emptyEdit, type VersionEdit, type WalEnd } from './version-edit.ts';
+import { encodeVersionEdit } from './version-edit-codec.ts';
+
+/** A manifest is rewritten when it exceeds both this size and this multiple of its snapshot. */
+const REWRITE_MIN_BYTES = 1024 * 1024;
+const REWRITE_SNAPSHOT_RATIO = 4;
+
+/** What the last edit of a clean close records. */
+export interface CleanEnd {
+  /** Every log that some family still needs, with its size. */
+  readonly walEnds: WalEnd[];
+  readonly lastSeqno: number;
+}
+
+/**
+ * The state of a database and the way to change it. After `recover` it only reads; `start` makes it
+ * writable. After a failed `append` it is poisoned: it is not known whether the edit will count
+ * after a crash, so the files of both sides must stay until a further `start` has succeeded; until
+ * then every `append` throws the first error again.
+ */
+export class Manifest {
+  /** 16 random bytes, the same over the life of the database. */
+  readonly databaseId: Uint8Array;
+  /** The state was found as a clean close left it. */
+  readonly wasClosedCleanly: boolean;
+  readonly #fs: Fs;
+  readonly #directory: string;
+  #state: ManifestState;
+  /** 0 before the first one. */
+  #manifestNumber: number;
+  /** Of the newest slot of CURRENT. */
+  #generation: number;
+  #log: RecordLogWriter | undefined;
+  /** Bytes with which the current manifest began. */
+  #snapshotBytes: number;
+  #random: Random | undefined;
+  #failure: VarveError | undefined;
+
+  private constructor(
+    fs: Fs,
+    directory: string,
+    state: ManifestState,
+    databaseId: Uint8Array,
+    wasClosedCleanly: boolean,
+    manifestNumber: number,
+    generation: number,
+  ) {
+    this.databaseId = databaseId;
+    this.wasClosedCleanly = wasClosedCleanly;
+    this.#fs = fs;
+    this.#directory = directory;
+    this.#state = state;
+    this.#manifestNumber = manifestNumber;
+    this.#generation = generation;
+    this.#log = undefined;
+    this.#snapshotBytes = 0;
+    this.#random = undefined;
+    this.#failure = undefined;
+  }
+
+  /**
+   * Makes a database in a directory for which `inspectDirectory` says that it is fresh, removing
+   * what a creation that was cut off left there. It counts once this returns; after a power cut
+   * before that there is no database or this one. The result is started.
+   * @param families at least one
+   */
+  static create(
+    fs: Fs,
+    directory: string,
+    random: Random,
+    families: readonly CreatedFamily[],
+  ): Manifest {
+    const { isFresh, manifestNumbers } = inspectDirectory(fs, directory);
+    assert(isFresh, 'a database is created where none is');
+    const currentPath = joinPath(directory, CURRENT_NAME);
+    if (fs.exists(currentPath)) fs.remove(currentPath);
+    for (const number of manifestNumbers) fs.remove(joinPath(directory, manifestName(number)));
+    const databaseId = new Uint8Array(DATABASE_ID_BYTES);
+    random.fill(databaseId);
+    const edit = { ...emptyEdit(), createdFamilies: [...families] };
+    const state = applyToState(emptyState(), edit, currentPath, 0);
+    const manifest = new Manifest(fs, directory, state, databaseId, false, 0, 0);
+    manifest.#random = random;
+    manifest.#install();
+    return manifest;
+  }
+
+  /**
+   * Reads the state of a database and writes nothing.
+   * @throws VarveError `CORRUPTION` naming what is damaged, `UNSUPPORTED` for a later format
+   */
+  static recover(fs: Fs, directory: string): Manifest {
+    const { state, current } = recoverState(fs, directory);
+    const { databaseId, isClean, manifestNumber, generation } = current;
+    return new Manifest(fs, directory, state, databaseId, isClean, manifestNumber, generation);
+  }
+
+  get version(): Version {
+    return this.#state.version;
+  }
+
+  /** Unused by any file, and so are all above it; see {@link newFileNumber}. */
+  get nextFileNumber(): number {
+    return this.#state.nextFileNumber;
+  }
+
+  get lastSeqno(): number {
+    return this.#state.lastSeqno;
+  }
+
+  /** Log number to size at the last clean close, for logs that some family still needs. */
+  get walEnds(): ReadonlyMap<number, number> {
+    return this.#state.walEnds;
+  }
+
+  get manifestNumber(): number {
+    return this.#manifestNumber;
+  }
+
+  /** Bytes of the current manifest; 0 before `start`. */
+  get sizeBytes(): number {
+    return this.#log?.sizeBytes ?? 0;
+  }
+
+  /** A number that no file had before. It is persisted by the next edit. */
+  newFileNumber(): number {
+    const { nextFileNumber } = this.#state;
+    this.#state = { ...this.#state, nextFileNumber: nextFileNumber + 1 };
+    return nextFileNumber;
+  }
+
+  /**
+   * Installs a manifest of its own with the present state, and raises the next file number above
+   * every number in the directory. A further call after a failure ends it when it succeeds.
+   */
+  start(random: Random): void {
+    this.#random = random;
+    const { largestNumber } = inspectDirectory(this.#fs, this.#directory);
+    const nextFileNumber = Math.max(this.#state.nextFileNumber, largestNumber + 1);
+    this.#state = { ...this.#state, nextFileNumber };
+    this.#install();
+  }
+
+  /**
+   * Makes an edit durable and returns the version that it leads to. Takes the metas in the edit;
+   * adds the next file number.
+   * @throws VarveError when the file system fails: see the class. An edit that does not fit is an
+   * engine bug and reaches no file.
+   */
+  append(edit: VersionEdit): Version {
+    const log = this.#writableLog();
+    const mostBytes = Math.max(REWRITE_MIN_BYTES, this.#snapshotBytes * REWRITE_SNAPSHOT_RATIO);
+    if (log.sizeBytes > mostBytes) this.#install();
+    this.#appendEdit(edit);
+    return this.#state.version;
+  }
+
+  /**
+   * Releases the file. With `cleanEnd` records before where every log ends, and in CURRENT where
+   * the manifest ends, so that later damage to either is seen as such. Closing twice is allowed.
+   */
+  close(cleanEnd?: CleanEnd): void {
+    const log = this.#log;
+    if (log === undefined) return;
+    try {
+      if (cleanEnd !== undefined) {
+        this.#appendEdit({ ...emptyEdit(), ...cleanEnd });
+        this.#writeBothSlots(log.sizeBytes, true);
+      }
+    } finally {
+      this.#log = undefined;
+      log.close();
+    }
+  }
+
+  #writableLog(): RecordLogWriter {
+    if (this.#failure !== undefined) throw this.#failure;
+    assert(this.#log !== undefined, 'a manifest is started before it is written');
+    return this.#log;
+  }
+
+  #appendEdit(edit: VersionEdit): void {
+    const log = this.#writableLog();
+    const nextFileNumber = Math.max(this.#state.nextFileNumber, edit.nextFileNumber ?? 0);
+    const whole = { ...edit, nextFileNumber };
+    const next = this.#applyOwn(whole);
+    this.#poisonOnFailure(() => {
+      writeEdit(log, whole);
+      log.sync();
+    });
+    this.#state = next;
+  }
+
+  #applyOwn(edit: VersionEdit): ManifestState {
+    try {
+      return applyToState(this.#state, edit, 'an edit of this process', 0);
+    } catch (cause) {
+      throw new Error('varve invariant broken: an own edit fits', { cause });
+    }
+  }
+
+  /** See the module head. */
+  #install(): void {
+    const fileNumber = this.newFileNumber();
+    const log = this.#poisonOnFailure(() => this.#writeSnapshot(fileNumber));
+    try {
+      this.#poisonOnFailure(() => {
+        const isFirst = this.#generation === 0;
+        if (isFirst) createCurrent(this.#fs, this.#directory);
+        this.#manifestNumber = fileNumber;
+        this.#writeBothSlots(log.sizeBytes, false);
+        if (isFirst) this.#fs.syncDirectory(this.#directory);
+      });
+    } catch (error) {
+      log.close();
+      throw error;
+    }
+    this.#log?.close();
+    this.#log = log;
+    this.#snapshotBytes = log.sizeBytes;
+    this.#failure = undefined;
+    this.#removeOthers();
+  }
+
+  #writeSnapshot(fileNumber: number): RecordLogWriter {
+    const salt = new Uint8Array(SALT_BYTES);
+    this.#random!.fill(salt);
+    const log = RecordLogWriter.create(
+      this.#fs,
+      this.#directory,
+      manifestName(fileNumber),
+      {
+        fileClass: FILE_CLASS_MANIFEST,
+        fileNumber,
+        salt,
+        previousNumber: this.#manifestNumber,
+        baseSeqno: 0,
+      },
+      BLOCK_MANIFEST_EDIT,
+    );
+    try {
+      for (const edit of snapshotEdits(this.#state)) writeEdit(log, edit);
+      log.sync();
+    } catch (error) {
+      log.close();
+      throw error;
+    }
+    return log;
+  }
+
+  /**
+   * Writes the older slot, then the other one. The generation advances only when a slot is durable,
+   * so that after a failure the same slot is written again and the sound one stays.
+   */
+  #writeBothSlots(manifestBytes: number, isClean: boolean): void {
+    for (let i = 0; i < 2; i++) {
+      writeCurrent(this.#fs, this.#directory, {
+        generation: this.#generation + 1,
+        manifestNumber: this.#manifestNumber,
+        manifestBytes,
+        isClean,
+        databaseId: this.databaseId,
+      });
+      this.#generation++;
+    }
+  }
+
+  /** What cannot be removed now is removed when the next manifest is installed. */
+  #removeOthers(): void {
+    try {
+      for (const name of this.#fs.list(this.#directory)) {
+        const parsed = parseFileName(name);
+        if (parsed?.kind !== 'manifest' || parsed.number === this.#manifestNumber) continue;
+        this.#fs.remove(joinPath(this.#directory, name));
+      }
+    } catch (error) {
+      if (!isVarveError(error)) throw error;
+    }
+  }
+
+  #poisonOnFailure<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      this.#failure ??= isVarveError(error)
+        ? error
+        : new VarveError('IO', `manifest failed (${this.#directory})`, { cause: error });
+      throw error;
+    }
+  }
+}
+
+/** Appends one edit as a record; does not sync. */
+function writeEdit(log: RecordLogWriter, edit: VersionEdit): void {
+  const out = new ByteWriter(4096);
+  out.reset(BLOCK_HEADER_BYTES);
+  encodeVersionEdit(edit, out);
+  const contentLen = out.length - BLOCK_HEADER_BYTES;
+  out.reserve(BLOCK_TRAILER_BYTES);
+  log.append(out.buf, BLOCK_HEADER_BYTES, contentLen);
+}

@@ -1,0 +1,69 @@
+/**
+ * The version edit: one atomic change of what a database consists of.
+ * @module
+ */
+import type { TableMeta } from '../sstable/table-meta.ts';
+
+/** A table that enters a level of a family. */
+export interface AddedTable {
+  readonly familyId: number;
+  /** 0 to `LEVEL_COUNT - 1`. */
+  readonly level: number;
+  readonly meta: TableMeta;
+}
+
+/** A table that leaves a level of a family. */
+export interface RemovedTable {
+  readonly familyId: number;
+  readonly level: number;
+  readonly fileNumber: number;
+}
+
+/** A new column family; ids and live names are unique, and an id is never used again. */
+export interface CreatedFamily {
+  readonly id: number;
+  readonly name: string;
+}
+
+/** From now on all writes to the family in logs below `logNumber` are in tables. */
+export interface FamilyLogNumber {
+  readonly familyId: number;
+  readonly logNumber: number;
+}
+
+/** Where a log ends since a clean close. */
+export interface WalEnd {
+  readonly logNumber: number;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Plain data; applied as a whole or not at all. Order of effects: families are dropped (with all
+ * their tables), families are created, tables are removed, tables are added, the numbers are set.
+ * So a table moves by being removed from one level and added to another in one edit.
+ */
+export interface VersionEdit {
+  readonly addedTables: AddedTable[];
+  readonly removedTables: RemovedTable[];
+  readonly createdFamilies: CreatedFamily[];
+  readonly droppedFamilies: number[];
+  readonly logNumbers: FamilyLogNumber[];
+  /** All file numbers from here on are unused. */
+  readonly nextFileNumber?: number;
+  /** All family ids from here on are unused. */
+  readonly nextFamilyId?: number;
+  /** The newest seqno; never falls. */
+  readonly lastSeqno?: number;
+  readonly walEnds?: WalEnd[];
+}
+
+/** An edit that changes nothing yet; the caller fills its lists. */
+export function emptyEdit(): VersionEdit {
+  return {
+    addedTables: [],
+    removedTables: [],
+    createdFamilies: [],
+    droppedFamilies: [],
+    logNumbers: [],
+  };
+}

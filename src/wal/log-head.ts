@@ -1,0 +1,67 @@
+/**
+ * What the headers of a WAL's logs say, read before any record: how the logs chain up, and which
+ * records are void.
+ * @module
+ */
+import { BLOCK_WAL_RECORD } from '../block/block-codec.ts';
+import { FILE_CLASS_WAL } from '../block/file-header.ts';
+import { type LogHeaderState, RecordLogReader } from '../block/record-log-reader.ts';
+import { type Fs, joinPath } from '../fs/port.ts';
+import { walName } from '../manifest/file-names.ts';
+
+/** One log of the chain. */
+export interface LogHead {
+  readonly fileNumber: number;
+  readonly path: string;
+  readonly state: LogHeaderState | 'missing';
+  readonly sizeBytes: number;
+  /** The last seqno that the preceding logs hold; 0 unless the header is sound. */
+  readonly baseSeqno: number;
+  /** Where a clean close left the log; undefined without one. */
+  readonly cleanEnd: number | undefined;
+  /**
+   * Records above this seqno are void: a later log begins there, because they were lost or never
+   * acknowledged when it was created.
+   */
+  readonly voidAbove: number;
+}
+
+/** Opens a log for reading; the caller closes it. */
+export function openLog(fs: Fs, path: string, fileNumber: number): RecordLogReader {
+  return RecordLogReader.open(fs, path, FILE_CLASS_WAL, fileNumber, BLOCK_WAL_RECORD);
+}
+
+/**
+ * Reads the headers of the given logs and of those that `cleanEnds` knows of, in ascending order.
+ * @throws VarveError of the `Fs`; `UNSUPPORTED` for another format version
+ */
+export function readLogHeads(
+  fs: Fs,
+  directory: string,
+  logNumbers: readonly number[],
+  cleanEnds: ReadonlyMap<number, number>,
+): LogHead[] {
+  const numbers = [...new Set([...logNumbers, ...cleanEnds.keys()])].sort((a, b) => a - b);
+  const heads: LogHead[] = [];
+  let voidAbove = Number.POSITIVE_INFINITY;
+  for (const fileNumber of numbers.reverse()) {
+    const path = joinPath(directory, walName(fileNumber));
+    const cleanEnd = cleanEnds.get(fileNumber);
+    const head = { fileNumber, path, cleanEnd, voidAbove, ...readHead(fs, path, fileNumber) };
+    if (head.state === 'sound') voidAbove = Math.min(voidAbove, head.baseSeqno);
+    heads.push(head);
+  }
+  return heads.reverse();
+}
+
+function readHead(
+  fs: Fs,
+  path: string,
+  fileNumber: number,
+): Pick<LogHead, 'state' | 'sizeBytes' | 'baseSeqno'> {
+  if (!fs.exists(path)) return { state: 'missing', sizeBytes: 0, baseSeqno: 0 };
+  const reader = openLog(fs, path, fileNumber);
+  reader.close();
+  const { headerState: state, sizeBytes, header } = reader;
+  return { state, sizeBytes, baseSeqno: header?.baseSeqno ?? 0 };
+}

@@ -1,0 +1,120 @@
+/**
+ * Writes one log of the WAL. The layout of a log is in block/record-log-writer.ts, that of its
+ * records in wal-record.ts.
+ * @module
+ */
+import { BLOCK_WAL_RECORD } from '../block/block-codec.ts';
+import { FILE_CLASS_WAL, SALT_BYTES } from '../block/file-header.ts';
+import { RecordLogWriter, removeIfPossible } from '../block/record-log-writer.ts';
+import { writeU32, writeU64 } from '../bytes/fixed.ts';
+import type { Random } from '../env/port.ts';
+import { assert, type VarveError } from '../errors.ts';
+import type { Fs } from '../fs/port.ts';
+import { walName } from '../manifest/file-names.ts';
+import { WAL_RECORD_PREFIX_BYTES } from './wal-record.ts';
+
+/**
+ * Appends write batches to a log of its own. A failed append or sync poisons the writer: all later
+ * ones throw the same error, and the writes that follow go to a new log whose base seqno is the
+ * last one that counts, which voids whatever the failed call left behind.
+ */
+export class WalWriter {
+  readonly fileNumber: number;
+  /** Of the last appended record, or the base seqno. */
+  lastSeqno: number;
+  readonly #log: RecordLogWriter;
+
+  private constructor(fileNumber: number, baseSeqno: number, log: RecordLogWriter) {
+    this.fileNumber = fileNumber;
+    this.lastSeqno = baseSeqno;
+    this.#log = log;
+  }
+
+  /**
+   * Creates an empty log. Its header and its directory entry are on stable storage when this
+   * returns, so that no power cut takes a log out of the middle of the chain.
+   * @param previousNumber the log before it, 0 if there is none
+   * @param baseSeqno the last seqno that the preceding logs and tables hold: records of preceding
+   * logs above it are void from now on
+   * @throws VarveError of the `Fs`
+   */
+  static create(
+    fs: Fs,
+    directory: string,
+    fileNumber: number,
+    previousNumber: number,
+    baseSeqno: number,
+    random: Random,
+  ): WalWriter {
+    const salt = new Uint8Array(SALT_BYTES);
+    random.fill(salt);
+    const header = { fileClass: FILE_CLASS_WAL, fileNumber, salt, previousNumber, baseSeqno };
+    const name = walName(fileNumber);
+    const log = RecordLogWriter.create(fs, directory, name, header, BLOCK_WAL_RECORD);
+    try {
+      log.sync();
+    } catch (error) {
+      log.close();
+      removeIfPossible(fs, log.path);
+      throw error;
+    }
+    return new WalWriter(fileNumber, baseSeqno, log);
+  }
+
+  get path(): string {
+    return this.#log.path;
+  }
+
+  /** Bytes of the log that count: where it ends if it is closed now. */
+  get sizeBytes(): number {
+    return this.#log.sizeBytes;
+  }
+
+  /** What poisoned the writer, if anything did. */
+  get failure(): VarveError | undefined {
+    return this.#log.failure;
+  }
+
+  /**
+   * Appends one record in one write; it survives the death of the process when this returns.
+   *
+   * Borrows `buf` and overwrites 16 bytes before the content, its first
+   * `WAL_RECORD_PREFIX_BYTES`, and 8 bytes behind it.
+   * @param contentLen prefix and operations, in bytes
+   * @param firstSeqno the log's last seqno + 1
+   * @param durableSeqno the highest seqno known to be on stable storage, over all logs
+   * @throws VarveError of the `Fs`, or the one that poisoned the writer
+   */
+  append(
+    buf: Uint8Array,
+    contentOff: number,
+    contentLen: number,
+    firstSeqno: number,
+    count: number,
+    durableSeqno: number,
+  ): void {
+    assert(firstSeqno === this.lastSeqno + 1, 'seqnos of a log leave no gap');
+    assert(durableSeqno < firstSeqno && count > 0, 'a record follows what is durable');
+    assert(contentLen >= WAL_RECORD_PREFIX_BYTES, 'content has room for its prefix');
+    writeU64(buf, contentOff, firstSeqno);
+    writeU64(buf, contentOff + 8, durableSeqno);
+    writeU32(buf, contentOff + 16, count);
+    this.#log.append(buf, contentOff, contentLen);
+    this.lastSeqno = firstSeqno + count - 1;
+  }
+
+  /** Blocks until every appended record is on stable storage. */
+  sync(): void {
+    this.#log.sync();
+  }
+
+  /** Like {@link sync} for the records appended before the call, without blocking the thread. */
+  syncAsync(): Promise<void> {
+    return this.#log.syncAsync();
+  }
+
+  /** Releases the file without syncing it. Closing twice is allowed. */
+  close(): void {
+    this.#log.close();
+  }
+}
