@@ -110,6 +110,8 @@ export class RecordLogWriter {
     if (this.failure !== undefined) throw this.failure;
     try {
       await this.#file.syncAsync();
+      // A system reports lost pages once: a blocking sync meanwhile may have been told instead.
+      if (this.failure !== undefined) throw this.failure;
       this.#syncEntry();
     } catch (error) {
       this.#poison(error);

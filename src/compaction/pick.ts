@@ -98,9 +98,9 @@ export function pickManual(
   const inputs = closureOverLevels(levels, from, to);
   const bottom = inputs.at(-1);
   if (bottom === undefined) return undefined;
-  // In one sorted run only tombstones are worth a rewrite.
+  // A run that was merged down while no snapshot needed its seqnos has lost them and all excess.
   const isOneRun = inputs.length === 1 && bottom.level > 0;
-  if (isOneRun && bottom.tables.every((table) => table.tombstoneCount === 0)) return undefined;
+  if (isOneRun && bottom.tables.every((table) => table.largestSeqno === 0)) return undefined;
   const outputLevel = Math.max(1, bottom.level);
   return { inputs, outputLevel, isTrivialMove: false, reason: 'manual' };
 }

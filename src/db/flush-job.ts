@@ -78,12 +78,23 @@ export class FlushJob {
     return flushRun(this.#core, member.family, member.entry.memtable, this.#sink);
   }
 
+  /** True when a log still holds writes that are no newer than these and in no table. */
+  #hasSiblingWrites(): boolean {
+    const own = new Set(this.members.map((member) => member.entry));
+    for (const family of this.#core.families.values()) {
+      for (const entry of [...family.frozen, family.active]) {
+        if (!own.has(entry) && entry.memtable.smallestSeqno <= this.#lastSeqno) return true;
+      }
+    }
+    return false;
+  }
+
   #install(): void {
     const core = this.#core;
     // The edit names the new tables: they must be found after a power cut.
     core.fs.syncDirectory(core.location.directory);
     // Batches that reach into other families must be durable there too before they are here.
-    if (core.families.size > 1) core.wal?.syncUpTo(this.#lastSeqno);
+    if (this.#hasSiblingWrites()) core.wal?.syncUpTo(this.#lastSeqno);
     for (const { family } of this.members) family.frozen.shift();
     const addedTables = this.#added;
     // Should the edit fail, it may be on disk all the same: the tables must stay where they are.
@@ -93,7 +104,7 @@ export class FlushJob {
       const edit = { ...emptyEdit(), addedTables, logNumbers: logNumbers(core) };
       core.install({ ...edit, lastSeqno: this.#lastSeqno }, flushed);
     } catch (error) {
-      for (const { family, entry } of this.members) family.frozen.unshift(entry);
+      for (const { family, entry } of this.members.toReversed()) family.frozen.unshift(entry);
       throw error;
     }
     core.counters.flushCount++;

@@ -69,10 +69,13 @@ export class LevelCursor implements Cursor {
   }
 
   next(): boolean {
+    // Cleared first, so that a table that throws leaves this cursor invalid.
+    this.valid = false;
     return this.#settleForward(this.#cursor!.next());
   }
 
   prev(): boolean {
+    this.valid = false;
     return this.#settleBackward(this.#cursor!.prev());
   }
 

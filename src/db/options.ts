@@ -235,7 +235,7 @@ function familyEntries(
 ): [name: string, options: ColumnFamilyOptions | undefined][] {
   if (families === undefined) return [];
   if (Array.isArray(families)) return families.map((name) => [name, undefined]);
-  if (typeof families !== 'object' || families === null) {
+  if (Object.prototype.toString.call(families) !== '[object Object]') {
     throw new TypeError('columnFamilies must be an array of names or an object');
   }
   return Object.entries(families);

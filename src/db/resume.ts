@@ -35,6 +35,8 @@ export function resumeWriting(core: DbCore, scheduler: Scheduler, writes: WriteP
  */
 export function flushNow(core: DbCore, scheduler: Scheduler, writes: WritePath): void {
   writes.freeze([...core.families.values()]);
+  // In one group: a failed log cannot be relied on to hold what one part leaves to a later one.
+  scheduler.joinFlushes();
   while (!scheduler.isFlushed && scheduler.step(STEP_BYTES));
   if (core.backgroundError !== undefined) throw core.backgroundError;
 }

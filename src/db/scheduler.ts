@@ -54,6 +54,14 @@ export class Scheduler {
     return job;
   }
 
+  /** Makes one group of all flushes that wait, so that they are installed together. */
+  joinFlushes(): void {
+    const members = this.#flushes.flatMap((job) => job.members);
+    for (const job of this.#flushes) job.abort();
+    this.#flushes.length = 0;
+    if (members.length > 0) this.addFlush(members);
+  }
+
   /** True until the job is done. */
   isPending(job: FlushJob): boolean {
     return this.#flushes.includes(job);

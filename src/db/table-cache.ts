@@ -79,15 +79,9 @@ export class TableCache {
   open(slot: TableSlot): Table {
     slot.wasUsed = true;
     if (slot.table !== undefined) return slot.table;
-    if (this.#open.length >= this.#openMax) this.#closeOne();
+    while (this.#open.length >= this.#openMax && this.#closeOne());
     const path = joinPath(this.#directory, tableName(slot.meta.fileNumber));
-    const file = this.#fs.open(path, 'read');
-    try {
-      slot.table = Table.open(file, slot.meta, this.#blocks);
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+    slot.table = Table.open(this.#fs.open(path, 'read'), slot.meta, this.#blocks);
     this.#open.push(slot);
     return slot.table;
   }
@@ -110,17 +104,21 @@ export class TableCache {
     this.#slots.clear();
   }
 
-  /** Closes the first table that is not pinned and was not used since the last sweep. */
-  #closeOne(): void {
+  /**
+   * Closes the first table that is not pinned and was not used since the last sweep.
+   * @returns false when all are pinned
+   */
+  #closeOne(): boolean {
     for (let looked = 0; looked < this.#open.length * 2; looked++) {
       const slot = this.#open.shift()!;
       if (slot.pins === 0 && !slot.wasUsed) {
         slot.table!.close();
         slot.table = undefined;
-        return;
+        return true;
       }
       slot.wasUsed = false;
       this.#open.push(slot);
     }
+    return false;
   }
 }

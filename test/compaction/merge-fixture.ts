@@ -1,0 +1,291 @@
+/**
+ * Inputs for merges, a place for their outputs, and a plain model of what a merge must keep.
+ */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { compareKeys } from '../../src/bytes/compare.ts';
+import { BlockCache } from '../../src/cache/block-cache.ts';
+import { KeyRangeSweep } from '../../src/compaction/key-range-sweep.ts';
+import { MergeRun } from '../../src/compaction/merge-run.ts';
+import type { DbCore } from '../../src/db/core.ts';
+import { resolveFamilyOptions } from '../../src/db/options.ts';
+import { DirectorySink } from '../../src/db/table-sink.ts';
+import { type MemoryFile, MemoryFs } from '../../src/fs/memory.ts';
+import type { FileHandle, Fs, OpenMode } from '../../src/fs/port.ts';
+import { mergeCursors } from '../../src/iterator/merging-cursor.ts';
+import type { Cursor } from '../../src/key/cursor.ts';
+import { KIND_DELETE, KIND_PUT } from '../../src/key/kind.ts';
+import { tableName } from '../../src/manifest/file-names.ts';
+import { Table } from '../../src/sstable/table.ts';
+import type { TableMeta } from '../../src/sstable/table-meta.ts';
+import { TableWriter } from '../../src/sstable/table-writer.ts';
+import { FaultFs } from '../../src/testing/fault-fs.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { compareEntry, type Entry } from '../iterator/array-cursor.ts';
+
+export const DIRECTORY = 'db';
+export const WRITER_OPTIONS = { blockSizeBytes: 512, restartInterval: 4, filterBitsPerKey: 10 };
+
+/** In order: the empty key, prefixes of each other, a long one, high bytes. */
+export const KEYS: readonly Uint8Array[] = [
+  new Uint8Array(0),
+  Uint8Array.of(0),
+  Uint8Array.of(0, 0),
+  ...Array.from({ length: 16 }, (_, i) => new TextEncoder().encode(`key ${i}`)),
+  new Uint8Array(300).fill(0x6b),
+  Uint8Array.of(0x6b, 0x80),
+  Uint8Array.of(0xff),
+  Uint8Array.of(0xff, 0xff),
+].sort(compareKeys);
+
+/** A file system that remembers every file that was opened. */
+class WatchedFs extends MemoryFs {
+  readonly opened = new Set<MemoryFile>();
+
+  override open(path: string, mode: OpenMode): FileHandle {
+    const handle = super.open(path, mode);
+    this.opened.add(this.fileAt(path)!);
+    return handle;
+  }
+}
+
+/** A directory, and a sink of the database's own kind that fills it. */
+export class World {
+  readonly memory: WatchedFs;
+  /** What the sink works on. */
+  readonly fs: FaultFs;
+  readonly sink: DirectorySink;
+  readonly cache: BlockCache;
+  #nextNumber: number;
+
+  constructor() {
+    this.memory = new WatchedFs();
+    this.memory.createDirectory(DIRECTORY);
+    this.fs = new FaultFs(this.memory);
+    this.cache = new BlockCache(1 << 20);
+    this.#nextNumber = 1;
+    const location = {
+      directory: DIRECTORY,
+      random: new SeededRandom(7),
+      clock: { now: () => 1234, monotonic: () => 0 },
+    };
+    const newFileNumber = (): number => this.#nextNumber++;
+    const core = { fs: this.fs as Fs, location, newFileNumber } as unknown as DbCore;
+    this.sink = new DirectorySink(core, resolveFamilyOptions(WRITER_OPTIONS, undefined), 1);
+  }
+
+  files(): string[] {
+    return this.memory.list(DIRECTORY).sort();
+  }
+
+  openHandles(): number {
+    return [...this.memory.opened].reduce((sum, file) => sum + file.handles, 0);
+  }
+
+  /** Writes a table beside the sink. */
+  write(entries: readonly Entry[]): TableMeta {
+    const fileNumber = this.#nextNumber++;
+    const path = `${DIRECTORY}/${tableName(fileNumber)}`;
+    const file = this.memory.open(path, 'create');
+    const writer = new TableWriter(file, fileNumber, new SeededRandom(3), WRITER_OPTIONS);
+    for (const { key, seqno, kind, value } of entries) {
+      writer.add(key, 0, key.length, seqno, kind, value, 0, value.length);
+    }
+    const meta = writer.finish(0);
+    file.close();
+    return meta;
+  }
+
+  openTable(meta: TableMeta): Table {
+    const path = `${DIRECTORY}/${tableName(meta.fileNumber)}`;
+    return Table.open(this.memory.open(path, 'read'), meta, this.cache);
+  }
+
+  /** Everything in a finished table, which is verified as well. */
+  read(meta: TableMeta): Entry[] {
+    const table = this.openTable(meta);
+    table.verify();
+    const cursor = table.cursor();
+    const entries: Entry[] = [];
+    for (let more = cursor.first(); more; more = cursor.next()) entries.push(currentOf(cursor));
+    cursor.close();
+    table.close();
+    return entries;
+  }
+}
+
+function currentOf(cursor: Cursor): Entry {
+  const { keyBuf, keyOff, keyLen, seqno, kind, valBuf, valOff, valLen } = cursor;
+  const key = new Uint8Array(keyBuf.slice(keyOff, keyOff + keyLen));
+  const value = new Uint8Array(valBuf.slice(valOff, valOff + valLen));
+  return { key, seqno, kind, value };
+}
+
+/** What happened to one family, and how far compaction has come with it. */
+export interface Scenario {
+  /** All versions of all keys; deeper levels hold the oldest, `deeper[0]` the next below. */
+  readonly deeper: readonly (readonly Entry[])[];
+  /** The sorted runs that are merged. */
+  readonly inputs: readonly (readonly Entry[])[];
+  readonly snapshots: readonly number[];
+  /** Entries a table of the deeper levels. */
+  readonly perTable: number;
+  readonly targetTableBytes: number;
+  /** A flush: nothing is known of what is below. */
+  readonly isFlush: boolean;
+}
+
+function entryOf(key: number, seqno: number, isDelete: boolean): Entry {
+  const value = new Uint8Array(isDelete ? 0 : (seqno * 37) % 90).fill(seqno);
+  return { key: KEYS[key]!, seqno, kind: isDelete ? KIND_DELETE : KIND_PUT, value };
+}
+
+const operations = fc.array(fc.tuple(fc.nat(KEYS.length - 1), fc.integer({ min: 0, max: 9 })), {
+  minLength: 1,
+  maxLength: 120,
+});
+
+export const scenarios: fc.Arbitrary<Scenario> = fc
+  .record({
+    operations,
+    // Percent of the operations: where the deeper levels and the inputs end.
+    cuts: fc.array(fc.nat(100), { maxLength: 5 }),
+    deeperCount: fc.nat(2),
+    snapshots: fc.uniqueArray(fc.nat(125), { maxLength: 8 }),
+    deletePercent: fc.constantFrom(0, 3, 6),
+    perTable: fc.integer({ min: 1, max: 5 }),
+    targetTableBytes: fc.constantFrom(1, 200, 600, 2000, 100_000),
+    isFlush: fc.boolean(),
+  })
+  .map((raw) => {
+    const all = raw.operations.map(([key, kind], i) =>
+      entryOf(key, i + 1, kind < raw.deletePercent),
+    );
+    const places = raw.cuts.map((cut) => Math.floor((cut * all.length) / 100));
+    const cuts = [0, ...places.sort((a, b) => a - b), all.length];
+    const runs = cuts
+      .slice(1)
+      .map((end, i) => all.slice(cuts[i], end).sort(compareEntry))
+      .filter((run) => run.length > 0);
+    const deeperCount = Math.min(raw.deeperCount, runs.length - 1);
+    const { perTable, targetTableBytes, isFlush } = raw;
+    return {
+      deeper: runs.slice(0, deeperCount).reverse(),
+      inputs: runs.slice(deeperCount),
+      snapshots: raw.snapshots.sort((a, b) => a - b),
+      perTable,
+      targetTableBytes,
+      isFlush,
+    };
+  });
+
+/** Table facts of a sorted run, cut between keys. Only ranges and sizes mean anything. */
+export function tablesOf(run: readonly Entry[], perTable: number): TableMeta[] {
+  const groups: Entry[][] = [];
+  for (const entry of run) {
+    const last = groups.at(-1);
+    const isSameKey = last !== undefined && compareKeys(last.at(-1)!.key, entry.key) === 0;
+    if (last !== undefined && (isSameKey || last.length < perTable)) last.push(entry);
+    else groups.push([entry]);
+  }
+  return groups.map((group, i) => ({
+    fileNumber: 1000 + i,
+    sizeBytes: group.length * 100,
+    smallestKey: group[0]!.key,
+    largestKey: group.at(-1)!.key,
+    smallestSeqno: 0,
+    largestSeqno: 0,
+    entryCount: group.length,
+    tombstoneCount: 0,
+    rawBytes: 0,
+    checksumLow: 0,
+    checksumHigh: 0,
+    createdAtMs: 0,
+  }));
+}
+
+/** True when the scenario's output is at the bottom. */
+export function isBottommost(scenario: Scenario): boolean {
+  return !scenario.isFlush && scenario.deeper.length === 0;
+}
+
+/** A merge of the scenario over the given input. */
+export function runOf(scenario: Scenario, world: World, input: Cursor): MergeRun {
+  const deeper = scenario.deeper.map((run) => tablesOf(run, scenario.perTable));
+  return new MergeRun({
+    input,
+    snapshots: scenario.snapshots,
+    sink: world.sink,
+    targetTableBytes: scenario.targetTableBytes,
+    deeper: scenario.isFlush ? undefined : new KeyRangeSweep(deeper),
+    grandparents: scenario.isFlush ? undefined : new KeyRangeSweep(deeper.slice(0, 1)),
+    isBottommost: isBottommost(scenario),
+  });
+}
+
+/** The scenario's inputs as real tables under one cursor. */
+export function openInputs(scenario: Scenario, world: World): Cursor {
+  const cursors = scenario.inputs.map((run) => world.openTable(world.write(run)).cursor());
+  return mergeCursors(cursors);
+}
+
+/** All entries of sorted runs by key, newest first. */
+export function byKey(runs: readonly (readonly Entry[])[]): Entry[][] {
+  const groups = new Map<string, Entry[]>();
+  for (const entry of runs.flat().sort(compareEntry)) {
+    const name = Buffer.from(entry.key).toString('hex');
+    groups.set(name, [...(groups.get(name) ?? []), entry]);
+  }
+  return [...groups.values()];
+}
+
+/** What a reader at `seqno` finds in one sorted run: the newest version it may see. */
+export function findIn(run: readonly Entry[], key: Uint8Array, seqno: number): Entry | undefined {
+  const versions = run.filter((entry) => compareKeys(entry.key, key) === 0 && entry.seqno <= seqno);
+  return versions.sort(compareEntry)[0];
+}
+
+/** What a reader at `seqno` gets from runs, the newest run first. */
+export function read(
+  runs: readonly (readonly Entry[])[],
+  key: Uint8Array,
+  seqno: number,
+): Uint8Array | undefined {
+  for (const run of runs) {
+    const found = findIn(run, key, seqno);
+    if (found !== undefined) return found.kind === KIND_PUT ? found.value : undefined;
+  }
+  return undefined;
+}
+
+/**
+ * What the merge must give, from the readers' point of view: a version stays if it is the newest
+ * for some reader. Those that all readers see may lose what they no longer need: a tombstone goes
+ * where no deeper table covers its key, a seqno at the bottom.
+ */
+export function expectedOutput(scenario: Scenario): Entry[] {
+  const readers = [...scenario.snapshots, Number.POSITIVE_INFINITY];
+  const deeper = scenario.deeper.flatMap((run) => tablesOf(run, scenario.perTable));
+  return byKey(scenario.inputs).flatMap((versions) => {
+    const seen = versions.filter((version) =>
+      readers.some((reader) => findIn(versions, version.key, reader) === version),
+    );
+    return seen.flatMap((version) => {
+      if (readers.some((reader) => reader < version.seqno)) return [version];
+      const { key, kind } = version;
+      const isCovered = deeper.some(
+        ({ smallestKey, largestKey }) =>
+          compareKeys(smallestKey, key) <= 0 && compareKeys(key, largestKey) <= 0,
+      );
+      if (kind === KIND_DELETE && !scenario.isFlush && !isCovered) return [];
+      const isAgeless = kind === KIND_PUT && isBottommost(scenario);
+      return [isAgeless ? { ...version, seqno: 0 } : version];
+    });
+  });
+}
+
+/** Runs a merge to its end and returns the tables. */
+export function finish(run: MergeRun): readonly TableMeta[] {
+  assert.equal(run.step(Number.POSITIVE_INFINITY), true);
+  return run.outputs;
+}

@@ -1,0 +1,212 @@
+/**
+ * A tree of tables without files: which versions of which keys stand where, and what a plan does to
+ * them. Nothing is ever dropped, so every mistake in the order of versions stays visible.
+ */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { compareKeys } from '../../src/bytes/compare.ts';
+import {
+  type CompactionPlan,
+  type LeveledOptions,
+  type Levels,
+  overlapping,
+} from '../../src/compaction/pick.ts';
+import { LEVEL_COUNT } from '../../src/manifest/family-version.ts';
+import { Version } from '../../src/manifest/version.ts';
+import { emptyEdit } from '../../src/manifest/version-edit.ts';
+import type { TableMeta } from '../../src/sstable/table-meta.ts';
+
+/** Bytes that an entry adds to a table. */
+export const ENTRY_BYTES = 100;
+const KEY_COUNT = 60;
+const FAMILY = 0;
+
+interface Entry {
+  readonly key: number;
+  readonly seqno: number;
+}
+
+/** Keys whose neighbours are often each other's prefix; their order is that of the numbers. */
+export function keyOf(number: number): Uint8Array {
+  return number % 2 === 0 ? Uint8Array.of(number / 2) : Uint8Array.of((number - 1) / 2, 0);
+}
+
+export class Tree {
+  #version: Version;
+  readonly #contents: Map<number, readonly Entry[]>;
+  #nextNumber: number;
+  #lastSeqno: number;
+
+  constructor() {
+    const createdFamilies = [{ id: FAMILY, name: 'default' }];
+    this.#version = Version.empty().apply({ ...emptyEdit(), createdFamilies }, 'manifest', 0);
+    this.#contents = new Map();
+    this.#nextNumber = 1;
+    this.#lastSeqno = 0;
+  }
+
+  get levels(): Levels {
+    return this.#version.families.get(FAMILY)!.levels;
+  }
+
+  /** Adds a table with one new version of each key: newer than everything that is there. */
+  add(level: number, keys: readonly number[], tombstoneCount = 0): TableMeta {
+    const entries = [...new Set(keys)].sort((a, b) => a - b);
+    const versions = entries.map((key) => ({ key, seqno: ++this.#lastSeqno }));
+    const meta = this.#table(versions, tombstoneCount);
+    const addedTables = [{ familyId: FAMILY, level, meta }];
+    this.#version = this.#version.apply({ ...emptyEdit(), addedTables }, 'manifest', 0);
+    return meta;
+  }
+
+  /**
+   * Carries a plan out; the version refuses tables that are not there and levels that overlap.
+   * @param entriesMax an output ends at the first key after so many entries
+   * @param keepsTombstones as if snapshots needed them, and all seqnos
+   */
+  apply(plan: CompactionPlan, entriesMax: number, keepsTombstones = false): void {
+    const removedTables = plan.inputs.flatMap(({ level, tables }) =>
+      tables.map(({ fileNumber }) => ({ familyId: FAMILY, level, fileNumber })),
+    );
+    const inputs = plan.inputs.flatMap(({ tables }) => tables);
+    const tombstones = keepsTombstones
+      ? inputs.reduce((sum, one) => sum + one.tombstoneCount, 0)
+      : 0;
+    const outputs = plan.isTrivialMove
+      ? inputs
+      : this.#merge(inputs, entriesMax).map((entries) => {
+          const meta = this.#table(entries, tombstones);
+          const isAgeless = !keepsTombstones && this.#isBottommost(plan);
+          return isAgeless ? { ...meta, smallestSeqno: 0, largestSeqno: 0 } : meta;
+        });
+    const addedTables = outputs.map((meta) => ({
+      familyId: FAMILY,
+      level: plan.outputLevel,
+      meta,
+    }));
+    const edit = { ...emptyEdit(), addedTables, removedTables };
+    this.#version = this.#version.apply(edit, 'manifest', 0);
+  }
+
+  /** Checks that reading level by level meets the versions of every key newest first. */
+  check(): void {
+    const seen = new Map<number, number>();
+    let count = 0;
+    for (const tables of this.levels) {
+      for (const table of tables) {
+        for (const { key, seqno } of this.#contents.get(table.fileNumber)!) {
+          const newer = seen.get(key) ?? Number.POSITIVE_INFINITY;
+          assert.ok(seqno < newer, `key ${key}: version ${seqno} is found behind ${newer}`);
+          seen.set(key, seqno);
+          count++;
+        }
+      }
+    }
+    assert.equal(count, this.#lastSeqno, 'no version was lost');
+  }
+
+  /** Levels that the entries still may fall, all together: what every compaction must lower. */
+  height(): number {
+    return this.levels
+      .flatMap((tables, level) =>
+        tables.map(({ entryCount }) => entryCount * (LEVEL_COUNT - 1 - level)),
+      )
+      .reduce((sum, part) => sum + part, 0);
+  }
+
+  /** Nothing below the output meets the plan's keys: so its seqnos are given up. */
+  #isBottommost(plan: CompactionPlan): boolean {
+    const inputs = plan.inputs.flatMap(({ tables }) => tables);
+    return this.levels
+      .slice(plan.outputLevel + 1)
+      .every((tables) =>
+        inputs.every((one) => overlapping(tables, one.smallestKey, one.largestKey).length === 0),
+      );
+  }
+
+  #merge(inputs: readonly TableMeta[], entriesMax: number): Entry[][] {
+    const all = inputs.flatMap((table) => this.#contents.get(table.fileNumber)!);
+    all.sort((a, b) => a.key - b.key || b.seqno - a.seqno);
+    const outputs: Entry[][] = [];
+    for (const entry of all) {
+      const last = outputs.at(-1);
+      const isFull = last !== undefined && last.length >= entriesMax;
+      if (last === undefined || (isFull && last.at(-1)!.key !== entry.key)) outputs.push([entry]);
+      else last.push(entry);
+    }
+    return outputs;
+  }
+
+  #table(entries: readonly Entry[], tombstoneCount: number): TableMeta {
+    const fileNumber = this.#nextNumber++;
+    this.#contents.set(fileNumber, entries);
+    const seqnos = entries.map(({ seqno }) => seqno);
+    return {
+      fileNumber,
+      sizeBytes: entries.length * ENTRY_BYTES,
+      smallestKey: keyOf(entries[0]!.key),
+      largestKey: keyOf(entries.at(-1)!.key),
+      smallestSeqno: Math.min(...seqnos),
+      largestSeqno: Math.max(...seqnos),
+      entryCount: entries.length,
+      tombstoneCount,
+      rawBytes: entries.length * ENTRY_BYTES,
+      checksumLow: 0,
+      checksumHigh: 0,
+      createdAtMs: 0,
+    };
+  }
+}
+
+const keys = fc.uniqueArray(fc.nat(KEY_COUNT - 1), { minLength: 1, maxLength: 12 });
+/** Tables over few neighbouring keys, so that some do not overlap. */
+const narrowKeys = fc
+  .tuple(fc.nat(KEY_COUNT - 6), fc.uniqueArray(fc.nat(5), { minLength: 1, maxLength: 4 }))
+  .map(([base, offsets]) => offsets.map((offset) => base + offset));
+const l0Tables = fc.array(fc.tuple(fc.oneof(keys, narrowKeys), fc.nat(2)), { maxLength: 7 });
+/** Per level from L1: its keys, and how many of them make a table. */
+const deepLevel = fc.tuple(
+  fc.uniqueArray(fc.nat(KEY_COUNT - 1), { maxLength: 25 }),
+  fc.integer({ min: 1, max: 6 }),
+  fc.nat(2),
+);
+
+/** Any tree: deeper levels are older. */
+export const trees: fc.Arbitrary<() => Tree> = fc
+  .tuple(fc.array(deepLevel, { minLength: 0, maxLength: LEVEL_COUNT - 1 }), l0Tables)
+  .map(([deep, l0]) => () => {
+    const tree = new Tree();
+    for (let level = deep.length; level > 0; level--) {
+      const [levelKeys, perTable, tombstones] = deep[level - 1]!;
+      const sorted = [...levelKeys].sort((a, b) => a - b);
+      for (let at = 0; at < sorted.length; at += perTable) {
+        tree.add(level, sorted.slice(at, at + perTable), tombstones);
+      }
+    }
+    for (const [tableKeys, tombstones] of l0) tree.add(0, tableKeys, tombstones);
+    return tree;
+  });
+
+export const leveledOptions: fc.Arbitrary<LeveledOptions> = fc.record({
+  l0TriggerCount: fc.integer({ min: 1, max: 5 }),
+  baseLevelBytes: fc.integer({ min: ENTRY_BYTES, max: 12 * ENTRY_BYTES }),
+  levelRatio: fc.integer({ min: 2, max: 4 }),
+  targetTableBytes: fc.integer({ min: ENTRY_BYTES / 20, max: 4 * ENTRY_BYTES }),
+});
+
+/** A bound of a key range, or none. */
+export const bounds: fc.Arbitrary<Uint8Array | undefined> = fc.option(
+  fc.nat(KEY_COUNT).map(keyOf),
+  { nil: undefined },
+);
+
+/** Smallest and largest key of all tables of a plan. */
+export function rangeOf(plan: CompactionPlan): [from: Uint8Array, to: Uint8Array] {
+  const tables = plan.inputs.flatMap((input) => input.tables);
+  const smallest = tables.map((table) => table.smallestKey).sort(compareKeys)[0]!;
+  const largest = tables
+    .map((table) => table.largestKey)
+    .sort(compareKeys)
+    .at(-1)!;
+  return [smallest, largest];
+}

@@ -1,0 +1,174 @@
+/**
+ * Open tables within a limit of handles.
+ */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import fc from 'fast-check';
+import { loadChecksum } from '../../src/block/checksum.ts';
+import { BlockCache } from '../../src/cache/block-cache.ts';
+import { TableCache, type TableSlot } from '../../src/db/table-cache.ts';
+import { isVarveError } from '../../src/errors.ts';
+import { KIND_PUT } from '../../src/key/kind.ts';
+import { DIRECTORY, World } from '../compaction/merge-fixture.ts';
+
+await loadChecksum();
+
+interface Fixture {
+  readonly world: World;
+  readonly tables: TableCache;
+  readonly slots: TableSlot[];
+}
+
+function fixture(tableCount: number, openMax: number): Fixture {
+  const world = new World();
+  const tables = new TableCache(world.fs, DIRECTORY, new BlockCache(1 << 20), openMax);
+  const slots = Array.from({ length: tableCount }, (_, i) => {
+    const key = Uint8Array.of(i);
+    return tables.slot(world.write([{ key, seqno: 1, kind: KIND_PUT, value: key }]));
+  });
+  return { world, tables, slots };
+}
+
+function openSlots(slots: readonly TableSlot[]): number[] {
+  return slots.flatMap((slot, i) => (slot.table === undefined ? [] : [i]));
+}
+
+suite('TableCache', () => {
+  test('has one slot per file and opens it at its first use', () => {
+    const { world, tables, slots } = fixture(2, 4);
+    assert.equal(tables.slot({ ...slots[0]!.meta }), slots[0]);
+    assert.equal(world.openHandles(), 0);
+    const table = tables.open(slots[0]!);
+    assert.equal(tables.open(slots[0]!), table);
+    assert.equal(world.fs.calls('open'), 1);
+    assert.equal(tables.openCount, 1);
+    assert.equal(tables.memoryBytes, table.memoryBytes);
+  });
+
+  test('closes a table that is not used to open another', () => {
+    const { world, tables, slots } = fixture(6, 3);
+    for (const slot of slots) {
+      tables.open(slot);
+      assert.ok(tables.openCount <= 3);
+      assert.equal(world.openHandles(), tables.openCount);
+    }
+    assert.equal(openSlots(slots).at(-1), 5);
+  });
+
+  test('keeps tables that are used again and again', () => {
+    const { world, tables, slots } = fixture(20, 4);
+    const hot = slots[0]!;
+    tables.open(hot);
+    for (const slot of slots.slice(1)) {
+      tables.open(slot);
+      tables.open(hot);
+    }
+    const opens = world.fs.calls('open');
+    assert.ok(opens <= slots.length + 1, `${opens} opens`);
+  });
+
+  test('never closes a table under a cursor, not even above the limit', () => {
+    const { world, tables, slots } = fixture(6, 3);
+    for (const slot of slots) {
+      tables.open(slot);
+      slot.pins++;
+    }
+    assert.equal(tables.openCount, 6);
+    const cursors = slots.map((slot) => slot.table!.cursor());
+    for (const cursor of cursors) assert.ok(cursor.first());
+    assert.equal(world.openHandles(), 6);
+  });
+
+  test('returns to the limit when the cursors are gone', () => {
+    const { tables, slots } = fixture(8, 3);
+    for (const slot of slots.slice(0, 6)) {
+      tables.open(slot);
+      slot.pins++;
+    }
+    for (const slot of slots) slot.pins = 0;
+    tables.open(slots[6]!);
+    tables.open(slots[7]!);
+    assert.ok(tables.openCount <= 3, `${tables.openCount} tables are open`);
+  });
+
+  test('any order of uses and pins keeps to the limit as far as pins allow', () => {
+    const uses = fc.array(
+      fc.tuple(fc.constantFrom('open', 'open', 'open', 'pin', 'unpin', 'forget'), fc.nat(9)),
+      { maxLength: 60 },
+    );
+    fc.assert(
+      fc.property(uses, fc.integer({ min: 1, max: 5 }), (list, openMax) => {
+        const { world, tables, slots } = fixture(10, openMax);
+        for (const [use, i] of list) {
+          const slot = slots[i]!;
+          const pinned = slots.filter((one) => one.pins > 0).length;
+          if (use === 'open' || use === 'pin') {
+            tables.open(slot);
+            assert.ok(tables.openCount <= Math.max(openMax, pinned + 1));
+            if (use === 'pin') slot.pins++;
+          } else if (use === 'unpin') {
+            slot.pins = 0;
+          } else if (slot.pins === 0) {
+            tables.forget(slot);
+            slots[i] = tables.slot(slot.meta);
+          }
+          assert.equal(tables.openCount, openSlots(slots).length);
+          assert.equal(world.openHandles(), tables.openCount);
+          assert.ok(slots.every((one) => one.pins === 0 || one.table !== undefined));
+        }
+        tables.closeAll();
+        assert.equal(world.openHandles(), 0);
+        assert.equal(tables.openCount, 0);
+        assert.equal(tables.memoryBytes, 0);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+suite('forgetting a table', () => {
+  test('closes it for good; its file number may then get a new slot', () => {
+    const { world, tables, slots } = fixture(2, 4);
+    tables.open(slots[0]!);
+    tables.open(slots[1]!);
+    tables.forget(slots[0]!);
+    assert.equal(world.openHandles(), 1);
+    assert.equal(tables.openCount, 1);
+    assert.notEqual(tables.slot(slots[0]!.meta), slots[0]);
+  });
+
+  test('that was never opened costs nothing', () => {
+    const { world, tables, slots } = fixture(1, 4);
+    tables.forget(slots[0]!);
+    assert.equal(world.fs.calls('open'), 0);
+  });
+});
+
+suite('a table that cannot be opened', () => {
+  test('leaves no handle, and opens when the fault is gone', () => {
+    const { world, tables, slots } = fixture(1, 4);
+    for (const operation of ['open', 'read'] as const) {
+      world.fs.failCall(1, { operation });
+      assert.throws(
+        () => tables.open(slots[0]!),
+        (error) => isVarveError(error, 'IO'),
+      );
+      assert.equal(world.openHandles(), 0);
+      assert.equal(tables.openCount, 0);
+      world.fs.clearRules();
+    }
+    assert.ok(tables.open(slots[0]!));
+  });
+
+  test('is corrupt when it is not the table that the manifest describes', () => {
+    const { world, tables, slots } = fixture(1, 4);
+    const { meta } = slots[0]!;
+    tables.forget(slots[0]!);
+    const other = tables.slot({ ...meta, sizeBytes: meta.sizeBytes + 1 });
+    assert.throws(
+      () => tables.open(other),
+      (error) => isVarveError(error, 'CORRUPTION'),
+    );
+    assert.equal(world.openHandles(), 0);
+  });
+});
