@@ -9,8 +9,9 @@
  *     0     18    word offset inside the chunk (a chunk spans 1 MiB; early chunks are smaller)
  *     18    13    chunk number
  *
- * Chunks grow from 64 KiB to 1 MiB, so a small structure stays small. Memory is only touched when it
- * is handed out. Values too big for a chunk get a buffer of their own, a "large" with its own number.
+ * Chunks grow from 64 KiB to 1 MiB, so a small structure stays small. Memory is only touched when
+ * it is handed out. Values too big for a chunk get a buffer of their own, a "large" with its own
+ * number.
  *
  * Buffers are SharedArrayBuffers where the platform has them. Those are freed late, so an
  * {@link ArenaPool} keeps them for the next arena.
@@ -49,7 +50,7 @@ export class ArenaBuffer {
   }
 }
 
-/** Keeps buffers that were given back, up to a number of bytes, for whoever takes the same size next. */
+/** Keeps given-back buffers, up to a number of bytes, for the next who takes their size. */
 export class ArenaPool {
   /** Bytes of buffers waiting for reuse. */
   retainedBytes: number;

@@ -1,0 +1,252 @@
+/**
+ * Builds the content of data blocks (layout: data-block-layout.ts). Values go straight to their
+ * final place; the small areas are collected beside them and appended when the block ends.
+ * @module
+ */
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import { sharedPrefixLength } from '../bytes/compare.ts';
+import { assert } from '../errors.ts';
+import {
+  KIND_MIXED,
+  RESTART_BYTES,
+  RESTART_INTERVAL_MAX,
+  SEQNO_WIDTH_MAX,
+  TAIL_BYTES,
+} from './data-block-layout.ts';
+
+const KEY_AREA_INITIAL_BYTES = 8192;
+const ENTRIES_INITIAL = 256;
+/** Three varints, at most three bytes each for the key lengths and five for the value's. */
+const ENTRY_HEADER_BYTES_MAX = 11;
+const RESTART_FIELDS = 5;
+
+/** Reused for block after block of one file. */
+export class DataBlockBuilder {
+  readonly #interval: number;
+  /** Where values and the finished content go; borrowed. */
+  readonly #out: ByteWriter;
+  readonly #keys: ByteWriter;
+  /** Where in `#out` the value area begins. */
+  #valueStart: number;
+  #count: number;
+  #kinds: Uint8Array;
+  #seqnos: Float64Array;
+  #smallestSeqno: number;
+  #largestSeqno: number;
+  #kind: number;
+  /** `RESTART_FIELDS` numbers for each restart; see `#noteRestart`. */
+  #restarts: Int32Array;
+  #restartCount: number;
+  #firstKeyOff: number;
+  #firstKeyLen: number;
+
+  /**
+   * @param out where the content is appended; shared with the caller, who puts block headers and
+   * checksums between contents
+   * @param interval entries from one restart point to the next
+   */
+  constructor(out: ByteWriter, interval: number) {
+    if (!(Number.isInteger(interval) && interval >= 1 && interval <= RESTART_INTERVAL_MAX)) {
+      throw new RangeError(`restart interval must be an integer of 1 to ${RESTART_INTERVAL_MAX}`);
+    }
+    this.#interval = interval;
+    this.#out = out;
+    this.#keys = new ByteWriter(KEY_AREA_INITIAL_BYTES);
+    this.#valueStart = 0;
+    this.#count = 0;
+    this.#kinds = new Uint8Array(ENTRIES_INITIAL);
+    this.#seqnos = new Float64Array(ENTRIES_INITIAL);
+    this.#smallestSeqno = 0;
+    this.#largestSeqno = 0;
+    this.#kind = 0;
+    this.#restarts = new Int32Array(RESTART_FIELDS * ENTRIES_INITIAL);
+    this.#restartCount = 0;
+    this.#firstKeyOff = 0;
+    this.#firstKeyLen = 0;
+  }
+
+  /** Entries since `begin`; 0 after `finish`. */
+  get entryCount(): number {
+    return this.#count;
+  }
+
+  /** Starts a block whose content begins at the present end of `out`. */
+  begin(): void {
+    this.#valueStart = this.#out.length;
+    this.#keys.reset();
+    this.#count = 0;
+    this.#restartCount = 0;
+  }
+
+  /** Bytes of content if the block ended now. */
+  contentBytes(): number {
+    const entries = this.#count;
+    const kinds = this.#kind === KIND_MIXED ? entries : 0;
+    const seqnos = entries * seqnoWidth(this.#largestSeqno - this.#smallestSeqno);
+    const values = this.#out.length - this.#valueStart;
+    return (
+      values + this.#keys.length + kinds + seqnos + this.#restartCount * RESTART_BYTES + TAIL_BYTES
+    );
+  }
+
+  /**
+   * Appends an entry; borrows the buffers for the call.
+   * @param shared bytes that the key has in common with the entry before it in the block
+   */
+  add(
+    keyBuf: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    shared: number,
+    seqno: number,
+    kind: number,
+    valBuf: Uint8Array,
+    valOff: number,
+    valLen: number,
+  ): void {
+    const index = this.#count;
+    if (index === this.#kinds.length) this.#growEntries();
+    this.#noteVersion(index, seqno, kind);
+    const keys = this.#keys;
+    const restart = index % this.#interval === 0;
+    const entryOff = keys.length;
+    const kept = restart ? this.#sharedWithFirst(index, keyBuf, keyOff, keyLen) : shared;
+    keys.reserve(ENTRY_HEADER_BYTES_MAX + keyLen);
+    keys.varint(kept);
+    keys.varint(keyLen - kept);
+    keys.varint(valLen);
+    keys.bytes(keyBuf, keyOff + kept, keyLen - kept);
+    if (restart) this.#noteRestart(entryOff, kept, keyLen);
+    this.#out.bytes(valBuf, valOff, valLen);
+    this.#count = index + 1;
+  }
+
+  /** Appends all other areas; the content reaches from where `begin` was to the end of `out`. */
+  finish(): void {
+    const out = this.#out;
+    const count = this.#count;
+    assert(count > 0, 'a data block holds an entry');
+    const valueBytes = out.length - this.#valueStart;
+    out.bytes(this.#keys.buf, 0, this.#keys.length);
+    if (this.#kind === KIND_MIXED) out.bytes(this.#kinds, 0, count);
+    const width = seqnoWidth(this.#largestSeqno - this.#smallestSeqno);
+    this.#writeSeqnos(width);
+    const headPrefix = this.#writeRestarts();
+    out.u32(count);
+    out.u32(valueBytes);
+    out.u32(this.#keys.length);
+    out.u16(this.#interval);
+    out.u8(width);
+    out.u8(this.#kind);
+    out.u64(this.#smallestSeqno);
+    out.u32(headPrefix);
+    out.u32(0);
+    this.#count = 0;
+  }
+
+  #noteVersion(index: number, seqno: number, kind: number): void {
+    this.#seqnos[index] = seqno;
+    this.#kinds[index] = kind;
+    if (index === 0) {
+      this.#smallestSeqno = seqno;
+      this.#largestSeqno = seqno;
+      this.#kind = kind;
+      return;
+    }
+    if (seqno < this.#smallestSeqno) this.#smallestSeqno = seqno;
+    else if (seqno > this.#largestSeqno) this.#largestSeqno = seqno;
+    if (kind !== this.#kind) this.#kind = KIND_MIXED;
+  }
+
+  #sharedWithFirst(index: number, keyBuf: Uint8Array, keyOff: number, keyLen: number): number {
+    if (index === 0) return 0;
+    const first = this.#firstKeyOff;
+    return sharedPrefixLength(this.#keys.buf, first, this.#firstKeyLen, keyBuf, keyOff, keyLen);
+  }
+
+  /** To be called between the key and the value of an entry. */
+  #noteRestart(entryOff: number, shared: number, keyLen: number): void {
+    const unsharedOff = this.#keys.length - (keyLen - shared);
+    if (entryOff === 0) {
+      this.#firstKeyOff = unsharedOff;
+      this.#firstKeyLen = keyLen;
+    }
+    const at = this.#restartCount * RESTART_FIELDS;
+    const restarts = this.#restarts;
+    restarts[at] = entryOff;
+    restarts[at + 1] = this.#out.length - this.#valueStart;
+    restarts[at + 2] = shared;
+    restarts[at + 3] = keyLen;
+    restarts[at + 4] = unsharedOff;
+    this.#restartCount++;
+  }
+
+  #growEntries(): void {
+    const length = this.#kinds.length * 2;
+    const kinds = new Uint8Array(length);
+    kinds.set(this.#kinds);
+    this.#kinds = kinds;
+    const seqnos = new Float64Array(length);
+    seqnos.set(this.#seqnos);
+    this.#seqnos = seqnos;
+    const restarts = new Int32Array(RESTART_FIELDS * length);
+    restarts.set(this.#restarts);
+    this.#restarts = restarts;
+  }
+
+  #writeSeqnos(width: number): void {
+    if (width === 0) return;
+    const out = this.#out;
+    const count = this.#count;
+    const base = this.#smallestSeqno;
+    out.reserve(count * width);
+    const buf = out.buf;
+    let at = out.length;
+    for (let i = 0; i < count; i++) {
+      let rest = this.#seqnos[i]! - base;
+      for (let byte = 0; byte < width; byte++) {
+        buf[at++] = rest;
+        rest = Math.floor(rest / 256);
+      }
+    }
+    out.length = at;
+  }
+
+  /** Returns the head prefix length. */
+  #writeRestarts(): number {
+    const out = this.#out;
+    const restarts = this.#restarts;
+    const last = (this.#restartCount - 1) * RESTART_FIELDS;
+    // The last restart key is the farthest from the first key, so it shares the least.
+    const prefix = last === 0 ? 0 : restarts[last + 2]!;
+    for (let at = 0; at <= last; at += RESTART_FIELDS) {
+      out.u32(restarts[at]!);
+      out.u32(restarts[at + 1]!);
+      out.u32(this.#headWord(at, prefix));
+    }
+    return prefix;
+  }
+
+  #headWord(at: number, prefix: number): number {
+    const keys = this.#keys.buf;
+    const shared = this.#restarts[at + 2]!;
+    const keyLen = this.#restarts[at + 3]!;
+    const unsharedOff = this.#restarts[at + 4]!;
+    let word = 0;
+    for (let i = prefix; i < prefix + 4; i++) {
+      let byte = 0;
+      if (i < shared) byte = keys[this.#firstKeyOff + i]!;
+      else if (i < keyLen) byte = keys[unsharedOff + i - shared]!;
+      word = (word << 8) | byte;
+    }
+    return word >>> 0;
+  }
+}
+
+/** Bytes that hold any difference up to `range`. */
+function seqnoWidth(range: number): number {
+  let width = 0;
+  for (let rest = range; rest > 0; rest = Math.floor(rest / 256)) width++;
+  assert(width <= SEQNO_WIDTH_MAX, 'seqnos stay below 2^53');
+  return width;
+}

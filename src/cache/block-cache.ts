@@ -1,0 +1,128 @@
+/**
+ * One byte budget for the cached blocks of all tables, with CLOCK replacement: a hit only sets a
+ * flag on the block, and the hand spares a flagged block once.
+ *
+ * The cache has no map. A block is found by its owner, which keeps its blocks in an array by
+ * ordinal; the cache tells the owner when one goes. An evicted block is left to the garbage
+ * collector and its bytes are never reused, so bytes lent to a reader outlive the eviction.
+ * @module
+ */
+import { assert } from '../errors.ts';
+
+/** Whoever finds cached blocks by ordinal: a table. */
+export interface CacheOwner {
+  /** The cache has dropped the block; forget it. */
+  evicted(ordinal: number): void;
+}
+
+/** What the cache keeps of a block, in the block itself; only `referenced` is the owner's. */
+export interface CacheEntry {
+  /** Set by the owner at every hit. */
+  referenced: boolean;
+  ordinal: number;
+  /** Bytes counted against the budget; 0 while the entry is not in a cache. */
+  chargeBytes: number;
+  /** Undefined while the entry is not in a cache. */
+  owner: CacheOwner | undefined;
+  previous: CacheEntry | undefined;
+  following: CacheEntry | undefined;
+}
+
+export class BlockCache {
+  readonly capacityBytes: number;
+  /** Sum of the charges of the cached blocks; never above `capacityBytes`. */
+  usedBytes: number;
+  blockCount: number;
+  /** Owners count their own hits here, in the path that does nothing else with the cache. */
+  hits: number;
+  misses: number;
+  evictions: number;
+  /** The entry that the hand looks at next; new entries go right behind it. */
+  #hand: CacheEntry | undefined;
+
+  /** @param capacityBytes the budget; 0 caches nothing */
+  constructor(capacityBytes: number) {
+    if (!(capacityBytes >= 0)) throw new RangeError('cache capacity must not be negative');
+    this.capacityBytes = capacityBytes;
+    this.usedBytes = 0;
+    this.blockCount = 0;
+    this.hits = 0;
+    this.misses = 0;
+    this.evictions = 0;
+    this.#hand = undefined;
+  }
+
+  /**
+   * Takes in an entry, evicting others until it fits.
+   * @param chargeBytes what it occupies in memory, all overhead included
+   * @returns false when the entry is larger than the whole budget; it is then not cached
+   */
+  add(entry: CacheEntry, owner: CacheOwner, ordinal: number, chargeBytes: number): boolean {
+    assert(entry.owner === undefined, 'a cache entry is added once');
+    if (chargeBytes > this.capacityBytes) return false;
+    while (this.usedBytes + chargeBytes > this.capacityBytes) this.#evictOne();
+    entry.owner = owner;
+    entry.ordinal = ordinal;
+    entry.chargeBytes = chargeBytes;
+    entry.referenced = false;
+    this.#link(entry);
+    this.usedBytes += chargeBytes;
+    this.blockCount++;
+    return true;
+  }
+
+  /** Drops an entry at its owner's wish; the owner is not told. */
+  remove(entry: CacheEntry): void {
+    assert(entry.owner !== undefined, 'only a cached entry is removed');
+    this.#unlink(entry);
+    this.usedBytes -= entry.chargeBytes;
+    this.blockCount--;
+    entry.owner = undefined;
+    entry.chargeBytes = 0;
+  }
+
+  #evictOne(): void {
+    let entry = this.#hand;
+    assert(entry !== undefined, 'a cache over its budget holds an entry');
+    while (entry.referenced) {
+      entry.referenced = false;
+      entry = entry.following!;
+    }
+    this.#hand = entry;
+    const owner = entry.owner!;
+    const ordinal = entry.ordinal;
+    this.remove(entry);
+    this.evictions++;
+    owner.evicted(ordinal);
+  }
+
+  /** Puts the entry where the hand comes by last. */
+  #link(entry: CacheEntry): void {
+    const hand = this.#hand;
+    if (hand === undefined) {
+      entry.previous = entry;
+      entry.following = entry;
+      this.#hand = entry;
+      return;
+    }
+    const before = hand.previous!;
+    entry.previous = before;
+    entry.following = hand;
+    before.following = entry;
+    hand.previous = entry;
+  }
+
+  #unlink(entry: CacheEntry): void {
+    const following = entry.following!;
+    if (following === entry) {
+      this.#hand = undefined;
+    } else {
+      const previous = entry.previous!;
+      previous.following = following;
+      following.previous = previous;
+      if (this.#hand === entry) this.#hand = following;
+    }
+    entry.previous = undefined;
+    entry.following = undefined;
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The keys of a memtable in order: the B+tree, and before it a list of new keys that wait for it.
+ *
+ * The list is sorted and merged into the tree when it is full or when a cursor needs the order.
+ * Neighbours of a sorted list meet the same nodes while these are in the processor's caches, which
+ * nearly halves the price of the order (docs/decisions/0001-memtable.md).
+ * @module
+ */
+import type { Arena } from '../bytes/arena.ts';
+import { assert } from '../errors.ts';
+import { compareKeyWithRecord } from './key-order.ts';
+import { KeySorter } from './key-sorter.ts';
+import { KeyTree } from './key-tree.ts';
+
+/** Enough for sorting to pay, few enough to merge in a few milliseconds. */
+const WAITING_MAX = 16_384;
+const WAITING_MIN = 64;
+
+export class OrderedKeys {
+  /** Number of keys; -1 after {@link release}. While it stands, the tree stays as it is. */
+  count: number;
+  readonly #arena: Arena;
+  readonly #tree: KeyTree;
+  readonly #sorter: KeySorter;
+  #waiting: Int32Array;
+  #waitingCount: number;
+  /** True while the waiting keys are in ascending order. */
+  #waitingSorted: boolean;
+
+  constructor(arena: Arena) {
+    this.count = 0;
+    this.#arena = arena;
+    this.#tree = new KeyTree(arena);
+    this.#sorter = new KeySorter(arena);
+    this.#waiting = new Int32Array(WAITING_MIN);
+    this.#waitingCount = 0;
+    this.#waitingSorted = true;
+  }
+
+  /** Bytes of the waiting list and for sorting it; the tree lies in the arena. */
+  get sizeBytes(): number {
+    return this.#waiting.byteLength + this.#sorter.sizeBytes;
+  }
+
+  /** Adds the record of a new key, which the caller has at hand; borrows `keyBuf` for the call. */
+  add(record: number, keyBuf: Uint8Array, keyOff: number, keyLen: number): void {
+    const waiting = this.#waitingCount;
+    if (this.#waitingSorted && waiting > 0) {
+      const last = this.#waiting[waiting - 1]!;
+      this.#waitingSorted = compareKeyWithRecord(this.#arena, keyBuf, keyOff, keyLen, last, 0) > 0;
+    }
+    this.#waiting[waiting] = record;
+    this.#waitingCount = waiting + 1;
+    this.count++;
+    if (this.#waitingCount === this.#waiting.length) this.#makeRoom();
+  }
+
+  /** The tree with all keys in it. */
+  tree(): KeyTree {
+    assert(this.count >= 0, 'a released memtable is not used');
+    if (this.#waitingCount > 0) this.#merge();
+    return this.#tree;
+  }
+
+  /** Makes every later use of a cursor meet the assertion of {@link tree}. */
+  release(): void {
+    this.count = -1;
+  }
+
+  #makeRoom(): void {
+    if (this.#waitingCount === WAITING_MAX) {
+      this.#merge();
+      return;
+    }
+    const grown = new Int32Array(this.#waiting.length * 2);
+    grown.set(this.#waiting);
+    this.#waiting = grown;
+  }
+
+  #merge(): void {
+    const waiting = this.#waitingCount;
+    if (!this.#waitingSorted) this.#sorter.sort(this.#waiting, waiting);
+    this.#tree.insertSorted(this.#waiting, waiting);
+    this.#waitingCount = 0;
+    this.#waitingSorted = true;
+  }
+}

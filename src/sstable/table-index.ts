@@ -1,0 +1,213 @@
+/**
+ * The index of a table: where each data block begins and which entries stand in it.
+ *
+ * Content of the index block:
+ *
+ *     varint        n, number of data blocks, at least 1
+ *     varint p, p   the prefix that all separators but the first have in common
+ *     n times       varint block length | varint continued seqno | varint s, s bytes
+ *
+ * Data blocks stand back to back behind the file header, so lengths give the offsets. The separator
+ * of a block is the common prefix followed by its s bytes: the shortest string above the last user
+ * key of the block before and not above the first user key of its own; that of the first block is
+ * empty, without the prefix.
+ *
+ * When the versions of one user key continue across the border, the separator is that key, and the
+ * continued seqno (0 otherwise) is the one of the last version *before* the border: versions below
+ * it belong to this block. So (user key, seqno) always leads to one block.
+ *
+ * In memory each separator has an integer code (separator-codes.ts), and a search is over integers;
+ * separators are compared only where these tie.
+ * @module
+ */
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import { sharedPrefixLength } from '../bytes/compare.ts';
+import { VarintReader } from '../bytes/varint.ts';
+import { SeparatorCodes } from './separator-codes.ts';
+
+const SEPARATORS_INITIAL_BYTES = 4096;
+
+/** Collects the index while the data blocks are written. */
+export class TableIndexBuilder {
+  readonly #separators: ByteWriter;
+  readonly #separatorLens: number[];
+  readonly #blockLens: number[];
+  readonly #continuedSeqnos: number[];
+
+  constructor() {
+    this.#separators = new ByteWriter(SEPARATORS_INITIAL_BYTES);
+    this.#separatorLens = [];
+    this.#blockLens = [];
+    this.#continuedSeqnos = [];
+  }
+
+  get blockCount(): number {
+    return this.#blockLens.length;
+  }
+
+  /**
+   * Starts the entry of a block; the first block's separator is empty. Borrows `buf`.
+   * @param continuedSeqno of the last version before the border if the user key goes on, else 0
+   */
+  begin(buf: Uint8Array, off: number, len: number, continuedSeqno: number): void {
+    this.#separators.bytes(buf, off, len);
+    this.#separatorLens.push(len);
+    this.#continuedSeqnos.push(continuedSeqno);
+  }
+
+  /** Completes the entry that was begun last. */
+  end(blockBytes: number): void {
+    this.#blockLens.push(blockBytes);
+  }
+
+  /** Appends the content of the index block. */
+  finish(out: ByteWriter): void {
+    const count = this.#blockLens.length;
+    const separators = this.#separators;
+    const lens = this.#separatorLens;
+    let prefix = 0;
+    if (count > 1) {
+      const lastLen = lens[count - 1]!;
+      const lastOff = separators.length - lastLen;
+      const { buf } = separators;
+      prefix = sharedPrefixLength(buf, 0, lens[1]!, buf, lastOff, lastLen);
+    }
+    out.varint(count);
+    out.lengthPrefixed(separators.buf, 0, prefix);
+    let off = 0;
+    for (let i = 0; i < count; i++) {
+      out.varint(this.#blockLens[i]!);
+      out.varint(this.#continuedSeqnos[i]!);
+      const skipped = i === 0 ? 0 : prefix;
+      out.lengthPrefixed(separators.buf, off + skipped, lens[i]! - skipped);
+      off += lens[i]!;
+    }
+  }
+}
+
+/** The decoded index of an open table; immutable. */
+export class TableIndex {
+  readonly blockCount: number;
+  /** Where block i begins in the file; element `blockCount` is the end of the last block. */
+  readonly blockOffs: Float64Array;
+  /** The content that was decoded: prefix and separators stand in it. */
+  readonly #buf: Uint8Array;
+  readonly #prefixOff: number;
+  readonly #prefixLen: number;
+  readonly #separatorOffs: Uint32Array;
+  readonly #separatorLens: Uint32Array;
+  readonly #codes: SeparatorCodes;
+  /** Absent while no user key continues across a border. */
+  readonly #continuedSeqnos: Float64Array | undefined;
+
+  /**
+   * Decodes the content of an index block; keeps and borrows `buf` for its lifetime.
+   * @param blockCount as the footer says
+   * @param dataStart and `dataEnd` the part of the file that the data blocks must fill
+   * @returns undefined when the content cannot be the index of such a table
+   */
+  static decode(
+    buf: Uint8Array,
+    off: number,
+    len: number,
+    blockCount: number,
+    dataStart: number,
+    dataEnd: number,
+  ): TableIndex | undefined {
+    const reader = new VarintReader(buf, off, off + len);
+    if (reader.next() !== blockCount || blockCount < 1 || blockCount * 3 > len) return undefined;
+    const index = new TableIndex(reader, blockCount, dataStart);
+    const complete = !reader.failed && reader.off === reader.end;
+    return complete && index.blockOffs[blockCount] === dataEnd ? index : undefined;
+  }
+
+  private constructor(reader: VarintReader, blockCount: number, dataStart: number) {
+    this.blockCount = blockCount;
+    this.blockOffs = new Float64Array(blockCount + 1);
+    this.#buf = reader.buf;
+    this.#prefixLen = reader.next();
+    this.#prefixOff = reader.skip(this.#prefixLen);
+    this.#separatorOffs = new Uint32Array(blockCount);
+    this.#separatorLens = new Uint32Array(blockCount);
+    const continued = new Float64Array(blockCount);
+    let anyContinued = false;
+    let offset = dataStart;
+    for (let i = 0; i < blockCount && !reader.failed; i++) {
+      this.blockOffs[i] = offset;
+      offset += reader.next();
+      continued[i] = reader.next();
+      if (continued[i] !== 0) anyContinued = true;
+      const len = reader.next();
+      const at = reader.skip(len);
+      this.#separatorOffs[i] = at;
+      this.#separatorLens[i] = len;
+    }
+    this.blockOffs[blockCount] = offset;
+    if (reader.failed) this.#separatorLens.fill(0);
+    this.#codes = new SeparatorCodes(reader.buf, this.#separatorOffs, this.#separatorLens);
+    this.#continuedSeqnos = anyContinued ? continued : undefined;
+  }
+
+  get memoryBytes(): number {
+    const arrays = this.#separatorOffs.byteLength * 2 + this.blockOffs.byteLength;
+    const continued = this.#continuedSeqnos?.byteLength ?? 0;
+    return arrays + continued + this.#buf.byteLength + this.#codes.memoryBytes;
+  }
+
+  /** Length on disk of block `ordinal`. */
+  blockBytes(ordinal: number): number {
+    return this.blockOffs[ordinal + 1]! - this.blockOffs[ordinal]!;
+  }
+
+  /**
+   * The block that holds (key, seqno) if the table does. The first entry at or after it stands in
+   * that block or is the first of the next. Borrows `keyBuf` for the call.
+   */
+  search(keyBuf: Uint8Array, keyOff: number, keyLen: number, seqno: number): number {
+    const count = this.blockCount;
+    const buf = this.#buf;
+    const prefixOff = this.#prefixOff;
+    const prefixLen = this.#prefixLen;
+    for (let i = 0; i < prefixLen; i++) {
+      if (i === keyLen) return 0;
+      const difference = keyBuf[keyOff + i]! - buf[prefixOff + i]!;
+      if (difference !== 0) return difference < 0 ? 0 : count - 1;
+    }
+    const restOff = keyOff + prefixLen;
+    const restLen = keyLen - prefixLen;
+    const codes = this.#codes;
+    const target = codes.codeOf(keyBuf, restOff, restLen);
+    let low = codes.start(target);
+    let high = codes.end(target);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = codes.at(middle);
+      const starts =
+        other === target
+          ? this.#startsAtOrBefore(middle, keyBuf, restOff, restLen, seqno)
+          : other < target;
+      if (starts) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  /** True when a block begins at or before the target, whose key behind the prefix is given. */
+  #startsAtOrBefore(
+    ordinal: number,
+    keyBuf: Uint8Array,
+    restOff: number,
+    restLen: number,
+    seqno: number,
+  ): boolean {
+    const buf = this.#buf;
+    const off = this.#separatorOffs[ordinal]!;
+    const len = this.#separatorLens[ordinal]!;
+    const shared = sharedPrefixLength(buf, off, len, keyBuf, restOff, restLen);
+    if (shared === len) {
+      const continued = this.#continuedSeqnos === undefined ? 0 : this.#continuedSeqnos[ordinal]!;
+      return shared < restLen || continued === 0 || seqno < continued;
+    }
+    return shared < restLen && buf[off + shared]! < keyBuf[restOff + shared]!;
+  }
+}

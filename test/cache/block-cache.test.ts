@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { BlockCache, type CacheEntry, type CacheOwner } from '../../src/cache/block-cache.ts';
+
+function newEntry(): CacheEntry {
+  return {
+    referenced: false,
+    ordinal: 0,
+    chargeBytes: 0,
+    owner: undefined,
+    previous: undefined,
+    following: undefined,
+  };
+}
+
+/** Holds entries by ordinal, as a table does. */
+class Owner implements CacheOwner {
+  readonly slots = new Map<number, CacheEntry>();
+
+  evicted(ordinal: number): void {
+    assert.ok(this.slots.delete(ordinal));
+  }
+
+  add(cache: BlockCache, ordinal: number, bytes: number): boolean {
+    const entry = newEntry();
+    const added = cache.add(entry, this, ordinal, bytes);
+    if (added) this.slots.set(ordinal, entry);
+    return added;
+  }
+}
+
+test('the budget holds over any adds, hits and removals by several owners', () => {
+  const step = fc.tuple(fc.nat(2), fc.nat(2), fc.nat(20), fc.nat(120));
+  const property = fc.property(
+    fc.nat(300),
+    fc.array(step, { maxLength: 200 }),
+    (capacity, steps) => {
+      const cache = new BlockCache(capacity);
+      const owners = [new Owner(), new Owner(), new Owner()];
+      for (const [action, which, ordinal, bytes] of steps) {
+        const owner = owners[which]!;
+        const entry = owner.slots.get(ordinal);
+        if (entry === undefined) assert.equal(owner.add(cache, ordinal, bytes), bytes <= capacity);
+        else if (action === 0) entry.referenced = true;
+        else {
+          cache.remove(entry);
+          owner.slots.delete(ordinal);
+        }
+        const held = owners.flatMap((each) => [...each.slots.values()]);
+        assert.equal(
+          cache.usedBytes,
+          held.reduce((sum, each) => sum + each.chargeBytes, 0),
+        );
+        assert.equal(cache.blockCount, held.length);
+        assert.ok(cache.usedBytes <= capacity);
+      }
+    },
+  );
+  fc.assert(property);
+});
+
+test('a block that was hit is spared once, the others go oldest first', () => {
+  const cache = new BlockCache(30);
+  const owner = new Owner();
+  for (const ordinal of [0, 1, 2]) owner.add(cache, ordinal, 10);
+  owner.slots.get(0)!.referenced = true;
+  owner.add(cache, 3, 10);
+  assert.deepEqual([...owner.slots.keys()], [0, 2, 3]);
+  owner.add(cache, 4, 10);
+  assert.deepEqual([...owner.slots.keys()], [0, 3, 4]);
+  owner.add(cache, 5, 20);
+  assert.equal(cache.usedBytes, 30);
+  assert.equal(cache.evictions, 4);
+});
+
+test('when every block was hit, one still goes', () => {
+  const cache = new BlockCache(20);
+  const owner = new Owner();
+  for (const ordinal of [0, 1]) {
+    owner.add(cache, ordinal, 10);
+    owner.slots.get(ordinal)!.referenced = true;
+  }
+  assert.ok(owner.add(cache, 2, 10));
+  assert.equal(owner.slots.size, 2);
+});
+
+test('a block above the whole budget passes by and evicts nothing', () => {
+  const cache = new BlockCache(20);
+  const owner = new Owner();
+  owner.add(cache, 0, 20);
+  assert.equal(owner.add(cache, 1, 21), false);
+  assert.deepEqual([...owner.slots.keys()], [0]);
+  assert.equal(new Owner().add(new BlockCache(0), 0, 1), false);
+  assert.throws(() => new BlockCache(-1), RangeError);
+  assert.throws(() => new BlockCache(Number.NaN), RangeError);
+});

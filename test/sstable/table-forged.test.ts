@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import fc from 'fast-check';
+import {
+  BLOCK_HEADER_BYTES,
+  BLOCK_OVERHEAD_BYTES,
+  BLOCK_TRAILER_BYTES,
+  BlockCodec,
+} from '../../src/block/block-codec.ts';
+import { loadChecksum } from '../../src/block/checksum.ts';
+import { readU32 } from '../../src/bytes/fixed.ts';
+import { hash32 } from '../../src/bytes/hash32.ts';
+import { BlockCache } from '../../src/cache/block-cache.ts';
+import { isVarveError } from '../../src/errors.ts';
+import { MemoryFs } from '../../src/fs/memory.ts';
+import { SEQNO_MAX } from '../../src/key/kind.ts';
+import { Lookup } from '../../src/key/lookup.ts';
+import type { Table } from '../../src/sstable/table.ts';
+import {
+  anyEntries,
+  anyOptions,
+  type Entry,
+  neighbours,
+  openTable,
+  sortEntries,
+  TABLE_PATH,
+  writeTable,
+} from './table-model.ts';
+
+before(loadChecksum);
+
+/** More moves than any forged block of these sizes can have entries. */
+const MOVES_MAX = 100_000;
+
+/** Offsets of all blocks of a table file, found by their own headers. */
+function blockOffsets(bytes: Uint8Array): number[] {
+  const offsets: number[] = [];
+  for (let at = 128; at < bytes.length; at += readU32(bytes, at + 8) + BLOCK_OVERHEAD_BYTES) {
+    offsets.push(at);
+  }
+  return offsets;
+}
+
+/** Overwrites bytes of a block's content and makes its checksum right again. */
+function forge(
+  bytes: Uint8Array,
+  at: number,
+  changes: readonly (readonly [number, number])[],
+): void {
+  const contentLen = readU32(bytes, at + 8);
+  const content = at + BLOCK_HEADER_BYTES;
+  for (const [where, byte] of changes) {
+    // Counted from the end: there stand the fields that steer a data block.
+    bytes[content + contentLen - 1 - (where % contentLen)] = byte;
+  }
+  const block = bytes.slice(at, content + contentLen + BLOCK_TRAILER_BYTES);
+  const codec = new BlockCodec(TABLE_PATH, bytes.slice(16, 32));
+  codec.seal(bytes[at]!, block, BLOCK_HEADER_BYTES, contentLen, at);
+  bytes.set(block, at);
+}
+
+function tolerated(use: () => void): void {
+  try {
+    use();
+  } catch (error) {
+    if (!isVarveError(error)) throw error;
+  }
+}
+
+function exercise(table: Table, entries: readonly Entry[]): void {
+  const out = new Lookup();
+  const cursor = table.cursor();
+  tolerated(() => {
+    let moves = 0;
+    for (let more = cursor.first(); more; more = cursor.next()) assert.ok(++moves < MOVES_MAX);
+  });
+  tolerated(() => {
+    let moves = 0;
+    for (let more = cursor.last(); more; more = cursor.prev()) assert.ok(++moves < MOVES_MAX);
+  });
+  for (let i = 0; i < entries.length; i += 3) {
+    const { key, seqno } = entries[i]!;
+    for (const near of neighbours(key)) {
+      const hash = hash32(near, 0, near.length);
+      tolerated(() => {
+        if (!table.get(near, 0, near.length, hash, SEQNO_MAX, out)) return;
+        assert.ok(out.valOff + out.valLen <= out.valBuf.length);
+      });
+      tolerated(() => cursor.seek(near, 0, near.length, seqno) && cursor.prev());
+      tolerated(() => cursor.seekForPrev(near, 0, near.length, seqno) && cursor.next());
+    }
+  }
+  tolerated(() => table.properties());
+  tolerated(() => table.verify());
+  table.close();
+}
+
+test('forged blocks with right checksums never hang, crash or read outside', () => {
+  const change = fc.tuple(
+    fc.oneof(fc.nat(80), fc.nat(100_000)),
+    fc.oneof(fc.constantFrom(0, 1, 0x7f, 0x80, 0xff), fc.nat(255)),
+  );
+  const property = fc.property(
+    anyEntries,
+    anyOptions,
+    fc.nat(1000),
+    fc.array(change, { minLength: 1, maxLength: 4 }),
+    (entries, options, which, changes) => {
+      const fs = new MemoryFs();
+      const meta = writeTable(fs, entries, options);
+      const bytes = new Uint8Array(meta.sizeBytes);
+      const handle = fs.open(TABLE_PATH, 'update');
+      handle.read(bytes, 0, bytes.length, 0);
+      const offsets = blockOffsets(bytes);
+      forge(bytes, offsets[which % offsets.length]!, changes);
+      handle.write(bytes, 0, bytes.length, 0);
+      tolerated(() => exercise(openTable(fs, meta, new BlockCache(1 << 22)), entries));
+    },
+  );
+  fc.assert(property, { numRuns: 1500 });
+});
+
+test('every byte of a forged data block, index, filter and footer can take any extreme', () => {
+  const entries = sortEntries(
+    Array.from({ length: 12 }, (_, i) => ({
+      key: new TextEncoder().encode(`k${i >> 1}`),
+      seqno: i * 1000,
+      kind: i % 2,
+      value: new Uint8Array(i % 2),
+    })),
+  );
+  const fs = new MemoryFs();
+  const meta = writeTable(fs, entries, {
+    blockSizeBytes: 150,
+    restartInterval: 2,
+    filterBitsPerKey: 10,
+  });
+  const sound = new Uint8Array(meta.sizeBytes);
+  const handle = fs.open(TABLE_PATH, 'update');
+  handle.read(sound, 0, sound.length, 0);
+  for (const offset of blockOffsets(sound)) {
+    const contentLen = readU32(sound, offset + 8);
+    for (let where = 0; where < contentLen; where++) {
+      for (const byte of [0, 1, 0x7f, 0x80, 0xff]) {
+        const bytes = sound.slice();
+        forge(bytes, offset, [[where, byte]]);
+        handle.write(bytes, 0, bytes.length, 0);
+        tolerated(() => exercise(openTable(fs, meta), entries));
+      }
+    }
+  }
+});
