@@ -1,0 +1,279 @@
+/**
+ * The main job, on real input: `npm run demo [-- folder] [--keep]`.
+ *
+ * Imports a folder (by default node_modules of this project) into two column families, kills the
+ * importing process half way, and checks that nothing it acknowledged is lost; finishes the import,
+ * compares every file with the disk, scans, takes a snapshot, compacts. Ends with 0 only if all
+ * checks held, with 1 otherwise, with 2 for wrong arguments.
+ * @module
+ */
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { toText } from '../src/cli/encoding.ts';
+import { failureOf } from '../src/cli/failure.ts';
+import { formatBytes, formatItems, formatRate, formatSeconds } from '../src/cli/format.ts';
+import { Progress } from '../src/cli/progress.ts';
+import { levelsText } from '../src/cli/stats.ts';
+import { type Tree, type TreeSkip, walkTree } from '../src/cli/tree.ts';
+import type { Db } from '../src/index.ts';
+import * as checks from './checks.ts';
+import { halfFiles, importAndCrash, lostFiles } from './crash.ts';
+import { CONTENT, importFiles, metadataOf, openStore } from './file-store.ts';
+import { Screen } from './screen.ts';
+
+const NAMED_KEYS = 3;
+
+/** What the steps share. */
+interface Stage {
+  readonly root: string;
+  readonly directory: string;
+  readonly tree: Tree;
+  readonly screen: Screen;
+}
+
+let child: ChildProcess | undefined;
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  let root: string;
+  let isKept: boolean;
+  try {
+    const { values, positionals } = parseArgs({
+      options: { keep: { type: 'boolean', default: false } },
+      allowPositionals: true,
+    });
+    if (positionals.length > 1) throw new TypeError('name one folder');
+    root = resolve(positionals[0] ?? join(projectFolder(), 'node_modules'));
+    isKept = values.keep;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\nUsage: npm run demo -- [folder] [--keep]\n`);
+    return 2;
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'varve-demo-'));
+  cleanUpAtExit(directory, isKept);
+  const screen = new Screen((text) => process.stdout.write(text));
+  try {
+    const tree = walkTree(root, directory);
+    if (tree.files.length === 0) {
+      process.stderr.write(`There is no file to import in ${root}.\n`);
+      return 2;
+    }
+    await play({ root, directory, tree, screen });
+  } catch (error) {
+    const { message } = failureOf(error);
+    process.stderr.write(`The demo stopped: ${message}\n`);
+    return 1;
+  }
+  if (isKept) screen.block(`\nThe database stays in ${directory}\n`);
+  return conclude(screen);
+}
+
+/** Ends the child and removes the database, however the process ends. */
+function cleanUpAtExit(directory: string, isKept: boolean): void {
+  process.once('exit', () => {
+    child?.kill('SIGKILL');
+    if (!isKept) rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  }
+}
+
+async function play(stage: Stage): Promise<void> {
+  const { root, tree, screen } = stage;
+  const where = relative(process.cwd(), root);
+  const shown = where === '' || where.startsWith('..') ? root : where;
+  const amount = `${formatItems(tree.files.length, 'file')}, ${formatBytes(tree.totalBytes)}`;
+  screen.block(`Varve demo: ${amount} of ${shown}\n`);
+  if (tree.skipped.length > 0) screen.block(skippedText(tree.skipped));
+  let db = await crashAndReopen(stage);
+  try {
+    await finishImport(stage, db);
+    await readBack(stage, db);
+    scanPrefix(stage, db);
+    await holdSnapshot(stage, db);
+    db = await compactAndReopen(stage, db);
+    showTables(stage, db);
+  } finally {
+    await db.close();
+  }
+}
+
+async function crashAndReopen({ root, directory, tree, screen }: Stage): Promise<Db> {
+  screen.step('Import in another process, killed half way with SIGKILL');
+  const begin = performance.now();
+  const crash = await importAndCrash(root, directory, tree, (started) => {
+    child = started;
+  });
+  const milliseconds = performance.now() - begin;
+  const { batchCount, syncedCount, contentBytes, files } = crash;
+  screen.time('import until SIGKILL, with process start', milliseconds, contentBytes);
+  const batches = formatItems(batchCount, 'batch', 'batches');
+  screen.line(
+    `it acknowledged ${batches} (${syncedCount} synced) with ${formatItems(files.size, 'file')},`,
+  );
+  screen.line(`${formatBytes(contentBytes)}, at ${formatRate(contentBytes, milliseconds)}`);
+  const lastWords = crash.complaints.trim() || 'it ended by itself';
+  screen.check('the process died of SIGKILL', crash.wasKilled ? [] : [lastWords]);
+
+  screen.step('Reopen');
+  const reopening = performance.now();
+  const db = await openStore(directory);
+  screen.time('reopen after SIGKILL', performance.now() - reopening);
+  const { recordCount } = db.stats().recovery;
+  const opened = formatSeconds(performance.now() - reopening);
+  screen.line(`recovered ${formatItems(recordCount, 'WAL record')} in ${opened}`);
+  const found = checks.countFiles(db);
+  screen.check(
+    `all ${formatItems(files.size, 'acknowledged file')} are there, byte for byte`,
+    lostFiles(db, crash),
+  );
+  const extra = Math.max(0, found - files.size);
+  const beyond = extra === 0 ? '' : `; ${extra} came in after the last acknowledgement`;
+  screen.check(`no batch is there in part: content and metadata match${beyond}`, halfFiles(db));
+  return db;
+}
+
+async function finishImport({ tree, screen }: Stage, db: Db): Promise<void> {
+  screen.step('Finish the import');
+  const begin = performance.now();
+  const missing = tree.files.filter(({ key, sizeBytes, modifiedMs }) => {
+    const about = metadataOf(db, key);
+    return about?.sizeBytes !== sizeBytes || about.modifiedMs !== modifiedMs;
+  });
+  const skipped: TreeSkip[] = [];
+  const totalBytes = missing.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const progress = new Progress('   importing', totalBytes, true);
+  let bytes = 0;
+  let count = 0;
+  for (const batch of importFiles(db, missing, skipped)) {
+    for (const { sizeBytes } of batch.files) bytes += sizeBytes;
+    count += batch.files.length;
+    progress.update(bytes);
+    await checks.turn();
+  }
+  await db.sync();
+  progress.stop();
+  const milliseconds = performance.now() - begin;
+  screen.time('rest of the import', milliseconds, bytes);
+  const rate = formatRate(bytes, milliseconds);
+  screen.line(`${formatItems(count, 'more file')}, ${formatBytes(bytes)}, at ${rate}`);
+  if (skipped.length > 0) screen.block(skippedText(skipped));
+}
+
+async function readBack({ tree, screen }: Stage, db: Db): Promise<void> {
+  screen.step('Read every file back and compare it with the disk');
+  const begin = performance.now();
+  const { equalCount, bytesRead, changedCount, different } = await checks.compareWithDisk(db, tree);
+  const milliseconds = performance.now() - begin;
+  screen.time('read back and compare', milliseconds, bytesRead);
+  screen.check(
+    `${formatItems(equalCount, 'file')}, ${formatBytes(bytesRead)}, are equal to the disk`,
+    different,
+  );
+  if (changedCount > 0) {
+    screen.line(
+      `not compared, because they changed meanwhile: ${formatItems(changedCount, 'file')}`,
+    );
+  }
+}
+
+function scanPrefix({ tree, screen }: Stage, db: Db): void {
+  const prefix = checks.prefixToShow(tree);
+  screen.step(`Scan the prefix ${toText(prefix, 'utf8')}`);
+  const begin = performance.now();
+  const keys = [...db.keys({ columnFamily: CONTENT, prefix })];
+  screen.time('prefix scan of keys', performance.now() - begin);
+  for (const key of keys.slice(0, NAMED_KEYS)) {
+    const size = metadataOf(db, key)?.sizeBytes ?? 0;
+    screen.line(`${toText(key, 'utf8')}  ${formatBytes(size)}`);
+  }
+  if (keys.length > NAMED_KEYS) screen.line('...');
+  const isKnown = (key: Uint8Array) => db.has(key, { columnFamily: CONTENT });
+  screen.check(
+    `${formatItems(keys.length, 'key')} in order, the same as on the disk`,
+    checks.wrongKeys(tree, prefix, keys, isKnown),
+  );
+}
+
+async function holdSnapshot({ tree, screen }: Stage, db: Db): Promise<void> {
+  const prefix = checks.prefixToShow(tree);
+  screen.step(`Take a snapshot, then delete everything below ${toText(prefix, 'utf8')}`);
+  const keys = [...db.keys({ columnFamily: CONTENT, prefix })];
+  const before = checks.countFiles(db);
+  const snapshot = db.snapshot();
+  checks.deleteFiles(db, keys);
+  screen.check(
+    `now there are ${checks.countFiles(db)} files, and none of the ${keys.length} deleted`,
+    checks.presentFiles(db, keys),
+  );
+  await db.compact();
+  const seen = checks.countFiles(db, snapshot);
+  const unseen = checks.unseenFiles(db, keys, snapshot);
+  if (seen !== before) unseen.push(`it shows ${seen} files instead of ${before}`);
+  screen.check(`the snapshot still shows all ${before}, after a compaction as well`, unseen);
+  snapshot.release();
+}
+
+async function compactAndReopen({ directory, screen }: Stage, db: Db): Promise<Db> {
+  screen.step('Compact, verify, close and open again');
+  const count = checks.countFiles(db);
+  const begin = performance.now();
+  await db.compact();
+  const compacted = db.stats().tableBytes;
+  screen.time('compact', performance.now() - begin, compacted);
+  const verifying = performance.now();
+  const { tableCount, bytesRead, uncorrectable } = await db.verify();
+  screen.time('verify', performance.now() - verifying, bytesRead);
+  screen.check(
+    `${formatItems(tableCount, 'table')} verified without damage`,
+    uncorrectable.map(({ message }) => message),
+  );
+  await db.close();
+  const opening = performance.now();
+  const again = await openStore(directory, { createIfMissing: false });
+  screen.time('open after a clean close', performance.now() - opening);
+  const found = checks.countFiles(again);
+  const wrong = found === count ? [] : [`there are ${found}`];
+  screen.check(`all ${formatItems(count, 'file')} are there again`, wrong);
+  return again;
+}
+
+function showTables({ screen }: Stage, db: Db): void {
+  const { columnFamilies } = db.stats();
+  const used = columnFamilies.filter(({ levels }) =>
+    levels.some(({ tableCount }) => tableCount > 0),
+  );
+  screen.step('Levels, sizes and times');
+  screen.block(`${levelsText(used)}\n${screen.timesText()}`);
+}
+
+/** Prints the verdict; returns the exit code. */
+function conclude(screen: Screen): number {
+  const { checkCount, failures } = screen;
+  if (failures.length === 0) {
+    screen.block(`\nAll ${checkCount} checks held.\n`);
+    return 0;
+  }
+  const failed = failures.map((claim) => `  ${claim}\n`).join('');
+  screen.block(`\n${failures.length} of ${checkCount} checks FAILED:\n${failed}`);
+  return 1;
+}
+
+function skippedText(skipped: readonly TreeSkip[]): string {
+  const reasons = new Map<string, number>();
+  for (const { reason } of skipped) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  const list = [...reasons].map(([reason, count]) => `${count} (${reason})`).join(', ');
+  return `Left out: ${list}\n`;
+}
+
+/** The folder of package.json, from that of the compiled demo. */
+function projectFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+}

@@ -1,0 +1,101 @@
+/**
+ * `varve export`.
+ * @module
+ */
+import { Command } from 'commander';
+import type { Db } from '../index.ts';
+import { toJson } from './encoding.ts';
+import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts';
+import {
+  addEncoding,
+  addFamily,
+  addJson,
+  type EncodingOptions,
+  type FamilyOptions,
+} from './options.ts';
+import { Output } from './output.ts';
+import { Progress } from './progress.ts';
+import { withReader } from './session.ts';
+
+type ExportOptions = FamilyOptions & EncodingOptions;
+
+const DEFAULT_FAMILY = 'default';
+
+/** The command; entries go to `output` if no file is named. */
+export function exportCommand(output: Output): Command {
+  const command = new Command('export')
+    .description('write all entries as JSON lines, from which import restores them exactly')
+    .argument('<db>', 'directory of the database')
+    .argument('[file]', "replaced if it exists; '-' or nothing: standard output")
+    .addHelpText('after', HELP)
+    .action(async (path: string, file: string | undefined, options: ExportOptions) => {
+      const isFile = file !== undefined && file !== '-';
+      await withReader(path, async (db) => {
+        // Checked before a file is replaced.
+        if (options.family !== undefined) db.columnFamily(options.family);
+        const target = isFile ? Output.file(file) : output;
+        const begin = performance.now();
+        const written = await exportAll(db, target, options, isFile);
+        await target.end();
+        if (!isFile) return;
+        const milliseconds = performance.now() - begin;
+        if (options.json) {
+          await output.json({ ...written, milliseconds: Math.round(milliseconds) });
+        } else {
+          await output.text(summary(written, milliseconds));
+        }
+      });
+    });
+  return addJson(addEncoding(addFamily(command, 'only this column family; all if absent')));
+}
+
+const HELP = `
+A line is {"key": "...", "value": "..."}, with {"base64": "..."} in place of a string for bytes that
+are not UTF-8. Entries of families other than default have a "family" as well, unless --family asks
+for one. All entries are of the same moment, also while another process writes.`;
+
+interface Written {
+  readonly entries: number;
+  /** Of keys and values. */
+  readonly bytes: number;
+}
+
+async function exportAll(
+  db: Db,
+  target: Output,
+  options: ExportOptions,
+  isFile: boolean,
+): Promise<Written> {
+  const { family, encoding } = options;
+  const families = family === undefined ? db.listColumnFamilies() : [family];
+  const totalBytes = families.reduce(
+    (sum, name) => sum + db.approximateSize({ columnFamily: name }),
+    0,
+  );
+  const progress = new Progress('exporting', totalBytes, isFile && !options.json);
+  let entries = 0;
+  let bytes = 0;
+  try {
+    for (const name of families) {
+      const label = family === undefined && name !== DEFAULT_FAMILY ? { family: name } : {};
+      const range = { columnFamily: name, borrow: true, fillCache: false };
+      for (const [key, value] of db.entries(range)) {
+        if (target.isClosed) return { entries, bytes };
+        // The bytes are lent: they become text before anything is waited for.
+        await target.json({ key: toJson(key, encoding), value: toJson(value, encoding), ...label });
+        entries++;
+        bytes += key.length + value.length;
+        progress.update(Math.min(bytes, totalBytes));
+      }
+    }
+  } finally {
+    progress.stop();
+  }
+  return { entries, bytes };
+}
+
+function summary({ entries, bytes }: Written, milliseconds: number): string {
+  const amount = `${formatItems(entries, 'entry', 'entries')}, ${formatBytes(bytes)}`;
+  const rate = formatRate(bytes, milliseconds);
+  return `exported ${amount} in ${formatSeconds(milliseconds)} (${rate})\n`;
+}

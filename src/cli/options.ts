@@ -1,0 +1,63 @@
+/**
+ * Options that several commands share.
+ * @module
+ */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ENCODINGS, type Encoding } from './encoding.ts';
+
+/** Options of every command. */
+export interface CommonOptions {
+  readonly json: boolean;
+}
+
+/** Options of commands that work on one column family. */
+export interface FamilyOptions extends CommonOptions {
+  readonly family?: string;
+}
+
+/** Options of commands that show or take keys. */
+export interface EncodingOptions extends CommonOptions {
+  readonly encoding: Encoding;
+}
+
+/** Options of commands that write. */
+export interface WriteOptions extends FamilyOptions {
+  readonly sync: boolean;
+}
+
+/** Adds `--json`. */
+export function addJson(command: Command): Command {
+  return command.option('--json', 'print JSON and nothing else; errors are JSON as well', false);
+}
+
+/** Adds `--family`. */
+export function addFamily(command: Command, what: string): Command {
+  return command.option('--family <name>', what);
+}
+
+/** Adds `--encoding`. */
+export function addEncoding(command: Command): Command {
+  const option = new Option('--encoding <name>', 'how keys and values are written as text');
+  return command.addOption(option.choices(ENCODINGS).default('utf8'));
+}
+
+/** Adds `--sync`. */
+export function addSync(command: Command, what: string): Command {
+  return command.option('--sync', what, false);
+}
+
+/** Adds `--no-create`. */
+export function addCreate(command: Command): Command {
+  return command
+    .option('--create', 'make the database and the family if they do not exist', true)
+    .option('--no-create', 'fail if they do not exist');
+}
+
+/** Parses an integer of at least 0. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(count)) {
+    throw new InvalidArgumentError('It must be an integer of at least 0.');
+  }
+  return count;
+}

@@ -1,0 +1,129 @@
+/**
+ * Opening and closing the database around a command's work.
+ * @module
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
+import { type Db, type DbOptions, open } from '../index.ts';
+import { CommandError, EXIT_OTHER, systemCode } from './failure.ts';
+
+/** Names that an interrupted creation leaves; whoever made them meant a database. */
+const DATABASE_FILE = /^(CURRENT|LOCK(\..*)?|MANIFEST-\d+|\d+\.(sst|wal))$/;
+
+/** The signals at which a command that writes closes the database before it ends. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** What a command that writes may do beyond writing. */
+export interface WriterOptions {
+  /** Make the database, and `family`, if they do not exist. */
+  readonly create: boolean;
+  readonly family?: string | undefined;
+}
+
+/**
+ * Does work on a database that is open read-only: beside a writer, without the lock, as it stands.
+ * @throws CommandError when there is no database at `path`; whatever opening and `work` throw
+ */
+export async function withReader<T>(path: string, work: (db: Db) => Promise<T>): Promise<T> {
+  requireDatabase(path);
+  const db = await open(path, { readOnly: true });
+  try {
+    return await work(db);
+  } finally {
+    await db.close();
+  }
+}
+
+/**
+ * Does work on a database that is open for writing, and closes it also when the process is told to
+ * stop: `stop` is aborted then, `work` returns early or throws, and the call ends with an error of
+ * code `INTERRUPTED`.
+ */
+export async function withWriter<T>(
+  path: string,
+  options: WriterOptions,
+  work: (db: Db, stop: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (!options.create) requireDatabase(path);
+  else requireRoom(path);
+  const stop = new AbortController();
+  let received: (typeof SIGNALS)[number] | undefined;
+  const onSignal = (signal: (typeof SIGNALS)[number]) => {
+    received ??= signal;
+    stop.abort();
+  };
+  for (const signal of SIGNALS) process.once(signal, onSignal);
+  try {
+    const result = await runOpen(path, options, stop.signal, work);
+    if (received === undefined) return result;
+  } catch (error) {
+    if (received === undefined) throw error;
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
+  const exitCode = 128 + constants.signals[received];
+  throw new CommandError('INTERRUPTED', `interrupted by ${received}`, exitCode);
+}
+
+/** Resolves when `work` does, or throws once `stop` is aborted; `work` then goes on unobserved. */
+export async function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
+  const stopped = new Promise<never>((_, reject) => {
+    stop.addEventListener('abort', () => reject(stop.reason), { once: true });
+  });
+  // Whichever comes second has nobody to listen to it.
+  stopped.catch(() => undefined);
+  work.catch(() => undefined);
+  return Promise.race([work, stopped]);
+}
+
+async function runOpen<T>(
+  path: string,
+  { create, family }: WriterOptions,
+  stop: AbortSignal,
+  work: (db: Db, stop: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const options: DbOptions =
+    create && family !== undefined
+      ? { createIfMissing: true, columnFamilies: [family] }
+      : { createIfMissing: create };
+  const db = await open(path, options);
+  try {
+    return await work(db, stop);
+  } finally {
+    await db.close();
+  }
+}
+
+/** Tells a wrong path from a database before the engine has to. */
+function requireDatabase(path: string): void {
+  const names = namesIn(path);
+  if (names === undefined) throw noDatabase(path, 'there is no such directory');
+  if (!names.some((name) => DATABASE_FILE.test(name))) {
+    throw noDatabase(path, names.length === 0 ? 'it is empty' : 'it holds other files');
+  }
+}
+
+/** Makes sure that a new database does not mix with files of something else. */
+function requireRoom(path: string): void {
+  const names = namesIn(path) ?? [];
+  if (names.length > 0 && !names.some((name) => DATABASE_FILE.test(name))) {
+    const reason = 'it holds other files, and a new database wants a directory of its own';
+    throw noDatabase(path, reason);
+  }
+}
+
+/** Names in a directory, or undefined where there is nothing. */
+function namesIn(path: string): string[] | undefined {
+  try {
+    if (!statSync(path).isDirectory()) throw noDatabase(path, 'it is a file, not a directory');
+    return readdirSync(path);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+function noDatabase(path: string, reason: string): CommandError {
+  return new CommandError('INVALID', `no database at ${path}: ${reason}`, EXIT_OTHER);
+}

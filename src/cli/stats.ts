@@ -1,0 +1,129 @@
+/**
+ * `varve stats`.
+ * @module
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import type { DbStats, FamilyStats } from '../index.ts';
+import { toText } from './encoding.ts';
+import { type Cell, formatBytes, formatCount, formatTable } from './format.ts';
+import { addFamily, addJson, type FamilyOptions } from './options.ts';
+import type { Output } from './output.ts';
+import { withReader } from './session.ts';
+
+/** Files of one kind in the directory of a database. */
+interface FileStats {
+  readonly kind: string;
+  readonly count: number;
+  readonly sizeBytes: number;
+}
+
+/** The command, which prints to `output`. */
+export function statsCommand(output: Output): Command {
+  const command = new Command('stats')
+    .description('print levels, sizes, memory, logs and counters')
+    .argument('<db>', 'directory of the database')
+    .action(async (path: string, options: FamilyOptions) => {
+      const { family } = options;
+      const all = await withReader(path, async (db) => {
+        if (family !== undefined) db.columnFamily(family);
+        return db.stats();
+      });
+      const stats = family === undefined ? all : onlyFamily(all, family);
+      const files = filesIn(path);
+      if (options.json) await output.json({ ...stats, files });
+      else await output.text(statsText(stats, files));
+    });
+  return addJson(addFamily(command, 'only the levels of this column family; all if absent'));
+}
+
+/** The part of a level table that `compact` shows as well. */
+export function levelsText(families: readonly FamilyStats[]): string {
+  const rows: Cell[][] = families.flatMap(({ name, levels }) => {
+    const used = levels.filter((level) => level.tableCount > 0);
+    if (used.length === 0) return [[toText(Buffer.from(name), 'utf8'), '-', 0, '-', '-', 0, 0]];
+    return used.map((level) => [
+      toText(Buffer.from(name), 'utf8'),
+      `L${level.level}`,
+      level.tableCount,
+      formatBytes(level.sizeBytes),
+      level.limitBytes === undefined ? '-' : formatBytes(level.limitBytes),
+      level.entryCount,
+      level.tombstoneCount,
+    ]);
+  });
+  return formatTable(['family', 'level', 'tables', 'size', 'limit', 'entries', 'tombstones'], rows);
+}
+
+function onlyFamily(stats: DbStats, family: string): DbStats {
+  const columnFamilies = stats.columnFamilies.filter(({ name }) => name === family);
+  return { ...stats, columnFamilies };
+}
+
+function statsText(stats: DbStats, files: readonly FileStats[]): string {
+  const { memory, counters } = stats;
+  const lookups = stats.blockCacheHits + stats.blockCacheMisses;
+  const overview = formatTable(
+    ['database', toText(Buffer.from(stats.directory), 'utf8')],
+    [
+      ['newest write', formatCount(stats.seqno)],
+      ['in tables up to', formatCount(stats.persistedSeqno)],
+    ],
+  );
+  const memtables = stats.columnFamilies.map((family) => [
+    toText(Buffer.from(family.name), 'utf8'),
+    family.memtableEntryCount,
+    formatBytes(family.memtableBytes),
+    family.frozenMemtableCount,
+    formatBytes(family.compactionDebtBytes),
+  ]);
+  const cache = `${formatBytes(memory.blockCacheBytes)}`;
+  const memoryRows = [
+    ['memtables', formatBytes(memory.memtableBytes)],
+    ['indexes and filters', formatBytes(memory.tableBytes)],
+    ['block cache', cache],
+    ['block cache limit', formatBytes(memory.blockCacheCapacityBytes)],
+    ['block cache hits', lookups === 0 ? '-' : `${stats.blockCacheHits} of ${lookups}`],
+  ];
+  const counterRows = Object.entries(counters).map(([name, value]) => [wordsOf(name), value]);
+  return [
+    overview,
+    levelsText(stats.columnFamilies),
+    formatTable(['family', 'in memory', 'size', 'frozen', 'to compact'], memtables),
+    formatTable(['files', 'count', 'size'], files.map(fileRow)),
+    formatTable(['memory', 'size'], memoryRows),
+    formatTable(['counters of this command', 'value'], counterRows),
+  ].join('\n');
+}
+
+function fileRow({ kind, count, sizeBytes }: FileStats): Cell[] {
+  return [kind, count, formatBytes(sizeBytes)];
+}
+
+/** `walBytesWritten` -> `wal bytes written`. */
+function wordsOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+/** What is in the directory; a file that a writer removes meanwhile does not count. */
+function filesIn(path: string): FileStats[] {
+  const kinds = new Map<string, { count: number; sizeBytes: number }>();
+  for (const kind of ['table', 'WAL', 'manifest', 'other']) {
+    kinds.set(kind, { count: 0, sizeBytes: 0 });
+  }
+  for (const name of readdirSync(path)) {
+    const stat = statSync(join(path, name), { throwIfNoEntry: false });
+    if (stat?.isFile() !== true) continue;
+    const entry = kinds.get(kindOf(name))!;
+    entry.count++;
+    entry.sizeBytes += stat.size;
+  }
+  return [...kinds].map(([kind, entry]) => ({ kind, ...entry }));
+}
+
+function kindOf(name: string): string {
+  if (name.endsWith('.sst')) return 'table';
+  if (name.endsWith('.wal')) return 'WAL';
+  return name.startsWith('MANIFEST-') ? 'manifest' : 'other';
+}

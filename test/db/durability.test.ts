@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MemoryFs } from '../../src/fs/memory.ts';
+import type { FileHandle, OpenMode } from '../../src/fs/port.ts';
+import { open } from '../../src/node.ts';
+import { code, fill, keyAt, openMemory, PATH, text } from './helpers.ts';
+
+/** Counts how logs are synced, and lets an asynchronous sync end only when a test says so. */
+class CountingFs extends MemoryFs {
+  syncs = 0;
+  asyncSyncs = 0;
+  private waiting: (() => void)[] = [];
+
+  override open(path: string, mode: OpenMode): FileHandle {
+    const handle = super.open(path, mode);
+    if (!path.endsWith('.wal')) return handle;
+    const { sync } = handle;
+    handle.sync = () => {
+      this.syncs++;
+      sync.call(handle);
+    };
+    handle.syncAsync = () => {
+      this.asyncSyncs++;
+      return new Promise((resolve) => this.waiting.push(resolve));
+    };
+    return handle;
+  }
+
+  endSyncs(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
+  }
+}
+
+test('all who wait for stable storage at once share one fdatasync', async () => {
+  const fs = new CountingFs();
+  const db = await open(PATH, { fs });
+  const waiters: Promise<void>[] = [];
+  for (let i = 0; i < 100; i++) {
+    db.put(keyAt(i), 'v');
+    waiters.push(db.sync());
+  }
+  let ended = 0;
+  for (const waiter of waiters) waiter.then(() => ended++);
+  await turn();
+  assert.equal(ended, 0);
+  assert.equal(fs.asyncSyncs, 1);
+  fs.endSyncs();
+  await turn();
+  // The first one covered the first write only; one more covers all that came meanwhile.
+  assert.equal(fs.asyncSyncs, 2);
+  assert.equal(ended, 1);
+  fs.endSyncs();
+  await Promise.all(waiters);
+  assert.equal(fs.asyncSyncs, 2);
+  await db.sync();
+  assert.equal(fs.asyncSyncs, 2, 'there was nothing more to sync');
+  await db.close();
+});
+
+test('a synchronous write syncs before it returns, and another one does not sync', async () => {
+  const fs = new CountingFs();
+  const db = await open(PATH, { fs });
+  const before = fs.syncs;
+  db.put('a', '1');
+  db.delete('a');
+  assert.equal(fs.syncs, before);
+  db.put('b', '2', { sync: true });
+  assert.equal(fs.syncs, before + 1);
+  db.delete('b', { sync: true });
+  assert.equal(fs.syncs, before + 2);
+  await db.sync();
+  assert.equal(fs.asyncSyncs, 0, 'everything is on stable storage already');
+  await db.close();
+});
+
+test('without a log nothing is written until a flush, and persistedSeqno tells how far', async () => {
+  const fs = new MemoryFs();
+  const db = await open(PATH, { fs, wal: false, columnFamilies: ['a'] });
+  const persisted = db.persistedSeqno;
+  fill(db, 10);
+  db.put('k', 'v', { columnFamily: 'a' });
+  assert.equal(db.persistedSeqno, persisted);
+  const early = await open(PATH, { fs: fs.clone() });
+  assert.equal([...early.keys()].length, 0);
+  await early.close();
+  await db.sync();
+  assert.equal(db.persistedSeqno, 11);
+  db.put('k', 'w', { columnFamily: 'a' });
+  assert.equal(db.persistedSeqno, 11);
+  const later = await open(PATH, { fs: fs.clone() });
+  assert.equal([...later.keys()].length, 10);
+  assert.equal(text(later.get('k', { columnFamily: 'a' })), 'v');
+  await later.close();
+  await db.close();
+  const last = await open(PATH, { fs });
+  assert.equal(text(last.get('k', { columnFamily: 'a' })), 'w');
+  await last.close();
+});
+
+test('the log can be turned off and on between openings', async () => {
+  const fs = new MemoryFs();
+  for (const [round, wal] of [true, false, true, false, false, true].entries()) {
+    const db = await open(PATH, { fs, wal });
+    assert.equal([...db.keys()].length, round);
+    db.put(`round ${round}`, 'v');
+    await db.close();
+  }
+});
+
+test('seqnos go on over reopening', async () => {
+  const fs = new MemoryFs();
+  let last = 0;
+  for (let round = 0; round < 5; round++) {
+    const db = await open(PATH, { fs });
+    assert.equal(db.seqno, last);
+    assert.equal(db.put('k', `${round}`), last + 1);
+    if (round % 2 === 0) await db.flush();
+    last = db.seqno;
+    await db.close();
+  }
+});
+
+test('a failed log stops writing but not reading, and resume goes on', async () => {
+  const fs = new MemoryFs();
+  let broken = false;
+  const refuse = fs.open.bind(fs);
+  fs.open = (path, mode) => {
+    const handle = refuse(path, mode);
+    const { write } = handle;
+    handle.write = (...range) => {
+      if (broken) throw new Error('the disk is gone');
+      write.apply(handle, range);
+    };
+    return handle;
+  };
+  const db = await open(PATH, { fs });
+  db.put('a', '1');
+  broken = true;
+  assert.throws(() => db.put('b', '2'), code('IO'));
+  broken = false;
+  assert.throws(() => db.put('b', '2'), code('IO'));
+  await assert.rejects(db.sync(), code('IO'));
+  await assert.rejects(db.flush(), code('IO'));
+  assert.equal(text(db.get('a')), '1');
+  assert.equal(db.has('b'), false);
+  assert.match(db.stats().backgroundError!, /the disk is gone/);
+  await db.resume();
+  assert.equal(db.stats().backgroundError, undefined);
+  db.put('b', '3', { sync: true });
+  await db.close();
+  const again = await open(PATH, { fs });
+  assert.equal(text(again.get('a')), '1');
+  assert.equal(text(again.get('b')), '3');
+  await again.close();
+});
+
+test('resuming a database that did not stop changes nothing', async () => {
+  const db = await openMemory();
+  db.put('a', '1');
+  await db.resume();
+  assert.equal(db.stats().tableCount, 0);
+  await db.close();
+});
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,102 @@
+/**
+ * `npm run test:long -- [--seed N] [--minutes M]`: the model test, the crash simulation and failing
+ * file systems with fresh seeds until the time is up. The first failure ends it with the command
+ * that replays it.
+ * @module
+ */
+import { parseArgs } from 'node:util';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { countOperations, cutAndCheck } from '../prove/crash-run.ts';
+import {
+  CLOSE,
+  FAULT_OPERATIONS,
+  type FaultSettings,
+  LASTING,
+  RESUME,
+  runWithFault,
+} from '../prove/fault-run.ts';
+import { operationsFrom } from '../prove/operations.ts';
+import { runOperations } from '../prove/runner.ts';
+import { SETTINGS } from '../prove/settings.ts';
+import { randomWorkload } from '../prove/workloads.ts';
+
+const DEFAULT_MINUTES = 10;
+const MODEL_OPERATIONS = 4000;
+const CRASH_OPERATIONS = 80;
+const CUTS = 60;
+const FAULTS = 60;
+
+/** Runs everything once from a seed; returns what was done. */
+async function round(seed: number): Promise<string> {
+  const random = new SeededRandom(seed);
+  const names = Object.keys(SETTINGS);
+  const name = names[random.below(names.length)]!;
+  const operations = operationsFrom(seed, MODEL_OPERATIONS);
+  const { comparisons } = await runOperations(operations, SETTINGS[name]!, seed);
+  const disks = await cutAtRandom(seed, random);
+  const faults = await failAtRandom(seed, random);
+  const model = `${operations.length} operations (${name}), ${comparisons} comparisons`;
+  return `${model}, ${disks} disks after power cuts, ${faults} faults`;
+}
+
+async function cutAtRandom(seed: number, random: SeededRandom): Promise<number> {
+  const workload = randomWorkload(seed, CRASH_OPERATIONS);
+  const total = await countOperations(workload, seed);
+  let disks = 0;
+  for (let i = 0; i < CUTS; i++) {
+    disks += await cutAndCheck(workload, seed, 1 + random.below(total));
+  }
+  return disks;
+}
+
+async function failAtRandom(seed: number, random: SeededRandom): Promise<number> {
+  const workload = randomWorkload(seed + 1, CRASH_OPERATIONS);
+  const ways: readonly FaultSettings[] = [RESUME, CLOSE, LASTING];
+  let faults = 0;
+  for (let i = 0; i < FAULTS; i++) {
+    const way = ways[random.below(ways.length)]!;
+    const operation = FAULT_OPERATIONS[random.below(FAULT_OPERATIONS.length)]!;
+    const losesPower = operation.startsWith('sync') && random.chance(0.5) && !way.isLasting;
+    const rule = {
+      operation,
+      shortWriteBytes: random.below(300),
+      times: way.isLasting ? 1 + random.below(6) : 1,
+    };
+    const result = await runWithFault(workload, rule, 1 + random.below(80), { ...way, losesPower });
+    faults += result.faults;
+  }
+  return faults;
+}
+
+function numberOf(text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  const number = Number(text);
+  if (text === '' || !(number >= 0)) throw new RangeError(`not a number of 0 or more: ${text}`);
+  return number;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { seed: { type: 'string' }, minutes: { type: 'string' } },
+  });
+  const minutes = numberOf(values.minutes, DEFAULT_MINUTES);
+  const first = numberOf(values.seed, Math.floor(Math.random() * 2 ** 31));
+  const end = performance.now() + minutes * 60_000;
+  let seed = first;
+  do {
+    const begin = performance.now();
+    try {
+      const done = await round(seed);
+      console.log(`seed ${seed}: ${done}, ${((performance.now() - begin) / 1000).toFixed(1)} s`);
+    } catch (error) {
+      console.error(error);
+      console.error(`\nTo replay: npm run test:long -- --seed ${seed} --minutes 0`);
+      process.exitCode = 1;
+      return;
+    }
+    seed++;
+  } while (performance.now() < end);
+  console.log(`${seed - first} seeds, no failure`);
+}
+
+await main();

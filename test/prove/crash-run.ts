@@ -1,0 +1,158 @@
+/**
+ * Runs a workload on a disk whose power is cut, and looks at what a power loss may leave of it.
+ * @module
+ */
+import type { DbOptions } from '../../src/db/options.ts';
+import type { MemoryFs } from '../../src/fs/memory.ts';
+import { CrashFs } from '../../src/testing/crash-fs.ts';
+import { CRASH_VARIANTS } from '../../src/testing/crash-state.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { Driver } from './driver.ts';
+import { openSeeded } from './environment.ts';
+import { History } from './history.ts';
+import type { Operation } from './operations.ts';
+
+/** What is run, over and over. */
+export interface Workload {
+  readonly options: DbOptions;
+  readonly operations: readonly Operation[];
+}
+
+/** What happens to a disk after the first cut: little, but of every kind. */
+const AFTERMATH: readonly Operation[] = [
+  { do: 'write', write: { family: 0, key: 'after', value: { seed: 1, length: 9 } }, sync: false },
+  { do: 'write', write: { family: 0, key: 'k1', value: { seed: 2, length: 99 } }, sync: true },
+  { do: 'write', write: { family: 0, key: 'k2' }, sync: false },
+  { do: 'flush', family: undefined, wait: true },
+  { do: 'write', write: { family: 0, key: 'k3', value: { seed: 3, length: 500 } }, sync: false },
+];
+
+/** Number of mutating file operations of a workload that runs to its end. */
+export async function countOperations(workload: Workload, seed: number): Promise<number> {
+  const fs = new CrashFs();
+  await new CrashRun(fs, workload.options, new History(), seed).run(workload.operations);
+  return fs.operations;
+}
+
+/**
+ * Cuts the power in the middle of the `cut`-th file operation of a workload, and checks what is
+ * left under all variants.
+ * @returns the number of disks that were looked at
+ */
+export async function cutAndCheck(workload: Workload, seed: number, cut: number): Promise<number> {
+  const fs = new CrashFs();
+  fs.cutAfter(cut);
+  const run = new CrashRun(fs, workload.options, new History(), seed);
+  await run.run(workload.operations);
+  for (const variant of CRASH_VARIANTS) {
+    const random = new SeededRandom(seed * 1_000_003 + cut);
+    const disk = fs.crash(variant, random);
+    await within(`power cut at operation ${cut}, variant ${variant}`, () =>
+      checkDisk(disk, run.history, workload.options, random),
+    );
+  }
+  return CRASH_VARIANTS.length;
+}
+
+/** Checks what is left on a disk, and that the database goes on from there. */
+async function checkDisk(
+  disk: MemoryFs,
+  history: History,
+  options: DbOptions,
+  random: SeededRandom,
+): Promise<void> {
+  const live = disk.clone();
+  const run = new CrashRun(new CrashFs(live), options, history, random.u32());
+  await run.run(AFTERMATH);
+  const db = await openSeeded(live, random.u32(), options);
+  run.history.expectAll(db);
+  run.history.expectLookups(db);
+  const report = await db.verify();
+  if (report.uncorrectable.length > 0) throw new Error('verify reports damage');
+  await db.close();
+  if (random.chance(0.5)) await cutAgain(disk, history, run.recoveredSeqno, options, random);
+}
+
+/** Cuts the power a second time, while the first cut is recovered from or shortly after. */
+async function cutAgain(
+  disk: MemoryFs,
+  history: History,
+  seqno: number,
+  options: DbOptions,
+  random: SeededRandom,
+): Promise<void> {
+  const fs = new CrashFs(disk);
+  fs.cutAfter(1 + random.below(30));
+  const run = new CrashRun(fs, options, history, random.u32());
+  await run.run(AFTERMATH);
+  if (!fs.isOff) return;
+  const variant = CRASH_VARIANTS[random.below(CRASH_VARIANTS.length)]!;
+  await within(`second cut at operation ${fs.operations}, variant ${variant}`, async () => {
+    const db = await openSeeded(fs.crash(variant, random), 1, options);
+    const again = run.history.recognise(db).seqno;
+    await db.close();
+    if (again < seqno) throw new Error(`${again} is shown although ${seqno} was before`);
+  });
+}
+
+async function within(where: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${where}: ${why}`, { cause });
+  }
+}
+
+/** One life of the database, which ends with a clean close or with the power. */
+export class CrashRun {
+  /** What may be found on the disk; another one than was given once the database is open. */
+  history: History;
+  /** As of which write the database was when it was opened first. */
+  recoveredSeqno: number;
+  private readonly fs: CrashFs;
+  private readonly options: DbOptions;
+  private seed: number;
+  private driver: Driver | undefined;
+
+  constructor(fs: CrashFs, options: DbOptions, history: History, seed: number) {
+    this.history = history;
+    this.recoveredSeqno = 0;
+    this.fs = fs;
+    this.options = options;
+    this.seed = seed;
+    this.driver = undefined;
+  }
+
+  /**
+   * Opens the database, runs the operations and closes it.
+   * @throws Error for any failure but that of the power
+   */
+  async run(operations: readonly Operation[]): Promise<void> {
+    try {
+      this.recoveredSeqno = await this.open();
+      for (const operation of operations) {
+        if (operation.do === 'reopen') {
+          await this.driver!.close();
+          await this.open();
+        } else {
+          await this.driver!.perform(operation);
+        }
+        if (this.fs.isOff) return;
+      }
+      await this.driver!.close();
+    } catch (error) {
+      if (!this.fs.isOff) throw error;
+    } finally {
+      await this.driver?.abandon();
+    }
+  }
+
+  private async open(): Promise<number> {
+    const db = await openSeeded(this.fs, this.seed++, this.options);
+    const { seqno, history } = this.history.recognise(db);
+    this.history = history;
+    this.driver = new Driver(db, history, this.options.wal !== false);
+    return seqno;
+  }
+}

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { countOperations, cutAndCheck, type Workload } from './crash-run.ts';
+import { CORNERS, IMPORT, MANIFEST_REWRITE, randomWorkload } from './workloads.ts';
+
+const RANDOM_SEEDS = [1, 2, 3, 4, 5, 6, 7, 8];
+const OPERATIONS_PER_WORKLOAD = 60;
+
+/** Cuts the power at every `stride`-th file operation of a workload. */
+async function cutEverywhere(t: TestContext, workload: Workload, stride: number): Promise<void> {
+  const total = await countOperations(workload, 1);
+  let cuts = 0;
+  let disks = 0;
+  for (let cut = 1; cut <= total; cut += stride) {
+    disks += await cutAndCheck(workload, 1, cut);
+    cuts++;
+  }
+  t.diagnostic(`${cuts} power cuts, ${disks} disks`);
+  assert.ok(cuts >= 30, `only ${cuts} cuts`);
+}
+
+for (const seed of RANDOM_SEEDS) {
+  test(`a power cut loses nothing that was synced (random workload ${seed})`, async (t) => {
+    await cutEverywhere(t, randomWorkload(seed, OPERATIONS_PER_WORKLOAD), 1);
+  });
+}
+
+for (const [name, workload] of Object.entries(CORNERS)) {
+  test(`a power cut loses nothing that was synced (${name})`, async (t) => {
+    await cutEverywhere(t, workload, 1);
+  });
+}
+
+test('a power cut while an import flushes and compacts loses nothing that was synced', async (t) => {
+  await cutEverywhere(t, IMPORT, 7);
+});
+
+test('a power cut while the manifest is rewritten loses nothing', async (t) => {
+  await cutEverywhere(t, MANIFEST_REWRITE, 3);
+});

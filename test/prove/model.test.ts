@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { operationFrom, operationsFrom } from './operations.ts';
+import { runOperations } from './runner.ts';
+import { SETTINGS } from './settings.ts';
+
+const SEEDS = [1, 2, 3];
+const OPERATIONS_PER_RUN = 1200;
+
+for (const [name, options] of Object.entries(SETTINGS)) {
+  for (const seed of SEEDS) {
+    test(`a database behaves as the model does (${name}, seed ${seed})`, async (t) => {
+      const operations = operationsFrom(seed, OPERATIONS_PER_RUN);
+      const totals = await runOperations(operations, options, seed);
+      t.diagnostic(JSON.stringify(totals));
+      assert.equal(totals.operations, OPERATIONS_PER_RUN);
+      if (name === 'roomy') return;
+      assert.ok(totals.flushes > 20, `${totals.flushes} flushes`);
+      assert.ok(totals.compactions > 10, `${totals.compactions} compactions`);
+      assert.ok(totals.deepestLevel >= 3, `deepest level ${totals.deepestLevel}`);
+      assert.ok(totals.tablesMax >= 4, `${totals.tablesMax} tables`);
+    });
+  }
+}
+
+test('short runs behave as the model does, and shrink when they do not', async () => {
+  // Every operation follows from a number of its own, so that leaving some out keeps the others.
+  const operation = fc
+    .noShrink(fc.integer({ min: 0, max: 2 ** 31 }))
+    .map((seed) => operationFrom(new SeededRandom(seed)));
+  const operations = fc.array(operation, { maxLength: 120, size: 'max' });
+  const setting = fc.constantFrom(...Object.keys(SETTINGS));
+  await fc.assert(
+    fc.asyncProperty(operations, setting, async (list, name) => {
+      await runOperations(list, SETTINGS[name]!, 1);
+    }),
+    { numRuns: 60, verbose: 1 },
+  );
+});
