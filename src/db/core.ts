@@ -3,6 +3,7 @@
  * @module
  */
 
+import { removeIfPossible } from '../block/record-log-writer.ts';
 import { ArenaPool } from '../bytes/arena.ts';
 import { BlockCache } from '../cache/block-cache.ts';
 import { VarveError } from '../errors.ts';
@@ -216,18 +217,10 @@ export class DbCore {
     this.#retiredTables = this.#retiredTables.filter((slot) => {
       if (slots.has(slot) || slot.pins > 0) return true;
       this.tables.forget(slot);
-      this.#removeFile(joinPath(this.location.directory, tableName(slot.meta.fileNumber)));
+      const path = joinPath(this.location.directory, tableName(slot.meta.fileNumber));
+      removeIfPossible(this.fs, path);
       return false;
     });
-  }
-
-  /** A file that cannot be removed now is an orphan, which the next open sweeps. */
-  #removeFile(path: string): void {
-    try {
-      this.fs.remove(path);
-    } catch (error) {
-      if (!(error instanceof VarveError)) throw error;
-    }
   }
 
   #retire(view: FamilyView): void {

@@ -323,7 +323,8 @@ export class Db {
 
   /**
    * Closes the database: makes all writes durable, releases cursors, files and the lock. Calling it
-   * again returns the same promise.
+   * again returns the same promise, which always settles.
+   * @throws VarveError when writes could not be made durable; everything is released all the same
    */
   close(): Promise<void> {
     this.#closing ??= closeDatabase(this.#core, this.#scheduler, this.#writes);

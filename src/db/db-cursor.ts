@@ -32,8 +32,8 @@ export class DbCursor {
   constructor(core: DbCore, view: FamilyView, seqno: number, range: KeyRange, fillCache: boolean) {
     this.#core = core;
     this.#view = view;
-    // The pinned view keeps memtables, and the garbage collector blocks, for as long as needed.
-    const options = { ...range, valuesOutliveMoves: true };
+    // The pinned view keeps memtables, and the garbage collector keeps blocks that were cached.
+    const options = { ...range, valuesOutliveMoves: fillCache };
     this.#entries = new UserCursor(openView(core, view, fillCache), seqno, options);
     this.#target = keyInput();
     this.#copies = new CopyPool();

@@ -109,9 +109,8 @@ export class FlushJob {
     }
     core.counters.flushCount++;
     core.persistedSeqno = persistedSeqno(core);
-    if (core.wal === undefined) return;
-    core.wal.noteDurable(core.persistedSeqno);
-    core.wal.removeBelow(oldestLogNumber(core));
+    core.wal?.noteDurable(core.persistedSeqno);
+    removeOldLogs(core);
   }
 }
 
@@ -146,13 +145,16 @@ function logNumbers(core: DbCore): VersionEdit['logNumbers'] {
   return changed;
 }
 
-/** The oldest log that some family still needs. */
-export function oldestLogNumber(core: DbCore): number {
-  let oldest = core.wal!.activeNumber;
-  for (const family of core.families.values()) {
-    oldest = Math.min(oldest, family.oldestLogNumber(oldest));
-  }
-  return oldest;
+/** Lets go of the logs that no family needs any more: first in the manifest, then on disk. */
+export function releaseLogs(core: DbCore): void {
+  const changed = logNumbers(core);
+  if (changed.length > 0) core.install({ ...emptyEdit(), logNumbers: changed });
+  removeOldLogs(core);
+}
+
+/** Removes logs below those that the manifest refers to. */
+function removeOldLogs(core: DbCore): void {
+  core.wal?.removeBelow(core.version.firstLogNumber());
 }
 
 /** Every write up to this seqno is in tables. */

@@ -12,7 +12,7 @@ import type { WalRecoveryMode } from '../wal/wal-replay.ts';
 export interface ColumnFamilyOptions {
   /** Content at which a data block ends: 512 bytes to 1 MiB; 4096 if absent. */
   readonly blockSizeBytes?: number;
-  /** Entries between two full keys in a data block: 1 to 256; 16 if absent. */
+  /** Entries between two full keys in a data block: 1 to 256; 8 if absent. */
   readonly restartInterval?: number;
   /**
    * Bloom filter bits per key, 0 (no filter) to 32; one number for all levels, or one per level
@@ -193,7 +193,7 @@ export function tableOptions(settings: FamilySettings, level: number): TableWrit
 
 const FAMILY_DEFAULTS: FamilySettings = {
   blockSizeBytes: 4 * KIB,
-  restartInterval: 16,
+  restartInterval: 8,
   filterBitsPerKey: [10],
   targetTableBytes: 32 * MIB,
   l0TriggerCount: 4,

@@ -49,7 +49,8 @@ export function keyRangeOf(options: RangeOptions): KeyRange {
 export function keyBytes(key: Bytes): Uint8Array {
   const input = keyInput();
   input.set(key);
-  return input.buf.slice(0, input.len);
+  // Not slice: that of a Buffer is a view.
+  return new Uint8Array(input.buf.subarray(0, input.len));
 }
 
 /** The first key behind all keys with the prefix; undefined when there is none. Fresh. */

@@ -7,8 +7,9 @@
  * again.
  * @module
  */
+import { removeIfPossible } from '../block/record-log-writer.ts';
 import { corruption, VarveError } from '../errors.ts';
-import { type Fs, type FsLock, joinPath } from '../fs/port.ts';
+import { type FsLock, joinPath } from '../fs/port.ts';
 import { type DirectoryContents, inspectDirectory } from '../manifest/directory.ts';
 import { tableName, walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
@@ -161,18 +162,9 @@ function removeOrphans(core: DbCore, contents: DirectoryContents): void {
   const { fs, location, version } = core;
   const live = version.tableNumbers();
   for (const number of contents.tableNumbers) {
-    if (!live.has(number)) removeOrphan(fs, joinPath(location.directory, tableName(number)));
+    if (!live.has(number)) removeIfPossible(fs, joinPath(location.directory, tableName(number)));
   }
   for (const number of contents.logNumbers) {
-    removeOrphan(fs, joinPath(location.directory, walName(number)));
-  }
-}
-
-/** What cannot be removed now is tried again at the next open. */
-function removeOrphan(fs: Fs, path: string): void {
-  try {
-    fs.remove(path);
-  } catch (error) {
-    if (!(error instanceof VarveError)) throw error;
+    removeIfPossible(fs, joinPath(location.directory, walName(number)));
   }
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { DbCore } from './core.ts';
-import { oldestLogNumber } from './flush-job.ts';
+import { releaseLogs } from './flush-job.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { WritePath } from './write.ts';
 
@@ -23,7 +23,7 @@ export function resumeWriting(core: DbCore, scheduler: Scheduler, writes: WriteP
     // A new log even if all memtables are empty: the active one may be the one that failed.
     core.wal?.rotate(core.newFileNumber(), core.lastSeqno);
     flushNow(core, scheduler, writes);
-    core.wal?.removeBelow(oldestLogNumber(core));
+    releaseLogs(core);
   } catch (error) {
     throw core.fail(error);
   }

@@ -10,14 +10,15 @@ import type { WritePath } from './write.ts';
 /**
  * Makes everything durable and records where the logs end, as far as writing has not stopped
  * before; then releases all resources in any case.
- * @throws VarveError the first failure, after everything was released
+ * @throws VarveError the first failure, or the one that stopped writing if it leaves writes that are
+ * not durable; everything is released all the same
  */
 export async function closeDatabase(
   core: DbCore,
   scheduler: Scheduler,
   writes: WritePath,
 ): Promise<void> {
-  let failure: unknown;
+  let failure: unknown = isDurable(core) ? undefined : core.backgroundError;
   const attempt = async (work: () => unknown) => {
     try {
       await work();
@@ -48,4 +49,9 @@ export async function closeDatabase(
   await attempt(() => core.tables.closeAll());
   await attempt(() => core.lock?.release());
   if (failure !== undefined) throw failure;
+}
+
+/** True when power loss would take nothing that was written. */
+function isDurable(core: DbCore): boolean {
+  return (core.wal?.durableSeqno ?? core.persistedSeqno) >= core.lastSeqno;
 }

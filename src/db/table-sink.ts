@@ -2,6 +2,7 @@
  * Where flushes and compactions put their tables.
  * @module
  */
+import { removeIfPossible } from '../block/record-log-writer.ts';
 import type { TableSink } from '../compaction/merge-run.ts';
 import { type FileHandle, joinPath } from '../fs/port.ts';
 import { tableName } from '../manifest/file-names.ts';
@@ -47,23 +48,15 @@ export class DirectorySink implements TableSink {
   }
 
   discard(file: FileHandle | undefined, finished: readonly TableMeta[]): void {
+    const { directory } = this.#core.location;
     if (file !== undefined) this.#remove(file);
     for (const meta of finished) {
-      this.#removePath(joinPath(this.#core.location.directory, tableName(meta.fileNumber)));
+      removeIfPossible(this.#core.fs, joinPath(directory, tableName(meta.fileNumber)));
     }
   }
 
   #remove(file: FileHandle): void {
     file.close();
-    this.#removePath(file.path);
-  }
-
-  /** What cannot be removed now is an orphan, which the next open sweeps. */
-  #removePath(path: string): void {
-    try {
-      this.#core.fs.remove(path);
-    } catch {
-      // The error that led here is the one to report.
-    }
+    removeIfPossible(this.#core.fs, file.path);
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import { BLOCK_HEADER_BYTES, BLOCK_TRAILER_BYTES } from '../block/block-codec.ts';
+import { removeIfPossible } from '../block/record-log-writer.ts';
 import type { Random } from '../env/port.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { walName } from '../manifest/file-names.ts';
@@ -139,13 +140,13 @@ export class WalSet {
     return this.#queued;
   }
 
-  /** Closes and removes the logs below `number`. */
+  /** Closes the logs below `number` and removes them, as far as that is possible now. */
   removeBelow(number: number): void {
     while (this.#logs.length > 1 && this.#logs[0]!.fileNumber < number) {
       const log = this.#logs.shift()!;
       if (this.#inFlight === undefined) log.close();
       else this.#retired.push(log);
-      this.#fs.remove(joinPath(this.#directory, walName(log.fileNumber)));
+      removeIfPossible(this.#fs, joinPath(this.#directory, walName(log.fileNumber)));
     }
   }
 
