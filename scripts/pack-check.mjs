@@ -10,7 +10,14 @@ import { join } from 'node:path';
 import { ensureInstalled, root, runNpm } from './ensure.mjs';
 
 ensureInstalled();
-const { name, version, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { name, version, exports } = manifest;
+/** Entries whose peer needs the types of Node, with what they need. */
+const peers = {
+  ...manifest.peerDependencies,
+  '@types/node': manifest.devDependencies['@types/node'],
+};
+const nodeEntries = [`${name}/level`];
 const entries = Object.keys(exports)
   .filter((path) => !path.endsWith('.json'))
   .map((path) => path.replace(/^\./, name));
@@ -20,7 +27,15 @@ try {
   const project = install(tarball);
   const exported = importAll(project);
   runCommand(project);
-  compileUse(project, exported);
+  const isNodeEntry = (entry) => nodeEntries.includes(entry);
+  compileUse(
+    project,
+    'use',
+    entries.filter((entry) => !isNodeEntry(entry)),
+    exported,
+    [],
+  );
+  compileUse(project, 'use-node', entries.filter(isNodeEntry), exported, ['node']);
   say(`${name} ${version} installs, runs and has types: ${entries.join(', ')}`);
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
@@ -60,7 +75,9 @@ function install(tarball) {
   const project = join(folder, 'project');
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }\n');
-  const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball];
+  // npm leaves optional peers out; who imports the entry that needs one installs it.
+  const more = Object.entries(peers).map(([peer, range]) => `${peer}@${range}`);
+  const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball, ...more];
   written('npm install of the package', runNpm(args, { cwd: project, encoding: 'utf8' }));
   return project;
 }
@@ -90,7 +107,7 @@ function runCommand(project) {
 }
 
 /** Compiles code that uses every export, without our dependencies' types; none may be `any`. */
-function compileUse(project, exported) {
+function compileUse(project, file, entries, exported, types) {
   const lines = ['type Typed<T> = 0 extends 1 & T ? never : true;'];
   entries.forEach((entry, index) => {
     lines.push(`import * as entry${index} from '${entry}';`);
@@ -98,7 +115,7 @@ function compileUse(project, exported) {
       lines.push(`export const ${each}${index}: Typed<typeof entry${index}.${each}> = true;`);
     }
   });
-  writeFileSync(join(project, 'use.ts'), `${lines.join('\n')}\n`);
+  writeFileSync(join(project, `${file}.ts`), `${lines.join('\n')}\n`);
   for (const [module, resolution] of [
     ['nodenext', 'nodenext'],
     ['preserve', 'bundler'],
@@ -108,13 +125,13 @@ function compileUse(project, exported) {
       moduleResolution: resolution,
       target: 'es2023',
       lib: ['es2023', 'esnext.disposable'],
-      types: [],
+      types,
       strict: true,
       exactOptionalPropertyTypes: true,
       noEmit: true,
     };
     const config = join(project, `tsconfig.${resolution}.json`);
-    writeFileSync(config, JSON.stringify({ compilerOptions, files: ['use.ts'] }));
+    writeFileSync(config, JSON.stringify({ compilerOptions, files: [`${file}.ts`] }));
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
     const options = { cwd: project, encoding: 'utf8' };
     written(

@@ -94,7 +94,11 @@ const LAYERS: readonly Layer[] = [
     at: 'src/index.ts',
     mayImport: ['core', 'node', 'db', 'fs', 'fs/port', 'env', 'env/system', 'key', 'errors'],
   },
-  { name: 'adapters', at: 'src/adapters/', mayImport: ['index'] },
+  {
+    name: 'adapters',
+    at: 'src/adapters/',
+    mayImport: ['index', 'manifest', 'fs/port', 'bytes'],
+  },
   // Commands use the public API; those that inspect files also read their formats.
   { name: 'cli', at: 'src/cli/', mayImport: ['index', 'errors', 'manifest', 'sstable', 'wal'] },
 ];
@@ -105,6 +109,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   'cli-progress': ['cli'],
   'cli-table3': ['cli'],
+  'abstract-level': ['adapters'],
+  '@noble/ciphers': ['crypto'],
+  '@noble/hashes': ['crypto'],
 };
 
 const COMMANDS = /^src\/cli\//;
@@ -149,10 +156,14 @@ const BANS: readonly Ban[] = [
   },
   {
     name: /^Buffer\b/,
-    homes: RUNTIME,
+    // Level's contract promises Buffers where a user asks for them.
+    homes: [...RUNTIME, /^src\/adapters\/level\/formats\.ts$/],
     instead: 'use Uint8Array and src/bytes/',
   },
 ];
+
+/** Kernels of the block pipeline, which the block layer does not call yet. */
+const KERNEL_ENTRIES = ['src/ecc/codec.ts', 'src/crypto/file-cipher.ts', 'src/crypto/node.ts'];
 
 /** In parts, so that this file does not match itself. */
 const UNFINISHED = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X'.repeat(3)].join('|')})\\b`);
@@ -200,7 +211,7 @@ function entryPoints(): string[] {
   const { bin, exports } = JSON.parse(texts.get('package.json') ?? '{}');
   const paths = JSON.stringify([bin, exports]).match(/\.\/dist\/[^"]+(?<!\.d\.ts)(?=")/g) ?? [];
   const files = paths.map((path) => path.replace('./dist/', 'src/').replace(/\.js$/, '.ts'));
-  return [...new Set(files)];
+  return [...new Set([...files, ...KERNEL_ENTRIES])];
 }
 
 function none(violations: readonly Violation[]): void {

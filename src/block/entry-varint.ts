@@ -1,7 +1,7 @@
 /**
  * The varints of key entries in data blocks: lengths below 2^31, in at most five bytes, read
- * without an object and without bounds. Whoever calls stands where fifteen bytes may be read, and bounds
- * the value.
+ * without an object and without bounds. Whoever calls stands where fifteen bytes may be read, and
+ * bounds the value.
  * @module
  */
 

@@ -1,10 +1,12 @@
 /**
- * Strings to UTF-8 bytes. Keys and values are mostly short and ASCII; those are written by a loop,
- * which costs a tenth of a call to TextEncoder.
+ * Strings to UTF-8 bytes. Keys are mostly short and ASCII; those are written by a loop, which costs
+ * less than a call to TextEncoder and the view that it needs.
  * @module
  */
 
 const encoder = new TextEncoder();
+/** Longer strings go to TextEncoder at once: there it beats the loop. */
+const LOOP_LENGTH_MAX = 24;
 
 /** Bytes that the UTF-8 form of `text` can take at most. */
 export function utf8LengthMax(text: string): number {
@@ -19,6 +21,7 @@ export function utf8LengthMax(text: string): number {
  */
 export function writeUtf8(text: string, buf: Uint8Array, off: number): number {
   const length = text.length;
+  if (length > LOOP_LENGTH_MAX) return writeLong(text, buf, off);
   for (let i = 0; i < length; i++) {
     const unit = text.charCodeAt(i);
     if (unit >= 0x80) return writeLong(text, buf, off);

@@ -10,8 +10,8 @@ import type { WritePath } from './write.ts';
 /**
  * Makes everything durable and records where the logs end, as far as writing has not stopped
  * before; then releases all resources in any case.
- * @throws VarveError the first failure, or the one that stopped writing if it leaves writes that are
- * not durable; everything is released all the same
+ * @throws VarveError the first failure, or the one that stopped writing if it leaves writes that
+ * are not durable; everything is released all the same
  */
 export async function closeDatabase(
   core: DbCore,

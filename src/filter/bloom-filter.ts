@@ -14,8 +14,8 @@
  *     12      4     reserved, 0
  *     16      64n   the lines, as little-endian 32-bit words
  *
- * The line of a hash is floor(hash * lines / 2^32). Probe i sets bit (g_i >>> 23) of the line. g_0 is
- * the hash mixed: f = (hash ^ (hash >>> 15)) * 0x85ebca6b, g_0 = f ^ (f >>> 13); and g_(i+1) =
+ * The line of a hash is floor(hash * lines / 2^32). Probe i sets bit (g_i >>> 23) of the line. g_0
+ * is the hash mixed: f = (hash ^ (hash >>> 15)) * 0x85ebca6b, g_0 = f ^ (f >>> 13); and g_(i+1) =
  * g_i * 0x9e3779b9; all modulo 2^32, shifts of f arithmetic.
  * @module
  */

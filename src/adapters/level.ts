@@ -1,0 +1,25 @@
+/**
+ * Varve behind the interface of Level: `varve/level`. Stands in where a library takes `level` or
+ * `classic-level`. Needs the package abstract-level, version 3.
+ * @module
+ */
+export { AbortError, LevelError, type LevelErrorCode } from './level/errors.ts';
+export type {
+  BatchOptions,
+  ChainedBatchWriteOptions,
+  ClearOptions,
+  DatabaseOptions,
+  DelOptions,
+  DestroyOptions,
+  GetManyOptions,
+  GetOptions,
+  HasManyOptions,
+  HasOptions,
+  IteratorOptions,
+  KeyIteratorOptions,
+  OpenOptions,
+  PutOptions,
+  StartEndOptions,
+  ValueIteratorOptions,
+} from './level/types.ts';
+export { VarveLevel, VarveLevel as Level } from './level/varve-level.ts';

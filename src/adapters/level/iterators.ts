@@ -1,0 +1,89 @@
+/**
+ * The iterators of Level: three classes of abstract-level over one reader.
+ * @module
+ */
+import { AbstractIterator, AbstractKeyIterator, AbstractValueIterator } from 'abstract-level';
+import type { Encoded } from './formats.ts';
+import type { RangeReader } from './range-reader.ts';
+import type { ScanRequest } from './requests.ts';
+
+/** Entries as `[key, value]`; a part that was not asked for is undefined. */
+export class VarveIterator<TDatabase, K, V> extends AbstractIterator<TDatabase, K, V> {
+  readonly #reader: RangeReader<[K, V]>;
+
+  /** @param reader taken */
+  constructor(db: TDatabase, request: ScanRequest, reader: RangeReader<[K, V]>) {
+    super(db, request as object);
+    this.#reader = reader;
+  }
+
+  protected _next(): Promise<[K, V] | undefined> {
+    return this.#reader.next();
+  }
+
+  protected _nextv(size: number): Promise<[K, V][]> {
+    return this.#reader.nextv(size);
+  }
+
+  protected _seek(target: Encoded): void {
+    this.#reader.seek(target);
+  }
+
+  protected async _close(): Promise<void> {
+    this.#reader.close();
+  }
+}
+
+/** Keys alone. */
+export class VarveKeyIterator<TDatabase, K> extends AbstractKeyIterator<TDatabase, K> {
+  readonly #reader: RangeReader<K>;
+
+  /** @param reader taken */
+  constructor(db: TDatabase, request: ScanRequest, reader: RangeReader<K>) {
+    super(db, request as object);
+    this.#reader = reader;
+  }
+
+  protected _next(): Promise<K | undefined> {
+    return this.#reader.next();
+  }
+
+  protected _nextv(size: number): Promise<K[]> {
+    return this.#reader.nextv(size);
+  }
+
+  protected _seek(target: Encoded): void {
+    this.#reader.seek(target);
+  }
+
+  protected async _close(): Promise<void> {
+    this.#reader.close();
+  }
+}
+
+/** Values alone. */
+export class VarveValueIterator<TDatabase, K, V> extends AbstractValueIterator<TDatabase, K, V> {
+  readonly #reader: RangeReader<V>;
+
+  /** @param reader taken */
+  constructor(db: TDatabase, request: ScanRequest, reader: RangeReader<V>) {
+    super(db, request as object);
+    this.#reader = reader;
+  }
+
+  protected _next(): Promise<V | undefined> {
+    return this.#reader.next();
+  }
+
+  protected _nextv(size: number): Promise<V[]> {
+    return this.#reader.nextv(size);
+  }
+
+  protected _seek(target: Encoded): void {
+    this.#reader.seek(target);
+  }
+
+  protected async _close(): Promise<void> {
+    this.#reader.close();
+  }
+}

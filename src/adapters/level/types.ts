@@ -1,0 +1,109 @@
+/**
+ * The options of the adapter beyond those of abstract-level; they are those of classic-level.
+ * @module
+ */
+import type {
+  AbstractBatchOptions,
+  AbstractChainedBatchWriteOptions,
+  AbstractClearOptions,
+  AbstractDatabaseOptions,
+  AbstractDelOptions,
+  AbstractGetManyOptions,
+  AbstractGetOptions,
+  AbstractHasManyOptions,
+  AbstractHasOptions,
+  AbstractIteratorOptions,
+  AbstractKeyIteratorOptions,
+  AbstractOpenOptions,
+  AbstractPutOptions,
+  AbstractValueIteratorOptions,
+  Transcoder,
+} from 'abstract-level';
+import type { DbOptions, Fs } from '../../index.ts';
+
+/**
+ * Options of `open()`: those of abstract-level, those of Varve, and the names that classic-level
+ * has for some of the latter. Where both are given, Varve's count.
+ */
+export interface OpenOptions
+  extends AbstractOpenOptions,
+    Omit<DbOptions, 'createIfMissing' | 'errorIfExists' | 'fs'> {
+  /** classic-level's name for `blockCacheBytes`. */
+  readonly cacheSize?: number | undefined;
+  /** classic-level's name for `writeBufferBytes`. */
+  readonly writeBufferSize?: number | undefined;
+  /** classic-level's name for `blockSizeBytes`. */
+  readonly blockSize?: number | undefined;
+  /** classic-level's name for `openTablesMax`. */
+  readonly maxOpenFiles?: number | undefined;
+  /** classic-level's name for `restartInterval`. */
+  readonly blockRestartInterval?: number | undefined;
+  /** classic-level's name for `targetTableBytes`. */
+  readonly maxFileSize?: number | undefined;
+}
+
+/** Options of the constructor: those of `open()`, the encodings, and where the location is. */
+export interface DatabaseOptions<K, V>
+  extends AbstractDatabaseOptions<K, V>,
+    Omit<OpenOptions, 'passive' | 'createIfMissing' | 'errorIfExists'> {
+  /** The file system of the location; the runtime's own if absent. */
+  readonly fs?: Fs | undefined;
+}
+
+export interface GetOptions<K, V> extends AbstractGetOptions<K, V> {}
+
+export interface GetManyOptions<K, V> extends AbstractGetManyOptions<K, V> {}
+
+export interface HasOptions<K> extends AbstractHasOptions<K> {}
+
+export interface HasManyOptions<K> extends AbstractHasManyOptions<K> {}
+
+/** How a write is done. */
+interface WriteOptions {
+  /**
+   * Settle only when the write is on stable storage. Without it a write survives the death of the
+   * process, not power loss. False if absent.
+   */
+  readonly sync?: boolean | undefined;
+}
+
+export interface PutOptions<K, V> extends AbstractPutOptions<K, V>, WriteOptions {}
+
+export interface DelOptions<K> extends AbstractDelOptions<K>, WriteOptions {}
+
+export interface BatchOptions<K, V> extends AbstractBatchOptions<K, V>, WriteOptions {}
+
+export interface ChainedBatchWriteOptions extends AbstractChainedBatchWriteOptions, WriteOptions {}
+
+export interface ClearOptions<K> extends AbstractClearOptions<K>, WriteOptions {}
+
+/** How an iterator reads. */
+interface ScanOptions {
+  /** Keep the blocks that are read in the cache; true if absent. */
+  readonly fillCache?: boolean | undefined;
+  /**
+   * `nextv()` stops when the bytes of its entries exceed this; 1 MiB if absent. On key and value
+   * iterators only keys or values count.
+   */
+  readonly highWaterMarkBytes?: number | undefined;
+}
+
+export interface IteratorOptions<K, V> extends AbstractIteratorOptions<K, V>, ScanOptions {}
+
+export interface KeyIteratorOptions<K> extends AbstractKeyIteratorOptions<K>, ScanOptions {}
+
+export interface ValueIteratorOptions<K, V>
+  extends AbstractValueIteratorOptions<K, V>,
+    ScanOptions {}
+
+/** Options of `approximateSize()` and `compactRange()`. */
+export interface StartEndOptions<K> {
+  /** How `start` and `end` are encoded; as the keys of the database if absent. */
+  readonly keyEncoding?: string | Transcoder.PartialEncoder<K> | undefined;
+}
+
+/** Options of `destroy()`. */
+export interface DestroyOptions {
+  /** Where the files are; the runtime's own file system if absent. */
+  readonly fs?: Fs;
+}
