@@ -94,6 +94,7 @@ export function copyBytes(
   if (len <= COPY_LOOP_BYTES_MAX) {
     for (let i = 0; i < len; i++) dst[dstOff + i] = src[srcOff + i]!;
   } else {
-    dst.set(src.subarray(srcOff, srcOff + len), dstOff);
+    const isWhole = srcOff === 0 && len === src.length;
+    dst.set(isWhole ? src : src.subarray(srcOff, srcOff + len), dstOff);
   }
 }
