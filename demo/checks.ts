@@ -4,7 +4,7 @@
  */
 import { toText } from '../src/cli/encoding.ts';
 import { Progress } from '../src/cli/progress.ts';
-import { readTreeFile, type Tree } from '../src/cli/tree.ts';
+import { readTreeFile, type TreeFile } from '../src/cli/tree.ts';
 import { type Db, type Snapshot, WriteBatch } from '../src/index.ts';
 import { CONTENT, contentOf, METADATA, metadataOf, sha256Of } from './file-store.ts';
 
@@ -20,15 +20,16 @@ export interface Comparison {
   readonly different: readonly string[];
 }
 
-/** Compares every file of a tree with what the database holds. */
-export async function compareWithDisk(db: Db, tree: Tree): Promise<Comparison> {
+/** Compares files with what the database holds. */
+export async function compareWithDisk(db: Db, files: readonly TreeFile[]): Promise<Comparison> {
   const different: string[] = [];
   let equalCount = 0;
   let changedCount = 0;
   let bytesRead = 0;
   let portion = 0;
-  const progress = new Progress('   reading back', tree.totalBytes, true);
-  for (const file of tree.files) {
+  const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const progress = new Progress('   reading back', totalBytes, true);
+  for (const file of files) {
     const onDisk = readTreeFile(file);
     const about = metadataOf(db, file.key);
     const stored = contentOf(db, file.key);
@@ -48,18 +49,18 @@ export async function compareWithDisk(db: Db, tree: Tree): Promise<Comparison> {
 }
 
 /** The folder with the most files among those that hold at most half of them, as a prefix. */
-export function prefixToShow(tree: Tree): Buffer {
+export function prefixToShow(files: readonly TreeFile[]): Buffer {
   const counts = new Map<string, number>();
-  for (const { key } of tree.files) {
+  for (const { key } of files) {
     for (let end = key.indexOf(0x2f); end >= 0; end = key.indexOf(0x2f, end + 1)) {
       const prefix = key.toString('latin1', 0, end + 1);
       counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
     }
   }
-  let best = tree.files[0]!.key.toString('latin1');
+  let best = files[0]!.key.toString('latin1');
   let bestCount = 0;
   for (const [prefix, count] of counts) {
-    if (count > bestCount && count <= tree.files.length / 2) {
+    if (count > bestCount && count <= files.length / 2) {
       best = prefix;
       bestCount = count;
     }
@@ -67,15 +68,13 @@ export function prefixToShow(tree: Tree): Buffer {
   return Buffer.from(best, 'latin1');
 }
 
-/** Names where the keys of a prefix scan are not those of the tree. */
+/** Names where the keys of a prefix scan are not those of the files below it. */
 export function wrongKeys(
-  tree: Tree,
+  files: readonly TreeFile[],
   prefix: Buffer,
   keys: readonly Uint8Array[],
-  isKnown: (key: Uint8Array) => boolean,
 ): string[] {
-  const isWithin = (key: Buffer) => key.subarray(0, prefix.length).equals(prefix);
-  const expected = tree.files.filter(({ key }) => isWithin(key) && isKnown(key));
+  const expected = files.filter(({ key }) => key.subarray(0, prefix.length).equals(prefix));
   const wrong: string[] = [];
   for (let index = 0; index < Math.max(expected.length, keys.length); index++) {
     const want = expected[index]?.key;

@@ -15,8 +15,6 @@ import { CONTENT, contentOf, METADATA, metadataOf, sha256Of } from './file-store
 import type { Acknowledgement } from './import-child.ts';
 
 const childFile = new URL(`./import-child${extname(import.meta.url)}`, import.meta.url);
-/** So that a tree of empty files has a half as well. */
-const FILE_WEIGHT_BYTES = 1024;
 
 /** What the child had acknowledged when it died. */
 export interface Crash {
@@ -32,7 +30,7 @@ export interface Crash {
 }
 
 /**
- * Imports a tree in a child process and kills it with SIGKILL when half of the tree is acknowledged.
+ * Imports a tree in a child process and kills it with SIGKILL when half of its files are acknowledged.
  * @param onStart gets the child, so that it can be ended together with the demo
  */
 export async function importAndCrash(
@@ -41,7 +39,6 @@ export async function importAndCrash(
   tree: Tree,
   onStart: (child: ChildProcess) => void,
 ): Promise<Crash> {
-  const half = (tree.totalBytes + tree.files.length * FILE_WEIGHT_BYTES) / 2;
   const child = spawn(process.execPath, [fileURLToPath(childFile), root, directory], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -67,7 +64,7 @@ export async function importAndCrash(
     if (!isLast) batchCount++;
     if (acknowledgement.isSynced) syncedCount++;
     progress.update(contentBytes);
-    if (isLast || contentBytes + files.size * FILE_WEIGHT_BYTES >= half) child.kill('SIGKILL');
+    if (isLast || files.size * 2 >= tree.files.length) child.kill('SIGKILL');
   }
   const [, signal] = await ended;
   progress.stop();

@@ -11,7 +11,7 @@ import { type Db, type DbOptions, open, type Snapshot, WriteBatch } from '../src
 const BATCH_BYTES = 1_048_576;
 const BATCH_FILES = 64;
 /** Every one of so many batches waits for stable storage. */
-const SYNC_EVERY = 8;
+const SYNC_EVERY = 4;
 
 export const CONTENT = 'content';
 export const METADATA = 'metadata';

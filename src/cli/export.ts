@@ -68,10 +68,9 @@ async function exportAll(
 ): Promise<Written> {
   const { family, encoding } = options;
   const families = family === undefined ? db.listColumnFamilies() : [family];
-  const totalBytes = families.reduce(
-    (sum, name) => sum + db.approximateSize({ columnFamily: name }),
-    0,
-  );
+  const memtables = db.stats().columnFamilies.filter(({ name }) => families.includes(name));
+  let totalBytes = memtables.reduce((sum, { memtableBytes }) => sum + memtableBytes, 0);
+  for (const name of families) totalBytes += db.approximateSize({ columnFamily: name });
   const progress = new Progress('exporting', totalBytes, isFile && !options.json);
   let entries = 0;
   let bytes = 0;

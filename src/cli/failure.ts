@@ -75,7 +75,11 @@ export function failureOf(error: unknown): Failure {
     return { code, message, exitCode: exitCodeOf(code), file, offset };
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (systemCode(error) !== undefined) return { code: 'SYSTEM', message, exitCode: EXIT_OTHER };
+  if (systemCode(error) !== undefined) {
+    // Node has it the other way round: "ENOENT: no such file or directory, open 'x'".
+    const text = message.replace(/^E\w+: (.*), (\w+)(?: '(.*)')?$/s, 'cannot $2 $3: $1');
+    return { code: 'SYSTEM', message: text, exitCode: EXIT_OTHER };
+  }
   return { code: 'INTERNAL', message: `internal error: ${message}`, exitCode: EXIT_OTHER };
 }
 

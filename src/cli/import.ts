@@ -91,7 +91,7 @@ async function importInto(
   let importer: Importer | undefined;
   try {
     await withWriter(path, { create, family }, async (db, stop) => {
-      importer = new Importer(db, create, family, sync);
+      importer = new Importer(db, create, family, sync === true);
       try {
         await source(importer, stop);
       } catch (error) {

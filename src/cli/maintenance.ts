@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { isVarveError } from '../errors.ts';
-import type { DbStats, VerifyReport } from '../index.ts';
+import type { DbStats } from '../index.ts';
 import { keyArgument, toJson, toText } from './encoding.ts';
 import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE } from './failure.ts';
 import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts';
@@ -23,7 +23,7 @@ import { unlessStopped, withReader, withWriter } from './session.ts';
 import { levelsText } from './stats.ts';
 
 /** A writer may remove a table before it is verified; then the newer tables are verified. */
-const VERIFY_ATTEMPTS_MAX = 5;
+const VERIFY_ATTEMPTS_MAX = 3;
 
 interface CompactOptions extends FamilyOptions, EncodingOptions {
   readonly from?: string;
@@ -42,6 +42,8 @@ interface ShownDamage {
 interface Verification {
   readonly tableCount: number;
   readonly bytesRead: number;
+  /** Unfinished ends of logs: no damage, but nobody should be surprised by it. */
+  readonly dropped: DbStats['recovery']['dropped'];
   readonly damage: readonly ShownDamage[];
 }
 
@@ -58,18 +60,22 @@ function verifyCommand(output: Output): Command {
       const begin = performance.now();
       const found = await verify(path, !options.json);
       const milliseconds = performance.now() - begin;
-      const { tableCount, bytesRead, damage } = found;
+      const { tableCount, bytesRead, dropped, damage } = found;
       if (options.json) {
         await output.json({
           tables: tableCount,
           bytes: bytesRead,
           milliseconds: Math.round(milliseconds),
+          dropped,
           damage: damage.map((one) => damageJson(one, options)),
         });
       } else {
         const amount = `${formatItems(tableCount, 'table')}, ${formatBytes(bytesRead)}`;
         const rate = formatRate(bytesRead, milliseconds);
         await output.text(`verified ${amount} in ${formatSeconds(milliseconds)} (${rate})\n`);
+        for (const { file, offset, reason } of dropped) {
+          await output.text(`unfinished log, no damage: ${file}, offset ${offset}: ${reason}\n`);
+        }
         for (const one of damage) await output.text(damageText(one, options));
         if (damage.length === 0) await output.text('no damage\n');
       }
@@ -83,26 +89,29 @@ function verifyCommand(output: Output): Command {
 
 async function verify(path: string, isForPeople: boolean): Promise<Verification> {
   for (let attempt = 1; ; attempt++) {
-    try {
-      const { tableCount, bytesRead, uncorrectable } = await verifyOnce(path, isForPeople);
-      const isOutrun = uncorrectable.some(({ file }) => !existsSync(file));
-      if (!isOutrun || attempt === VERIFY_ATTEMPTS_MAX) {
-        return { tableCount, bytesRead, damage: uncorrectable };
-      }
-    } catch (error) {
-      // So damaged that it cannot be opened; that is a finding as well.
-      if (!isVarveError(error, 'CORRUPTION')) throw error;
-      const { file, offset, message } = error;
-      return { tableCount: 0, bytesRead: 0, damage: [{ file, offset, message }] };
-    }
+    const found = await verifyOnce(path, isForPeople).catch(asFinding);
+    const isOutrun = found.damage.some(({ file }) => file !== undefined && !existsSync(file));
+    if (!isOutrun || attempt === VERIFY_ATTEMPTS_MAX) return found;
   }
 }
 
-function verifyOnce(path: string, isForPeople: boolean): Promise<VerifyReport> {
+/** A database that is too damaged to be opened is a finding; other errors are thrown on. */
+function asFinding(error: unknown): Verification {
+  if (!isVarveError(error)) throw error;
+  const { code, file, offset, message } = error;
+  const isMissing = code === 'IO' && file !== undefined && !existsSync(file);
+  if (code !== 'CORRUPTION' && !isMissing) throw error;
+  return { tableCount: 0, bytesRead: 0, dropped: [], damage: [{ file, offset, message }] };
+}
+
+function verifyOnce(path: string, isForPeople: boolean): Promise<Verification> {
   return withReader(path, async (db) => {
-    const progress = new Progress('verifying', db.stats().tableBytes, isForPeople);
+    const { tableBytes, recovery } = db.stats();
+    const progress = new Progress('verifying', tableBytes, isForPeople);
     try {
-      return await db.verify((bytesRead) => progress.update(bytesRead));
+      const report = await db.verify((bytesRead) => progress.update(bytesRead));
+      const { tableCount, bytesRead, uncorrectable } = report;
+      return { tableCount, bytesRead, dropped: recovery.dropped, damage: uncorrectable };
     } finally {
       progress.stop();
     }

@@ -7,7 +7,7 @@ import { ENCODINGS, type Encoding } from './encoding.ts';
 
 /** Options of every command. */
 export interface CommonOptions {
-  readonly json: boolean;
+  readonly json?: boolean;
 }
 
 /** Options of commands that work on one column family. */
@@ -22,12 +22,12 @@ export interface EncodingOptions extends CommonOptions {
 
 /** Options of commands that write. */
 export interface WriteOptions extends FamilyOptions {
-  readonly sync: boolean;
+  readonly sync?: boolean;
 }
 
 /** Adds `--json`. */
 export function addJson(command: Command): Command {
-  return command.option('--json', 'print JSON and nothing else; errors are JSON as well', false);
+  return command.option('--json', 'print JSON and nothing else; errors are JSON as well');
 }
 
 /** Adds `--family`. */
@@ -43,7 +43,7 @@ export function addEncoding(command: Command): Command {
 
 /** Adds `--sync`. */
 export function addSync(command: Command, what: string): Command {
-  return command.option('--sync', what, false);
+  return command.option('--sync', what);
 }
 
 /** Adds `--no-create`. */

@@ -42,7 +42,7 @@ function putCommand(output: Output): Command {
       const valueBytes = await readValue(value, options);
       const { family, sync } = options;
       const seqno = await withWriter(path, { create: options.create, family }, async (db) =>
-        db.put(keyBytes, valueBytes, inFamily(family, { sync })),
+        db.put(keyBytes, valueBytes, inFamily(family, { sync: sync === true })),
       );
       if (options.json) await output.json({ key: toJson(keyBytes, options.encoding), seqno });
     });
@@ -91,7 +91,7 @@ function deleteCommand(output: Output): Command {
         const handle = family === undefined ? undefined : db.columnFamily(family);
         const batch = new WriteBatch();
         for (const key of all) batch.delete(key, handle);
-        return db.write(batch, { sync });
+        return db.write(batch, { sync: sync === true });
       });
       if (options.json) {
         await output.json({ keys: all.map((key) => toJson(key, encoding)), seqno });

@@ -5,7 +5,14 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { exportCommand } from './export.ts';
-import { EXIT_CODES_HELP, EXIT_OK, failureOf, failureText, usageError } from './failure.ts';
+import {
+  EXIT_CODES_HELP,
+  EXIT_OK,
+  EXIT_USAGE,
+  failureOf,
+  failureText,
+  usageError,
+} from './failure.ts';
 import { importCommand } from './import.ts';
 import { maintenanceCommands } from './maintenance.ts';
 import { Output } from './output.ts';
@@ -41,6 +48,8 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Help and the version are not failures, though commander throws them.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_OK;
+    // Help on a command that does not exist: the general one was shown instead.
+    if (error instanceof CommanderError && error.code === 'commander.help') return EXIT_USAGE;
     const failure = failureOf(error);
     await output.end().catch(() => undefined);
     process.stderr.write(failureText(failure, isJson));
@@ -71,7 +80,7 @@ function programOf(output: Output): Command {
 
 /** The version in the package.json of this package, wherever the compiled files are below it. */
 function version(): string {
-  let url = new URL('./', import.meta.url);
+  let url = new URL(import.meta.url);
   for (;;) {
     try {
       const { name, version } = JSON.parse(readFileSync(new URL('package.json', url), 'utf8'));
@@ -79,7 +88,7 @@ function version(): string {
     } catch {
       // None here, or not one of ours.
     }
-    const parent = new URL('../', url);
+    const parent = new URL('..', url);
     if (parent.href === url.href) return 'unknown';
     url = parent;
   }

@@ -26,10 +26,10 @@ interface ScanOptions extends FamilyOptions, EncodingOptions {
   readonly gt?: string;
   readonly lte?: string;
   readonly lt?: string;
-  readonly reverse: boolean;
+  readonly reverse?: boolean;
   readonly limit?: number;
-  readonly keysOnly: boolean;
-  readonly valuesOnly: boolean;
+  readonly keysOnly?: boolean;
+  readonly valuesOnly?: boolean;
 }
 
 /** The command, which prints to `output`. */
@@ -42,10 +42,10 @@ export function scanCommand(output: Output): Command {
     .option('--gt <key>', 'keys after this one')
     .option('--lte <key>', 'keys up to this one')
     .option('--lt <key>', 'keys before this one')
-    .option('--reverse', 'from the last key to the first', false)
+    .option('--reverse', 'from the last key to the first')
     .option('--limit <n>', 'stop after this many entries', parseCount)
-    .option('--keys-only', 'print keys without values', false)
-    .option('--values-only', 'print values without keys', false)
+    .option('--keys-only', 'print keys without values')
+    .option('--values-only', 'print values without keys')
     .addHelpText(
       'after',
       '\nBytes that are not printable text are shown as \\n, \\t, \\xNN or \\u{n}, and \\ as \\\\.' +
@@ -84,7 +84,7 @@ function rangeOf(options: ScanOptions): EntriesOptions {
   }
   return {
     ...bounds,
-    reverse,
+    reverse: reverse === true,
     fillCache: false,
     ...(limit === undefined ? {} : { limit }),
     ...(family === undefined ? {} : { columnFamily: family }),

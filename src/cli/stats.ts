@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { DbStats, FamilyStats } from '../index.ts';
 import { toText } from './encoding.ts';
-import { type Cell, formatBytes, formatCount, formatTable } from './format.ts';
+import { type Cell, formatBytes, formatCount, formatItems, formatTable } from './format.ts';
 import { addFamily, addJson, type FamilyOptions } from './options.ts';
 import type { Output } from './output.ts';
 import { withReader } from './session.ts';
@@ -62,46 +62,51 @@ function onlyFamily(stats: DbStats, family: string): DbStats {
 }
 
 function statsText(stats: DbStats, files: readonly FileStats[]): string {
-  const { memory, counters } = stats;
-  const lookups = stats.blockCacheHits + stats.blockCacheMisses;
-  const overview = formatTable(
+  const { memory, recovery } = stats;
+  const overview = [
     ['database', toText(Buffer.from(stats.directory), 'utf8')],
-    [
-      ['newest write', formatCount(stats.seqno)],
-      ['in tables up to', formatCount(stats.persistedSeqno)],
-    ],
-  );
+    ['newest write', formatCount(stats.seqno)],
+    ['in tables up to', formatCount(stats.persistedSeqno)],
+    ['read from WAL', formatItems(recovery.recordCount, 'record')],
+    ...recovery.dropped.map(({ file, offset, reason }) => {
+      return ['left out of WAL', `${file} from offset ${offset}: ${reason}`];
+    }),
+  ];
   const memtables = stats.columnFamilies.map((family) => [
     toText(Buffer.from(family.name), 'utf8'),
     family.memtableEntryCount,
     formatBytes(family.memtableBytes),
-    family.frozenMemtableCount,
     formatBytes(family.compactionDebtBytes),
   ]);
-  const cache = `${formatBytes(memory.blockCacheBytes)}`;
   const memoryRows = [
     ['memtables', formatBytes(memory.memtableBytes)],
     ['indexes and filters', formatBytes(memory.tableBytes)],
-    ['block cache', cache],
-    ['block cache limit', formatBytes(memory.blockCacheCapacityBytes)],
-    ['block cache hits', lookups === 0 ? '-' : `${stats.blockCacheHits} of ${lookups}`],
+    ['block cache, at most', formatBytes(memory.blockCacheCapacityBytes)],
   ];
-  const counterRows = Object.entries(counters).map(([name, value]) => [wordsOf(name), value]);
   return [
-    overview,
+    overview.map(([name, value]) => `  ${name!.padEnd(17)}${value}\n`).join(''),
     levelsText(stats.columnFamilies),
-    formatTable(['family', 'in memory', 'size', 'frozen', 'to compact'], memtables),
+    formatTable(['family', 'in memtable', 'size', 'to compact'], memtables),
     formatTable(['files', 'count', 'size'], files.map(fileRow)),
     formatTable(['memory', 'size'], memoryRows),
-    formatTable(['counters of this command', 'value'], counterRows),
+    countersText(stats),
   ].join('\n');
+}
+
+/** The counters that count something; they begin at 0 with every command. */
+function countersText({ counters }: DbStats): string {
+  const rows = Object.entries(counters)
+    .filter(([, value]) => value > 0)
+    .map(([name, value]) => [wordsOf(name), value]);
+  if (rows.length === 0) return '  counters since opening: all 0\n';
+  return formatTable(['counters since opening', 'value'], rows);
 }
 
 function fileRow({ kind, count, sizeBytes }: FileStats): Cell[] {
   return [kind, count, formatBytes(sizeBytes)];
 }
 
-/** `walBytesWritten` -> `wal bytes written`. */
+/** `stallCount` -> `stall count`. */
 function wordsOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

@@ -73,7 +73,7 @@ test('a synchronous write syncs before it returns, and another one does not sync
   await db.close();
 });
 
-test('without a log nothing is written until a flush, and persistedSeqno tells how far', async () => {
+test('without a log only flushed writes last, and persistedSeqno tells how far', async () => {
   const fs = new MemoryFs();
   const db = await open(PATH, { fs, wal: false, columnFamilies: ['a'] });
   const persisted = db.persistedSeqno;

@@ -36,7 +36,7 @@ test('a batch spans families and applies in order', async () => {
   await db.close();
 });
 
-test('a family is there after reopening, with its content, whether it is named or not', async () => {
+test('a family and its content are there after reopening, named or not', async () => {
   const fs = new MemoryFs();
   const first = await open(PATH, { fs, columnFamilies: { a: { blockSizeBytes: 512 } } });
   first.put('k', 'v', { columnFamily: 'a' });

@@ -1,10 +1,12 @@
 /**
- * `npm run test:long -- [--seed N] [--minutes M]`: the model test, the crash simulation and failing
- * file systems with fresh seeds until the time is up. The first failure ends it with the command
- * that replays it.
+ * `npm run test:long -- [--seed N] [--minutes M]`: the model test, the crash simulation, failing
+ * file systems and damaged files with fresh seeds until the time is up. The first failure ends it
+ * with the command that replays it.
  * @module
  */
 import { parseArgs } from 'node:util';
+import { fuzzDamagedFiles } from '../../fuzz/damaged-files.ts';
+import { fuzzSealedBlocks } from '../../fuzz/sealed-blocks.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { countOperations, cutAndCheck } from '../prove/crash-run.ts';
 import {
@@ -25,6 +27,7 @@ const MODEL_OPERATIONS = 4000;
 const CRASH_OPERATIONS = 80;
 const CUTS = 60;
 const FAULTS = 60;
+const DAMAGES = 250;
 
 /** Runs everything once from a seed; returns what was done. */
 async function round(seed: number): Promise<string> {
@@ -35,8 +38,10 @@ async function round(seed: number): Promise<string> {
   const { comparisons } = await runOperations(operations, SETTINGS[name]!, seed);
   const disks = await cutAtRandom(seed, random);
   const faults = await failAtRandom(seed, random);
+  await fuzzDamagedFiles(seed, DAMAGES);
+  await fuzzSealedBlocks(seed, DAMAGES);
   const model = `${operations.length} operations (${name}), ${comparisons} comparisons`;
-  return `${model}, ${disks} disks after power cuts, ${faults} faults`;
+  return `${model}, ${disks} disks after power cuts, ${faults} faults, ${2 * DAMAGES} damages`;
 }
 
 async function cutAtRandom(seed: number, random: SeededRandom): Promise<number> {
@@ -68,19 +73,18 @@ async function failAtRandom(seed: number, random: SeededRandom): Promise<number>
   return faults;
 }
 
-function numberOf(text: string | undefined, fallback: number): number {
-  if (text === undefined) return fallback;
-  const number = Number(text);
-  if (text === '' || !(number >= 0)) throw new RangeError(`not a number of 0 or more: ${text}`);
-  return number;
-}
-
-async function main(): Promise<void> {
+function readArguments(): { first: number; minutes: number } {
   const { values } = parseArgs({
     options: { seed: { type: 'string' }, minutes: { type: 'string' } },
   });
-  const minutes = numberOf(values.minutes, DEFAULT_MINUTES);
-  const first = numberOf(values.seed, Math.floor(Math.random() * 2 ** 31));
+  const minutes = Number(values.minutes ?? DEFAULT_MINUTES);
+  const first = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+  if (!(minutes >= 0)) throw new RangeError('--minutes takes a number of 0 or more');
+  if (!Number.isSafeInteger(first)) throw new RangeError('--seed takes an integer');
+  return { first, minutes };
+}
+
+async function main({ first, minutes }: { first: number; minutes: number }): Promise<void> {
   const end = performance.now() + minutes * 60_000;
   let seed = first;
   do {
@@ -99,4 +103,11 @@ async function main(): Promise<void> {
   console.log(`${seed - first} seeds, no failure`);
 }
 
-await main();
+let settings: ReturnType<typeof readArguments> | undefined;
+try {
+  settings = readArguments();
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 2;
+}
+if (settings !== undefined) await main(settings);

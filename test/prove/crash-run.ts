@@ -67,8 +67,10 @@ async function checkDisk(
   const db = await openSeeded(live, random.u32(), options);
   run.history.expectAll(db);
   run.history.expectLookups(db);
-  const report = await db.verify();
-  if (report.uncorrectable.length > 0) throw new Error('verify reports damage');
+  if (random.chance(0.1)) {
+    const report = await db.verify();
+    if (report.uncorrectable.length > 0) throw new Error('verify reports damage');
+  }
   await db.close();
   if (random.chance(0.5)) await cutAgain(disk, history, run.recoveredSeqno, options, random);
 }

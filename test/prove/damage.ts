@@ -6,9 +6,11 @@ import type { Db } from '../../src/db/database.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { VarveError } from '../../src/errors.ts';
 import { type MemoryFile, MemoryFs } from '../../src/fs/memory.ts';
+import { Driver } from './driver.ts';
 import { DIRECTORY, openSeeded } from './environment.ts';
+import { History } from './history.ts';
 import { bytesOf, describe, keyOf, type ModelEntry, sameBytes } from './model.ts';
-import { valueFor } from './operations.ts';
+import { type Operation, valueFor } from './operations.ts';
 
 const OPTIONS: DbOptions = { blockSizeBytes: 512, restartInterval: 4 };
 const FAMILIES = ['default', 'other'];
@@ -57,6 +59,33 @@ export async function makeSample(): Promise<Sample> {
   );
   await db.close();
   return { fs, files: fs.list(DIRECTORY).sort(), content };
+}
+
+/** A database whose process died: a flush, then synced writes, then some that nobody synced. */
+export async function makeDeadSample(): Promise<{ fs: MemoryFs; history: History }> {
+  const fs = new MemoryFs();
+  const history = new History();
+  const driver = new Driver(await openSeeded(fs, 9, OPTIONS), history, true);
+  const write = (i: number, sync: boolean): Operation => {
+    const both = [0, i % 3].map((family) => ({
+      family,
+      key: key(i % 9),
+      value: { seed: i, length: 40 + i },
+    }));
+    return { do: 'batch', writes: both, sync };
+  };
+  const operations: Operation[] = [
+    { do: 'create-family', family: 1 },
+    ...[1, 2, 3, 4].map((i) => write(i, false)),
+    { do: 'flush', family: 1, wait: true },
+    { do: 'create-family', family: 2 },
+    ...[5, 6, 7].map((i) => write(i, false)),
+    { do: 'flush', family: 0, wait: true },
+    ...[8, 9, 10, 11, 12].map((i) => write(i, i === 11)),
+    ...[13, 14].map((i) => write(i, false)),
+  ];
+  for (const operation of operations) await driver.perform(operation);
+  return { fs: fs.clone(), history };
 }
 
 /** The file of a name. */

@@ -144,8 +144,8 @@ class FaultRun {
   }
 
   /**
-   * Closing always ends, if only with an error. A log keeps what was written in any case, as long as
-   * the power stays on.
+   * Closing always ends, if only with an error. A log keeps what was written in any case, as long
+   * as the power stays on.
    * @returns true when everything is durable
    */
   private async close(): Promise<boolean> {

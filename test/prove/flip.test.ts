@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { before, type TestContext, test } from 'node:test';
+import type { Db } from '../../src/db/database.ts';
+import { VarveError } from '../../src/errors.ts';
 import type { MemoryFile, MemoryFs } from '../../src/fs/memory.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
-import { contentOf, examine, fileOf, makeSample, type Sample } from './damage.ts';
-import { DIRECTORY } from './environment.ts';
+import { contentOf, examine, fileOf, makeDeadSample, makeSample, type Sample } from './damage.ts';
+import { DIRECTORY, openSeeded } from './environment.ts';
+import type { History } from './history.ts';
 
 const SECTOR_BYTES = 512;
 /** Of so many damages one is looked at through a read-only database too, and once more later. */
@@ -139,3 +142,40 @@ test('files that changed places give right values or typed errors', async (t) =>
   }
   tally.print(t);
 });
+
+test('a flipped byte after the death of the process hides nothing that was synced', async (t) => {
+  const { fs, history } = await makeDeadSample();
+  const counts = { refused: 0, failed: 0, recovered: 0 };
+  for (const name of fs.list(DIRECTORY).sort()) {
+    const bytes = contentOf(fileOf(fs, name));
+    for (let at = 0; at < bytes.length; at++) {
+      const damaged = fs.clone();
+      fileOf(damaged, name).write(Uint8Array.of(bytes[at]! ^ (1 << (at % 8))), 0, 1, at);
+      try {
+        counts[await recogniseDamaged(damaged, history)]++;
+      } catch (cause) {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        throw new Error(`${name}, byte ${at}: ${why}`, { cause });
+      }
+    }
+  }
+  t.diagnostic(JSON.stringify(counts));
+  assert.ok(counts.refused > 500 && counts.failed > 500 && counts.recovered > 100);
+});
+
+async function recogniseDamaged(
+  fs: MemoryFs,
+  history: History,
+): Promise<'refused' | 'failed' | 'recovered'> {
+  let db: Db | undefined;
+  try {
+    db = await openSeeded(fs, 10, { createIfMissing: false });
+    history.recognise(db);
+    return 'recovered';
+  } catch (error) {
+    if (!(error instanceof VarveError)) throw error;
+    return db === undefined ? 'refused' : 'failed';
+  } finally {
+    await db?.close();
+  }
+}
