@@ -30,7 +30,8 @@ export interface Crash {
 }
 
 /**
- * Imports a tree in a child process and kills it with SIGKILL when half of its files are acknowledged.
+ * Imports a tree in a child process and kills it with SIGKILL when half of the files are
+ * acknowledged.
  * @param onStart gets the child, so that it can be ended together with the demo
  */
 export async function importAndCrash(

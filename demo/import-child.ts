@@ -1,8 +1,8 @@
 /**
  * The importing process that the demo kills. Arguments: the tree and the database.
  *
- * For every batch that the database has taken it prints one line of JSON, written through to the pipe
- * before the next batch begins: what the parent has read was acknowledged. It never closes the
+ * For every batch that the database has taken it prints one line of JSON, written through to the
+ * pipe before the next batch begins: what the parent has read was acknowledged. It never closes the
  * database. When it is done it waits for its end.
  * @module
  */

@@ -14,7 +14,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { toText } from '../src/cli/encoding.ts';
-import { failureOf } from '../src/cli/failure.ts';
+import { CommandError, failureOf } from '../src/cli/failure.ts';
 import {
   formatBytes,
   formatCount,
@@ -62,17 +62,22 @@ async function main(): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'varve-demo-'));
   cleanUpAtExit(directory, isKept);
   const screen = new Screen((text) => process.stdout.write(text));
+  const stop = (error: unknown, code: number) => {
+    process.stderr.write(`The demo stopped: ${failureOf(error).message}\n`);
+    return code;
+  };
+  let tree: Tree;
   try {
-    const tree = walkTree(root, directory);
-    if (tree.files.length === 0) {
-      process.stderr.write(`There is no file to import in ${root}.\n`);
-      return 2;
-    }
+    tree = walkTree(root, directory);
+    if (tree.files.length === 0)
+      throw new CommandError('INVALID', `there is no file to import in ${root}`);
+  } catch (error) {
+    return stop(error, 2);
+  }
+  try {
     await play({ root, directory, tree, screen });
   } catch (error) {
-    const { message } = failureOf(error);
-    process.stderr.write(`The demo stopped: ${message}\n`);
-    return 1;
+    return stop(error, 1);
   }
   if (isKept) screen.block(`\nThe database stays in ${directory}\n`);
   return conclude(screen);
@@ -118,11 +123,9 @@ async function crashAndReopen({ root, directory, tree, screen }: Stage): Promise
   const milliseconds = performance.now() - begin;
   const { batchCount, syncedCount, contentBytes, files } = crash;
   screen.time('import until SIGKILL, with process start', milliseconds, contentBytes);
-  const batches = formatItems(batchCount, 'batch', 'batches');
-  screen.line(
-    `it acknowledged ${batches} (${syncedCount} synced) with ${formatItems(files.size, 'file')},`,
-  );
-  screen.line(`${formatBytes(contentBytes)}, at ${formatRate(contentBytes, milliseconds)}`);
+  const batches = `${formatItems(batchCount, 'batch', 'batches')} (${syncedCount} synced)`;
+  const amount = `${formatItems(files.size, 'file')}, ${formatBytes(contentBytes)}`;
+  screen.line(`it acknowledged ${batches}: ${amount}, ${formatRate(contentBytes, milliseconds)}`);
   const lastWords = crash.complaints.trim() || 'it ended by itself';
   screen.check('the process died of SIGKILL', crash.wasKilled ? [] : [lastWords]);
 
@@ -168,7 +171,7 @@ async function finishImport({ tree, screen }: Stage, db: Db): Promise<readonly T
   const milliseconds = performance.now() - begin;
   screen.time('rest of the import', milliseconds, bytes);
   const rate = formatRate(bytes, milliseconds);
-  screen.line(`${formatItems(count, 'more file')}, ${formatBytes(bytes)}, at ${rate}`);
+  screen.line(`${formatItems(count, 'more file')}, ${formatBytes(bytes)}, ${rate}`);
   if (skipped.length === 0) return tree.files;
   screen.line(skippedText(skipped));
   const left = new Set(skipped.map(({ key }) => key));

@@ -1,11 +1,15 @@
 /**
- * `npm run fuzz -- [--seed N] [--seconds S]`: damages databases from consecutive seeds until the
- * time is up or an answer is wrong. A failure names its seed; running with it repeats it at once.
+ * `npm run fuzz -- [--seed N] [--seconds S]`: runs every fuzz target on consecutive seeds until the
+ * time is up or an answer is wrong. A failure names its target and seed; running with that seed
+ * repeats it at once.
  * @module
  */
 import { parseArgs } from 'node:util';
-import { makeSample } from '../test/prove/damage.ts';
-import { fuzzDamage } from './damage.ts';
+import { fuzzDamagedFiles } from './damaged-files.ts';
+import { fuzzSealedBlocks } from './sealed-blocks.ts';
+
+const RUNS_PER_SEED = 200;
+const TARGETS = { 'damaged-files': fuzzDamagedFiles, 'sealed-blocks': fuzzSealedBlocks };
 
 const { values } = parseArgs({
   options: {
@@ -14,10 +18,14 @@ const { values } = parseArgs({
   },
 });
 
-const first = Number(values.seed);
 const end = performance.now() + Number(values.seconds) * 1000;
-const sample = await makeSample();
-let seed = first;
-let refused = 0;
-for (; performance.now() < end; seed++) if (await fuzzDamage(sample, seed)) refused++;
-console.log(`${seed - first} databases from seed ${first}: ${refused} refused to open, all right`);
+for (let seed = Number(values.seed); performance.now() < end; seed++) {
+  for (const [name, target] of Object.entries(TARGETS)) {
+    try {
+      const counts = await target(seed, RUNS_PER_SEED);
+      console.log(`${name}, seed ${seed}: ${JSON.stringify(counts)}`);
+    } catch (cause) {
+      throw new Error(`${name}, seed ${seed}: ${String(cause)}`, { cause });
+    }
+  }
+}

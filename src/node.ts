@@ -15,11 +15,11 @@ import { NodeFs } from './fs/node.ts';
  * @throws VarveError `LOCKED` when another process or thread has it open, `CORRUPTION` when files
  * are damaged, `INVALID` when it must or must not exist, `IO`, `NOSPACE`, `UNSUPPORTED`
  */
-export function open(path: string, options: DbOptions = {}): Promise<Db> {
+export async function open(path: string, options: DbOptions = {}): Promise<Db> {
   return openDatabase(path, options, {
-    fs: options.fs ?? new NodeFs(),
-    clock: options.clock ?? systemClock,
-    random: options.random ?? systemRandom,
-    hostLoop: options.hostLoop ?? systemHostLoop,
+    fs: options?.fs ?? new NodeFs(),
+    clock: options?.clock ?? systemClock,
+    random: options?.random ?? systemRandom,
+    hostLoop: options?.hostLoop ?? systemHostLoop,
   });
 }

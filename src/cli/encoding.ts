@@ -6,8 +6,8 @@
  * to exactly the same bytes.
  *
  * For people, bytes that are UTF-8 are shown as text with these escapes, so that two different keys
- * never look the same: `\\`, `\n`, `\r`, `\t`, `\u{n}` for a character that is not printable, `\xNN`
- * for a byte that is not UTF-8.
+ * never look the same: `\\`, `\n`, `\r`, `\t`, `\u{n}` for a character that is not printable, and
+ * `\xNN` for a byte that is not UTF-8.
  * @module
  */
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../index.ts';

@@ -263,5 +263,6 @@ function lossText(lost: readonly TreeSkip[]): string {
   });
   const more = lost.length - named.length;
   const rest = more === 0 ? '' : `\n  and ${formatItems(more, 'other')}`;
-  return `${formatItems(lost.length, 'file was', 'files were')} not imported:${named.join('')}${rest}`;
+  const count = formatItems(lost.length, 'file was', 'files were');
+  return `${count} not imported:${named.join('')}${rest}`;
 }

@@ -48,7 +48,7 @@ export function scanCommand(output: Output): Command {
     .option('--values-only', 'print values without keys')
     .addHelpText(
       'after',
-      '\nBytes that are not printable text are shown as \\n, \\t, \\xNN or \\u{n}, and \\ as \\\\.' +
+      '\nBytes that are no printable text are shown as \\n, \\t, \\xNN or \\u{n}, and \\ as \\\\.' +
         '\nA terminal shows the beginning of long values, a pipe or --json all of them.',
     )
     .action(async (path: string, options: ScanOptions) => {

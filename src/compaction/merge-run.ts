@@ -8,7 +8,7 @@
  * @module
  */
 import { copyBytes } from '../bytes/byte-writer.ts';
-import { equalBytes } from '../bytes/compare.ts';
+import { compareBytes } from '../bytes/compare.ts';
 import { VarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
 import type { Cursor } from '../key/cursor.ts';
@@ -55,6 +55,7 @@ export class MergeRun {
   #file: FileHandle | undefined;
   #lastKey: Uint8Array;
   #lastKeyLen: number;
+  #lastSeqno: number;
   #lastStratum: number;
   #started: boolean;
   #ended: boolean;
@@ -73,6 +74,7 @@ export class MergeRun {
     this.#file = undefined;
     this.#lastKey = new Uint8Array(64);
     this.#lastKeyLen = -1;
+    this.#lastSeqno = 0;
     this.#lastStratum = -1;
     this.#started = false;
     this.#ended = false;
@@ -121,15 +123,12 @@ export class MergeRun {
     if (input.kind >= KIND_UNKNOWN_MIN) {
       throw new VarveError('UNSUPPORTED', `an entry is of kind ${input.kind}, which is not known`);
     }
-    const isNewKey = !equalBytes(
-      input.keyBuf,
-      input.keyOff,
-      input.keyLen,
-      this.#lastKey,
-      0,
-      this.#lastKeyLen,
-    );
-    if (isNewKey) this.#enterKey(input);
+    const order = this.#compareWithLast(input);
+    if (order < 0 || (order === 0 && input.seqno >= this.#lastSeqno)) {
+      throw new VarveError('CORRUPTION', 'the entries of a table are out of order');
+    }
+    if (order > 0) this.#enterKey(input);
+    this.#lastSeqno = input.seqno;
     const stratum = this.#stratumOf(input.seqno);
     const isShadowed = stratum === this.#lastStratum;
     this.#lastStratum = stratum;
@@ -148,6 +147,13 @@ export class MergeRun {
       input.valOff,
       input.valLen,
     );
+  }
+
+  /** Positive for a new user key, 0 for a further version of the last one, negative for neither. */
+  #compareWithLast(input: Cursor): number {
+    if (this.#lastKeyLen < 0) return 1;
+    const { keyBuf, keyOff, keyLen } = input;
+    return compareBytes(keyBuf, keyOff, keyLen, this.#lastKey, 0, this.#lastKeyLen);
   }
 
   /** Remembers the key, and ends the current table if it is full: never between two versions. */

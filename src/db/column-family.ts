@@ -6,8 +6,6 @@
 /** Names the column family that exists in every database and cannot be dropped. */
 export const DEFAULT_FAMILY_NAME = 'default';
 export const DEFAULT_FAMILY_ID = 0;
-/** Longest name, in UTF-8 bytes. */
-export const FAMILY_NAME_BYTES_MAX = 255;
 
 /**
  * A column family of one open database: a key space of its own that shares the WAL and atomic

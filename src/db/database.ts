@@ -12,7 +12,7 @@ import { checkLimit, type EntriesOptions, EntryIterator, type EntryPart } from '
 import { createFamily, dropFamily } from './families.ts';
 import type { Family } from './family.ts';
 import type { Bytes } from './input.ts';
-import { type ColumnFamilyOptions, resolveFamilyOptions } from './options.ts';
+import { type ColumnFamilyOptions, resolveNewFamily } from './options.ts';
 import { approximateSize, keyRangeOf, type RangeOptions } from './range.ts';
 import { ReadPath } from './read.ts';
 import { resumeWriting } from './resume.ts';
@@ -218,7 +218,7 @@ export class Db {
    */
   createColumnFamily(name: string, options: ColumnFamilyOptions = {}): ColumnFamily {
     this.#core.assertWritable();
-    const settings = resolveFamilyOptions(options, this.#core.settings.familyDefaults);
+    const settings = resolveNewFamily(options, this.#core.settings.familyDefaults);
     return createFamily(this.#core, name, settings);
   }
 

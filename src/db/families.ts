@@ -5,7 +5,8 @@
 import { utf8LengthMax, writeUtf8 } from '../bytes/utf8.ts';
 import { VarveError } from '../errors.ts';
 import { emptyEdit } from '../manifest/version-edit.ts';
-import { type ColumnFamily, DEFAULT_FAMILY_ID, FAMILY_NAME_BYTES_MAX } from './column-family.ts';
+import { FAMILY_NAME_BYTES_MAX } from '../manifest/version-edit-codec.ts';
+import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import type { FamilySettings } from './options.ts';

@@ -15,8 +15,8 @@ export interface ColumnFamilyOptions {
   /** Entries between two full keys in a data block: 1 to 256; 8 if absent. */
   readonly restartInterval?: number;
   /**
-   * Bloom filter bits per key, 0 (no filter) to 32; one number for all levels, or one per level
-   * (the last repeats); 10 if absent.
+   * Bloom filter bits per key, 0 (no filter) or 1 to 32; one number for all levels, or one per
+   * level (the last repeats); 10 if absent.
    */
   readonly filterBitsPerKey?: number | readonly number[];
   /** Size at which a table ends: 64 KiB to 2 GiB; 32 MiB if absent. */
@@ -141,8 +141,19 @@ export function resolveOptions(options: DbOptions): DbSettings {
   };
 }
 
-/** Completes and checks one family's options over the given defaults. */
-export function resolveFamilyOptions(
+/**
+ * Completes and checks the options of a family that is made in an open database. Throws as
+ * {@link resolveOptions}.
+ */
+export function resolveNewFamily(
+  options: ColumnFamilyOptions,
+  defaults: FamilySettings,
+): FamilySettings {
+  checkNames(options, FAMILY_OPTION_NAMES, 'option of a column family');
+  return resolveFamilyOptions(options, defaults);
+}
+
+function resolveFamilyOptions(
   options: ColumnFamilyOptions,
   defaults: FamilySettings | undefined,
 ): FamilySettings {
@@ -252,7 +263,9 @@ function filterBits(
   }
   return levels.map((bits) => {
     if (typeof bits !== 'number') throw new TypeError('filterBitsPerKey must hold numbers');
-    if (!(bits >= 0 && bits <= 32)) throw new RangeError('filterBitsPerKey must be 0 to 32');
+    if (bits !== 0 && !(bits >= 1 && bits <= 32)) {
+      throw new RangeError('filterBitsPerKey must be 0 or 1 to 32');
+    }
     return bits;
   });
 }

@@ -21,6 +21,7 @@ import { checkFamilyName, createFamily } from './families.ts';
 import { flushRun, persistedSeqno } from './flush-job.ts';
 import type { DbSettings } from './options.ts';
 import { OperationReplay } from './replay.ts';
+import type { TableSlot } from './table-cache.ts';
 import { DirectorySink } from './table-sink.ts';
 import { WalSet } from './wal-set.ts';
 
@@ -63,9 +64,18 @@ export function recoverForReading(location: Location, settings: DbSettings): DbC
   replay(core, manifest, contents);
   // A writer may remove these files: as long as they are open, they can be read all the same.
   for (const family of core.families.values()) {
-    for (const slot of family.view.levels.flat()) core.tables.open(slot);
+    for (const slot of family.view.levels.flat()) openIfSound(core, slot);
   }
   return core;
+}
+
+/** A table that cannot be opened concerns those who read its keys. */
+function openIfSound(core: DbCore, slot: TableSlot): void {
+  try {
+    core.tables.open(slot);
+  } catch (error) {
+    if (!(error instanceof VarveError)) throw error;
+  }
 }
 
 function checkExistence(

@@ -4,6 +4,7 @@
  * @module
  */
 import type { BlockCache } from '../cache/block-cache.ts';
+import { corruption } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { tableName } from '../manifest/file-names.ts';
 import { Table } from '../sstable/table.ts';
@@ -81,6 +82,8 @@ export class TableCache {
     if (slot.table !== undefined) return slot.table;
     while (this.#open.length >= this.#openMax && this.#closeOne());
     const path = joinPath(this.#directory, tableName(slot.meta.fileNumber));
+    // The manifest names it, so that it is gone is damage and no failure of the file system.
+    if (!this.#fs.exists(path)) throw corruption('table is missing', path, 0);
     slot.table = Table.open(this.#fs.open(path, 'read'), slot.meta, this.#blocks);
     this.#open.push(slot);
     return slot.table;

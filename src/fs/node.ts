@@ -35,8 +35,8 @@ export class NodeFs implements Fs {
   /** The new directories themselves are durable when it returns. */
   createDirectory(path: string): void {
     try {
-      const first = fs.mkdirSync(path, { recursive: true });
-      if (first !== undefined) this.syncParents(resolve(first), resolve(path));
+      const first = makeDirectories(resolve(path));
+      if (first !== undefined) this.syncParents(first, resolve(path));
     } catch (error) {
       throw platformError('create directory', path, error);
     }
@@ -249,4 +249,23 @@ class NodeHandle implements FileHandle {
   private closedError(): VarveError {
     return new VarveError('CLOSED', `${this.path} is closed`, { file: this.path });
   }
+}
+
+/**
+ * Makes a directory and its missing parents, one by one: Node's own recursion does not end where a
+ * file system refuses to make directories, as /proc does.
+ * @returns the first directory that was made, undefined when the path was there already
+ */
+function makeDirectories(path: string): string | undefined {
+  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return undefined;
+  const parent = dirname(path);
+  const first = parent === path ? undefined : makeDirectories(parent);
+  try {
+    fs.mkdirSync(path);
+  } catch (error) {
+    // Another process may have been faster.
+    if (systemCode(error) !== 'EEXIST' || !fs.statSync(path).isDirectory()) throw error;
+    return first;
+  }
+  return first ?? path;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { BlockCache } from '../cache/block-cache.ts';
-import { VarveError } from '../errors.ts';
+import { corruption, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { tableName } from '../manifest/file-names.ts';
 import { Table } from '../sstable/table.ts';
@@ -27,6 +27,7 @@ export interface Damage {
 export function verifyTable(fs: Fs, directory: string, meta: TableMeta): Damage | undefined {
   const path = joinPath(directory, tableName(meta.fileNumber));
   try {
+    if (!fs.exists(path)) throw corruption('table is missing', path, 0);
     const file = fs.open(path, 'read');
     try {
       Table.open(file, meta, new BlockCache(0)).verify();

@@ -49,6 +49,12 @@ export function applyToState(
       throw corruption(`version edit does not fit: ${problem}`, file, offset);
     }
   }
+  for (const { logNumber } of edit.logNumbers) {
+    if (logNumber >= nextFileNumber) {
+      const problem = `log ${logNumber} has an unused number`;
+      throw corruption(`version edit does not fit: ${problem}`, file, offset);
+    }
+  }
   const ends = new Map(state.walEnds);
   for (const { logNumber, sizeBytes } of edit.walEnds ?? []) {
     if (ends.has(logNumber) && ends.get(logNumber) !== sizeBytes) {

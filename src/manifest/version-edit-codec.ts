@@ -45,7 +45,7 @@ import {
 } from './version-edit.ts';
 
 /** Longest name of a column family in UTF-8. */
-export const FAMILY_NAME_BYTES_MAX = 1024;
+export const FAMILY_NAME_BYTES_MAX = 255;
 
 /** Largest id of a column family. */
 const FAMILY_ID_MAX = 0xffff_ffff;

@@ -40,7 +40,7 @@ const NEXT_WORD = 2;
 const PREVIOUS_WORD = 3;
 const WORDS = 4;
 /** Word offset, in a leaf, of the first key record. */
-export const LEAF_RECORDS = WORDS + NODE_SLOTS;
+export const LEAF_RECORDS: number = WORDS + NODE_SLOTS;
 const RECORDS = LEAF_RECORDS;
 const CHILDREN = RECORDS + NODE_SLOTS;
 const LEAF_BYTES = 4 * CHILDREN;

@@ -8,7 +8,7 @@ import { BlockCache } from '../../src/cache/block-cache.ts';
 import { KeyRangeSweep } from '../../src/compaction/key-range-sweep.ts';
 import { MergeRun } from '../../src/compaction/merge-run.ts';
 import type { DbCore } from '../../src/db/core.ts';
-import { resolveFamilyOptions } from '../../src/db/options.ts';
+import { resolveOptions } from '../../src/db/options.ts';
 import { DirectorySink } from '../../src/db/table-sink.ts';
 import { type MemoryFile, MemoryFs } from '../../src/fs/memory.ts';
 import type { FileHandle, Fs, OpenMode } from '../../src/fs/port.ts';
@@ -71,7 +71,7 @@ export class World {
     };
     const newFileNumber = (): number => this.#nextNumber++;
     const core = { fs: this.fs as Fs, location, newFileNumber } as unknown as DbCore;
-    this.sink = new DirectorySink(core, resolveFamilyOptions(WRITER_OPTIONS, undefined), 1);
+    this.sink = new DirectorySink(core, resolveOptions(WRITER_OPTIONS).familyDefaults, 1);
   }
 
   files(): string[] {

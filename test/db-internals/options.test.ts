@@ -38,7 +38,7 @@ suite('without options', () => {
     assert.equal(families.size, 0);
     assert.deepEqual(familyDefaults, {
       blockSizeBytes: 4096,
-      restartInterval: 16,
+      restartInterval: 8,
       filterBitsPerKey: [10],
       targetTableBytes: 32 * MIB,
       l0TriggerCount: 4,

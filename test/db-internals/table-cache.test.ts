@@ -103,8 +103,9 @@ suite('TableCache', () => {
           const slot = slots[i]!;
           const pinned = slots.filter((one) => one.pins > 0).length;
           if (use === 'open' || use === 'pin') {
+            const isOpening = slot.table === undefined;
             tables.open(slot);
-            assert.ok(tables.openCount <= Math.max(openMax, pinned + 1));
+            if (isOpening) assert.ok(tables.openCount <= Math.max(openMax, pinned + 1));
             if (use === 'pin') slot.pins++;
           } else if (use === 'unpin') {
             slot.pins = 0;

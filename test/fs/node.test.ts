@@ -93,3 +93,11 @@ test('a file in the way of a directory is an IO error', (t) => {
     );
   }
 });
+
+test('a place that takes no directories is an IO error and no endless loop', (t) => {
+  if (!fs.existsSync('/proc/self')) return t.diagnostic('this platform has no /proc');
+  assert.throws(
+    () => nodeFs.createDirectory('/proc/varve/below'),
+    (error) => isVarveError(error, 'IO'),
+  );
+});
