@@ -125,7 +125,11 @@ describe('a manifest', () => {
     const manifest = createManifest(fs);
     const walEnds = [7, 8].map((logNumber) => ({ logNumber, sizeBytes: 300 }));
     manifest.append({ ...emptyEdit(), walEnds });
-    manifest.append({ ...emptyEdit(), logNumbers: [{ familyId: 0, logNumber: 8 }] });
+    manifest.append({
+      ...emptyEdit(),
+      logNumbers: [{ familyId: 0, logNumber: 8 }],
+      nextFileNumber: 9,
+    });
     assert.deepEqual([...manifest.walEnds.keys()], [8]);
     assert.deepEqual(recoverState(fs), stateOf(manifest));
   });
