@@ -177,9 +177,14 @@ export class MergeRun {
 
   /** Number of snapshots that are older than a version. */
   #stratumOf(seqno: number): number {
-    let count = this.#snapshots.length;
-    while (count > 0 && this.#snapshots[count - 1]! >= seqno) count--;
-    return count;
+    let low = 0;
+    let high = this.#snapshots.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#snapshots[middle]! < seqno) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #isGone(input: Cursor): boolean {

@@ -43,6 +43,8 @@ export interface CompactionPlan {
 
 /** Below this many target sizes in the level after next, a table may move without a merge. */
 const GRANDPARENT_TABLES_MAX = 10;
+/** Oldest L0 tables that one compaction takes at most: each is open and has a read buffer. */
+const L0_INPUTS_MAX = 64;
 
 /** Bytes that level `level` (1 or deeper) may hold. */
 export function levelLimitBytes(level: number, options: LeveledOptions): number {
@@ -62,7 +64,8 @@ export function pickLeveled(levels: Levels, options: LeveledOptions): Compaction
   }
   if (score < 1) return undefined;
   if (level === 0) {
-    return planInto(levels, 0, oldestClosure(levels[0]!), 'l0-count', options);
+    const oldest = levels[0]!.slice(-L0_INPUTS_MAX);
+    return planInto(levels, 0, oldestClosure(oldest), 'l0-count', options);
   }
   const table = leastOverlap(levels[level]!, levels[level + 1]!);
   return planInto(levels, level, [table], 'level-size', options);

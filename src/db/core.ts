@@ -77,7 +77,8 @@ export class DbCore {
       location.fs,
       location.directory,
       this.blocks,
-      settings.openTablesMax,
+      // A reader without the lock cannot open again what the writer has removed.
+      settings.readOnly ? Number.POSITIVE_INFINITY : settings.openTablesMax,
     );
     this.snapshots = new SnapshotList();
     this.arenas = new ArenaPool();

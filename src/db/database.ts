@@ -25,7 +25,7 @@ import { BatchEncoder, WriteBatch } from './write-batch.ts';
 
 /** How a write is done. */
 export interface WriteOptions {
-  /** Block until the write is on stable storage; false if absent. */
+  /** Block until the write is on stable storage; false if absent; `INVALID` without a WAL. */
   readonly sync?: boolean;
 }
 
@@ -259,6 +259,7 @@ export class Db {
     await this.#scheduler.drain(() =>
       job === undefined ? this.#scheduler.isFlushed : !this.#scheduler.isPending(job),
     );
+    await this.#scheduler.drain(() => !this.#scheduler.isL0Full);
   }
 
   /**
@@ -266,12 +267,13 @@ export class Db {
    * as far as no snapshot sees it. Writes may go on meanwhile.
    */
   async compact(options: CompactOptions = {}): Promise<void> {
-    await this.flush(options.columnFamily === undefined ? {} : options);
+    this.#core.assertWritable();
     const { columnFamily } = options;
     const families =
       columnFamily === undefined
         ? [...this.#core.families.values()]
         : [this.#familyOf(columnFamily)];
+    await this.flush(columnFamily === undefined ? {} : { columnFamily });
     for (const family of families) {
       await compactRange(this.#core, this.#scheduler, family, options.from, options.to);
     }
@@ -318,7 +320,7 @@ export class Db {
    */
   async resume(): Promise<void> {
     this.#core.assertOpen();
-    resumeWriting(this.#core, this.#scheduler, this.#writes);
+    resumeWriting(this.#core, this.#writes);
   }
 
   /**
@@ -329,6 +331,18 @@ export class Db {
   close(): Promise<void> {
     this.#closing ??= closeDatabase(this.#core, this.#scheduler, this.#writes);
     return this.#closing;
+  }
+
+  /**
+   * Brings L0 below its limit after opening: processes that write little would otherwise leave it
+   * to grow from one to the next. A failure stops writing, not the opening.
+   */
+  static async settle(db: Db): Promise<void> {
+    try {
+      await db.#scheduler.drain(() => !db.#scheduler.isL0Full);
+    } catch (error) {
+      db.#core.fail(error);
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

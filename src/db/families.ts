@@ -36,10 +36,11 @@ export function dropFamily(core: DbCore, scheduler: Scheduler, family: Family): 
   if (id === DEFAULT_FAMILY_ID) {
     throw new VarveError('INVALID', 'the default column family cannot be dropped');
   }
-  scheduler.forget(family);
   const edit = emptyEdit();
   edit.droppedFamilies.push(id);
   installOrFail(core, edit);
+  // Only now: had the edit failed, the family would go on and need its flushes.
+  scheduler.forget(family);
   core.removeFamily(family);
 }
 

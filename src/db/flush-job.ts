@@ -9,6 +9,9 @@ import type { DbCore } from './core.ts';
 import type { Family, LoggedMemtable } from './family.ts';
 import { DirectorySink } from './table-sink.ts';
 
+/** A flush goes on in another table after so many bytes. */
+const L0_TABLE_BYTES_MAX = 0x8000_0000;
+
 /** A frozen memtable and the family that it belongs to. */
 export interface FlushMember {
   readonly family: Family;
@@ -20,7 +23,7 @@ export interface FlushMember {
  * else would keep batches whole; with one, the log does and the groups are single.
  */
 export class FlushJob {
-  readonly members: readonly FlushMember[];
+  members: readonly FlushMember[];
   /** The newest write when the memtables were frozen: none of theirs is newer. */
   readonly #lastSeqno: number;
   readonly #core: DbCore;
@@ -61,9 +64,14 @@ export class FlushJob {
     return true;
   }
 
-  /** The same job from its beginning, for other or fewer members. */
-  restarted(members: readonly FlushMember[]): FlushJob {
-    return new FlushJob(this.#core, members, this.#lastSeqno);
+  /** Begins again, with the same or fewer members; who waits for the job goes on waiting. */
+  restart(members: readonly FlushMember[]): void {
+    this.abort();
+    this.members = members;
+    this.#added = [];
+    this.#at = 0;
+    this.#run = undefined;
+    this.#sink = undefined;
   }
 
   /** Gives up and removes what was written; the memtables stay frozen. */
@@ -75,7 +83,7 @@ export class FlushJob {
 
   #begin(member: FlushMember): MergeRun {
     this.#sink = new DirectorySink(this.#core, member.family.settings, 0);
-    return flushRun(this.#core, member.family, member.entry.memtable, this.#sink);
+    return flushRun(this.#core, member.entry.memtable, this.#sink);
   }
 
   /** True when a log still holds writes that are no newer than these and in no table. */
@@ -115,17 +123,13 @@ export class FlushJob {
 }
 
 /** The merge that writes a memtable out; tombstones stay, for L0 cannot know what is below it. */
-export function flushRun(
-  core: DbCore,
-  family: Family,
-  memtable: Memtable,
-  sink: DirectorySink,
-): MergeRun {
+export function flushRun(core: DbCore, memtable: Memtable, sink: DirectorySink): MergeRun {
   return new MergeRun({
     input: memtable.cursor(),
     snapshots: core.snapshots.distinct(),
     sink,
-    targetTableBytes: family.settings.targetTableBytes,
+    // In one piece, as far as a table reaches: every L0 table costs each read.
+    targetTableBytes: L0_TABLE_BYTES_MAX,
     deeper: undefined,
     grandparents: undefined,
     isBottommost: false,

@@ -5,6 +5,9 @@
 import { utf8LengthMax, writeUtf8 } from '../bytes/utf8.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../key/kind.ts';
 
+/** A longer scratch buffer would stay around for one long string. */
+const SCRATCH_BYTES_MAX = 1_048_576;
+
 /** A string stands for its UTF-8 bytes. */
 export type Bytes = string | Uint8Array;
 
@@ -36,8 +39,7 @@ export class ByteInput {
     if (typeof value === 'string') {
       this.#checkLength(value.length);
       const room = utf8LengthMax(value);
-      if (room > this.#scratch.length) this.#scratch = new Uint8Array(room);
-      this.buf = this.#scratch;
+      this.buf = this.#roomFor(room);
       this.len = writeUtf8(value, this.buf, 0);
     } else if (value instanceof Uint8Array) {
       this.buf = value;
@@ -46,6 +48,13 @@ export class ByteInput {
       throw new TypeError(`${this.#what} must be a string or a Uint8Array, not ${typeOf(value)}`);
     }
     this.#checkLength(this.len);
+  }
+
+  /** The scratch buffer, or for a rare long string memory that is not kept. */
+  #roomFor(lengthBytes: number): Uint8Array {
+    if (lengthBytes > SCRATCH_BYTES_MAX) return new Uint8Array(lengthBytes);
+    if (lengthBytes > this.#scratch.length) this.#scratch = new Uint8Array(lengthBytes);
+    return this.#scratch;
   }
 
   #checkLength(length: number): void {

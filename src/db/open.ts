@@ -42,12 +42,15 @@ async function openLocked(location: Location, settings: DbSettings): Promise<Db>
   if (settings.createIfMissing) fs.createDirectory(directory);
   else if (!fs.exists(directory)) throw missing(directory);
   const lock = await fs.lock(joinPath(directory, LOCK_NAME));
+  let db: Db;
   try {
-    return new Db(recoverForWriting(location, settings, lock));
+    db = new Db(recoverForWriting(location, settings, lock));
   } catch (error) {
     await lock.release();
     throw error;
   }
+  await Db.settle(db);
+  return db;
 }
 
 async function openReadOnly(location: Location, settings: DbSettings): Promise<Db> {

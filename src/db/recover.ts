@@ -35,15 +35,22 @@ export function recoverForWriting(location: Location, settings: DbSettings, lock
     ? Manifest.create(fs, directory, random, [{ id: DEFAULT_FAMILY_ID, name: DEFAULT_FAMILY_NAME }])
     : Manifest.recover(fs, directory);
   const core = new DbCore(location, settings, lock, manifest);
-  addFamilies(core);
-  const logs = replay(core, manifest, contents);
-  if (!contents.isFresh) manifest.start(random);
-  core.startWriting(manifest);
-  startLogs(core, logs.lastSeqno);
-  installRecovered(core);
-  removeOrphans(core, contents);
-  for (const [name, own] of settings.families) {
-    if (!hasFamily(core, name)) createFamily(core, name, own);
+  try {
+    addFamilies(core);
+    const logs = replay(core, manifest, contents);
+    if (!contents.isFresh) manifest.start(random);
+    core.startWriting(manifest);
+    startLogs(core, logs.lastSeqno);
+    installRecovered(core);
+    removeOrphans(core, contents);
+    for (const [name, own] of settings.families) {
+      if (!hasFamily(core, name)) createFamily(core, name, own);
+    }
+  } catch (error) {
+    core.wal?.closeFiles();
+    core.tables.closeAll();
+    manifest.close();
+    throw error;
   }
   return core;
 }
@@ -154,8 +161,13 @@ function installRecovered(core: DbCore): void {
     const { memtable } = family.active;
     if (memtable.isEmpty) continue;
     const sink = new DirectorySink(core, family.settings, 0);
-    const run = flushRun(core, family, memtable, sink);
-    while (!run.step(Number.POSITIVE_INFINITY));
+    const run = flushRun(core, memtable, sink);
+    try {
+      while (!run.step(Number.POSITIVE_INFINITY));
+    } catch (error) {
+      run.abort();
+      throw error;
+    }
     for (const meta of run.outputs) addedTables.push({ familyId, level: 0, meta });
     memtable.release();
     family.active = core.newMemtable();

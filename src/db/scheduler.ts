@@ -47,6 +47,15 @@ export class Scheduler {
     return this.#compaction !== undefined;
   }
 
+  /** True when some family has more L0 tables than it may keep for long. */
+  get isL0Full(): boolean {
+    for (const family of this.#core.families.values()) {
+      const limit = family.settings.l0TriggerCount * L0_STOP_FACTOR;
+      if (family.view.levels[0]!.length >= limit) return true;
+    }
+    return false;
+  }
+
   /** Queues the flush of memtables that were just frozen. */
   addFlush(members: readonly FlushMember[]): FlushJob {
     const job = new FlushJob(this.#core, members, this.#core.lastSeqno);
@@ -123,10 +132,11 @@ export class Scheduler {
 
   /**
    * Does about `budgetBytes` of the most urgent work.
-   * @returns false when there is nothing to do, or an error has stopped background work
+   * @returns false when there is nothing to do, the database is closed, or an error has stopped
+   * background work
    */
   step(budgetBytes: number): boolean {
-    if (this.#core.backgroundError !== undefined) return false;
+    if (this.#core.isClosed || this.#core.backgroundError !== undefined) return false;
     const flush = this.#flushes[0];
     try {
       if (flush !== undefined) {
@@ -147,11 +157,7 @@ export class Scheduler {
   stop(): void {
     this.#compaction?.abort();
     this.#compaction = undefined;
-    for (let i = 0; i < this.#flushes.length; i++) {
-      const job = this.#flushes[i]!;
-      job.abort();
-      this.#flushes[i] = job.restarted(job.members);
-    }
+    for (const job of this.#flushes) job.restart(job.members);
   }
 
   /** Removes what concerns a family that is being dropped. */
@@ -164,20 +170,14 @@ export class Scheduler {
       const job = this.#flushes[i]!;
       const members = job.members.filter((member) => member.family !== family);
       if (members.length === job.members.length) continue;
-      job.abort();
+      job.restart(members);
       if (members.length === 0) this.#flushes.splice(i, 1);
-      else this.#flushes[i] = job.restarted(members);
     }
   }
 
   #mustWait(): boolean {
     if (this.#core.backgroundError !== undefined) return false;
-    if (this.#flushes.length > 0) return true;
-    for (const family of this.#core.families.values()) {
-      const limit = family.settings.l0TriggerCount * L0_STOP_FACTOR;
-      if (family.view.levels[0]!.length >= limit) return true;
-    }
-    return false;
+    return this.#flushes.length > 0 || this.isL0Full;
   }
 
   /** Makes sure that a compaction is under way, if one is called for. */

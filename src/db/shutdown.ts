@@ -3,7 +3,6 @@
  * @module
  */
 import type { DbCore } from './core.ts';
-import { flushNow } from './resume.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { WritePath } from './write.ts';
 
@@ -29,21 +28,21 @@ export async function closeDatabase(
   const canWrite = core.manifest !== undefined && core.backgroundError === undefined;
   if (canWrite && core.wal === undefined) {
     try {
-      flushNow(core, scheduler, writes);
+      writes.flushNow();
     } catch (error) {
       failure = error;
     }
   }
   core.isClosed = true;
-  scheduler.stop();
-  for (const cursor of [...core.openCursors]) cursor.close();
+  await attempt(() => scheduler.stop());
+  for (const cursor of [...core.openCursors]) await attempt(() => cursor.close());
   if (canWrite && failure === undefined) {
     await attempt(() => {
       core.wal?.syncNow();
       core.manifest!.close({ walEnds: core.wal?.ends() ?? [], lastSeqno: core.lastSeqno });
     });
   } else {
-    core.manifest?.close();
+    await attempt(() => core.manifest?.close());
   }
   await attempt(() => core.wal?.close());
   await attempt(() => core.tables.closeAll());

@@ -11,10 +11,12 @@ import type { FlushJob } from './flush-job.ts';
 import type { Scheduler } from './scheduler.ts';
 import { type BatchEncoder, OPERATIONS_OFF, OperationReader } from './write-batch.ts';
 
-/** Live logs may hold this many write buffers before the family that pins the oldest is flushed. */
+/** Live logs may hold this many write buffers before all families are flushed. */
 const WAL_BUFFERS_MAX = 4;
 /** Memtables are weighed this often while they fill. */
 const WEIGHINGS_PER_BUFFER = 32;
+/** Bytes of one step of a flush that is waited for; nothing else runs between the steps. */
+const FLUSH_STEP_BYTES = 4_194_304;
 
 /** Writes batches to one database. */
 export class WritePath {
@@ -41,6 +43,9 @@ export class WritePath {
   write(encoder: BatchEncoder, sync: boolean): number {
     const core = this.#core;
     core.assertWritable();
+    if (sync && core.wal === undefined) {
+      throw new VarveError('INVALID', 'without a WAL only a flush makes writes durable');
+    }
     this.#checkFamilies(encoder);
     if (this.#unweighedBytes * WEIGHINGS_PER_BUFFER >= core.settings.writeBufferBytes) {
       this.#unweighedBytes = 0;
@@ -76,6 +81,18 @@ export class WritePath {
     return this.#scheduler.addFlush(members);
   }
 
+  /**
+   * Puts everything that memory holds into tables, without giving anyone else a turn.
+   * @throws VarveError what stopped it
+   */
+  flushNow(): void {
+    this.freeze([...this.#core.families.values()]);
+    // In one group: a failed log cannot be relied on to hold what one part leaves to a later one.
+    this.#scheduler.joinFlushes();
+    while (!this.#scheduler.isFlushed && this.#scheduler.step(FLUSH_STEP_BYTES));
+    if (this.#core.backgroundError !== undefined) throw this.#core.backgroundError;
+  }
+
   /** Families that a flush of `family` has to take along: without a log, all of them. */
   flushGroup(family: Family): Family[] {
     return this.#core.wal === undefined ? [...this.#core.families.values()] : [family];
@@ -92,51 +109,21 @@ export class WritePath {
 
   #makeRoom(): void {
     const { families, settings, wal } = this.#core;
+    const filled = [...families.values()].filter((family) => !family.active.memtable.isEmpty);
     let total = 0;
-    let largest: Family | undefined;
-    let largestBytes = -1;
-    for (const family of families.values()) {
-      const { sizeBytes, isEmpty } = family.active.memtable;
-      if (isEmpty) continue;
-      total += sizeBytes;
-      if (sizeBytes > largestBytes) {
-        largestBytes = sizeBytes;
-        largest = family;
-      }
-    }
-    if (largest === undefined) return;
+    for (const family of filled) total += family.active.memtable.sizeBytes;
     const isFull = total >= settings.writeBufferBytes;
     const isLogFull =
       wal !== undefined && wal.sizeBytes > settings.writeBufferBytes * WAL_BUFFERS_MAX;
-    if (!isFull && !isLogFull) return;
+    if (filled.length === 0 || !(isFull || isLogFull)) return;
     this.#scheduler.makeRoom();
     this.#core.assertWritable();
-    this.#freezeOrFail(isFull ? largest : this.#oldestFamily());
-  }
-
-  #freezeOrFail(family: Family): void {
+    const isAll = isLogFull || wal === undefined;
     try {
-      this.freeze(this.flushGroup(family));
+      this.freeze(isAll ? filled : largestHalf(filled, total));
     } catch (error) {
       throw this.#core.fail(error);
     }
-  }
-
-  /** The family whose unflushed writes reach back to the oldest log. */
-  #oldestFamily(): Family {
-    const active = this.#core.wal!.activeNumber;
-    let found: Family | undefined;
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const family of this.#core.families.values()) {
-      if (family.active.memtable.isEmpty) continue;
-      const number = family.oldestLogNumber(active);
-      if (number < oldest) {
-        oldest = number;
-        found = family;
-      }
-    }
-    assert(found !== undefined, 'only unflushed writes keep a log');
-    return found;
   }
 
   #log(encoder: BatchEncoder, sync: boolean): void {
@@ -182,4 +169,15 @@ export class WritePath {
     const hash = hash32(buf, keyOff, keyLen);
     active.memtable.put(buf, keyOff, keyLen, hash, seqno, kind, buf, valOff, valLen);
   }
+}
+
+/** The families with the largest memtables, which hold half of all that memory together. */
+function largestHalf(filled: readonly Family[], totalBytes: number): Family[] {
+  const sorted = [...filled].sort(
+    (a, b) => b.active.memtable.sizeBytes - a.active.memtable.sizeBytes,
+  );
+  let bytes = 0;
+  let count = 0;
+  while (bytes * 2 < totalBytes) bytes += sorted[count++]!.active.memtable.sizeBytes;
+  return sorted.slice(0, count);
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { FileHandle, OpenMode } from '../../src/fs/port.ts';
 import { open } from '../../src/node.ts';
+import { FaultFs } from '../../src/testing/fault-fs.ts';
 import { code, fill, keyAt, openMemory, PATH, text } from './helpers.ts';
 
 /** Counts how logs are synced, and lets an asynchronous sync end only when a test says so. */
@@ -165,3 +166,67 @@ test('resuming a database that did not stop changes nothing', async () => {
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
+
+test('a synced write without a log is refused and changes nothing', async () => {
+  const db = await openMemory({ wal: false });
+  assert.throws(() => db.put('k', 'v', { sync: true }), code('INVALID'));
+  assert.equal(db.get('k'), undefined);
+  await db.close();
+});
+
+test('a flush goes on being waited for when a family is dropped meanwhile', async () => {
+  const db = await openMemory({ columnFamilies: ['a'], wal: false });
+  fill(db, 100, 1000);
+  fill(db, 100, 1000, 'a');
+  const flushed = db.flush();
+  db.dropColumnFamily('a');
+  await flushed;
+  assert.equal(db.persistedSeqno, db.seqno);
+  await db.close();
+});
+
+test('closing during a compaction ends it and leaves no file of its', async () => {
+  const fs = new MemoryFs();
+  const db = await openMemory({ fs });
+  fill(db, 900, 3000);
+  const compacted = db.compact();
+  const closed = db.close();
+  await assert.rejects(compacted, code('CLOSED'));
+  await closed;
+  const before = fs.list(PATH).sort().join();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(fs.list(PATH).sort().join(), before);
+  const again = await openMemory({ fs });
+  assert.equal([...again.keys()].length, 900);
+  await again.close();
+});
+
+test('L0 stays bounded when every process writes a little and flushes', async () => {
+  const fs = new MemoryFs();
+  for (let i = 0; i < 60; i++) {
+    const db = await openMemory({ fs });
+    db.put(`k${i % 7}`, `v${i}`);
+    if (i % 2 === 0) await db.flush();
+    assert.ok(db.stats().columnFamilies[0]!.levels[0]!.tableCount <= 13);
+    await db.close();
+  }
+});
+
+test('a drop that fails leaves the family whole, also after resuming', async () => {
+  const inner = new MemoryFs();
+  const fs = new FaultFs(inner);
+  const db = await openMemory({ fs, columnFamilies: ['a'] });
+  fill(db, 50, 10, 'a');
+  const flushing = db.flush({ columnFamily: 'a' });
+  db.put('late', 'x', { columnFamily: 'a' });
+  fs.addRule({ operation: 'write', path: (path) => path.includes('MANIFEST'), times: 1 });
+  assert.throws(() => db.dropColumnFamily('a'), code('IO'));
+  await flushing.catch(() => {});
+  await db.resume();
+  await db.flush();
+  assert.ok(db.has('late', { columnFamily: 'a' }) && db.has(keyAt(7), { columnFamily: 'a' }));
+  await db.close();
+  const again = await openMemory({ fs: inner });
+  assert.ok(again.has('late', { columnFamily: 'a' }) && again.has(keyAt(7), { columnFamily: 'a' }));
+  await again.close();
+});

@@ -74,7 +74,7 @@ export class Driver {
       noted.push([family.name, key, bytes]);
     }
     this.history.write(noted);
-    const seqno = this.db.write(batch, { sync });
+    const seqno = this.db.write(batch, { sync: sync && this.hasLog });
     if (seqno !== this.history.lastSeqno) throw new Error(`a write has seqno ${seqno}`);
     if (sync && this.hasLog) this.history.acknowledge(seqno);
   }
