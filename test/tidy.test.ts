@@ -110,6 +110,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'cli-progress': ['cli'],
   'cli-table3': ['cli'],
   'abstract-level': ['adapters'],
+  'zstd-codec': ['compress'],
   '@noble/ciphers': ['crypto'],
   '@noble/hashes': ['crypto'],
 };
@@ -119,7 +120,7 @@ const COMMANDS = /^src\/cli\//;
 const RUNTIME = [
   COMMANDS,
   /^src\/env\/system\.ts$/,
-  /^src\/(fs|executor|crypto)\/(node|deno|bun|web|opfs)(-[a-z-]+)?\.ts$/,
+  /^src\/(fs|executor|crypto|compress)\/(node|deno|bun|web|opfs)(-[a-z-]+)?\.ts$/,
 ];
 
 /** What src must not use, with what to use. */
@@ -164,10 +165,14 @@ const BANS: readonly Ban[] = [
 
 /** Kernels of the block pipeline, which the block layer does not call yet. */
 const KERNEL_ENTRIES = [
-  'src/ecc/codec.ts',
+  'src/compress/node.ts',
+  'src/compress/options.ts',
+  'src/compress/worthwhile.ts',
+  'src/compress/train-dictionary.ts',
   'src/crypto/file-cipher.ts',
   'src/crypto/key-ring.ts',
   'src/crypto/node.ts',
+  'src/ecc/codec.ts',
 ];
 
 /** In parts, so that this file does not match itself. */
