@@ -53,7 +53,7 @@ export interface DbOptions extends ColumnFamilyOptions {
    */
   readonly memoryBudgetBytes?: number;
   /**
-   * Memtable bytes at which the largest is flushed: at least 16 KiB; 1/8 of the budget if absent.
+   * Memtable bytes at which the largest are flushed: at least 16 KiB; 1/8 of the budget if absent.
    */
   readonly writeBufferBytes?: number;
   /** Bytes of cached blocks; half of the budget if absent; 0 caches none. */
