@@ -151,9 +151,9 @@ class Runner {
   private perform(operation: Operation): Promise<unknown> | undefined {
     switch (operation.do) {
       case 'write':
-        return this.write([operation.write], operation.sync, true);
+        return this.write([operation.write], this.canSync(operation.sync), true);
       case 'batch':
-        return this.write(operation.writes, operation.sync, false);
+        return this.write(operation.writes, this.canSync(operation.sync), false);
       case 'get':
         return this.get(operation);
       case 'scan':
@@ -181,6 +181,11 @@ class Runner {
       default:
         return this.work(operation);
     }
+  }
+
+  /** Without a log a synced write is refused. */
+  private canSync(sync: boolean): boolean {
+    return sync && this.options.wal !== false;
   }
 
   private write(writes: readonly WriteSpec[], sync: boolean, isSingle: boolean): undefined {
