@@ -44,8 +44,6 @@ export class DbCore {
   /** Undefined without a WAL, or read-only. */
   wal: WalSet | undefined;
   version: Version;
-  /** The first log that this process made. */
-  firstLogNumber: number;
   /** What replaying the logs gave. */
   recovery: ReplayResult | undefined;
   /** The newest write. */
@@ -89,7 +87,6 @@ export class DbCore {
     this.version = recovered.version;
     this.lastSeqno = recovered.lastSeqno;
     this.persistedSeqno = recovered.lastSeqno;
-    this.firstLogNumber = 0;
     this.recovery = undefined;
     this.isClosed = false;
     this.backgroundError = undefined;

@@ -253,9 +253,9 @@ export class Db {
       columnFamily === undefined
         ? [...this.#core.families.values()]
         : this.#writes.flushGroup(this.#familyOf(columnFamily));
-    const waiting = this.#scheduler.isFlushed;
+    const wasFlushed = this.#scheduler.isFlushed;
     const job = this.#freeze(wanted);
-    if (job === undefined && waiting) return;
+    if (job === undefined && wasFlushed) return;
     await this.#scheduler.drain(() =>
       job === undefined ? this.#scheduler.isFlushed : !this.#scheduler.isPending(job),
     );

@@ -40,8 +40,8 @@ export function recoverForWriting(location: Location, settings: DbSettings, lock
     const logs = replay(core, manifest, contents);
     if (!contents.isFresh) manifest.start(random);
     core.startWriting(manifest);
-    startLogs(core, logs.lastSeqno);
-    installRecovered(core);
+    const logNumber = startLogs(core, logs.lastSeqno);
+    installRecovered(core, logNumber);
     removeOrphans(core, contents);
     for (const [name, own] of settings.families) {
       if (!hasFamily(core, name)) createFamily(core, name, own);
@@ -144,18 +144,20 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
 /**
  * Starts the log of this process. Without a WAL an empty log is left behind all the same: the
  * manifest always refers to one that exists, so that a lost log is noticed.
+ * @returns the number of the log
  */
-function startLogs(core: DbCore, lastSeqno: number): void {
+function startLogs(core: DbCore, lastSeqno: number): number {
   const { fs, directory, random } = core.location;
   const wal = new WalSet(fs, directory, random, lastSeqno);
   wal.rotate(core.newFileNumber(), lastSeqno);
-  core.firstLogNumber = wal.activeNumber;
+  const logNumber = wal.activeNumber;
   if (core.settings.wal) core.wal = wal;
   else wal.closeFiles();
+  return logNumber;
 }
 
 /** Puts what the old logs held into L0 and lets go of them, in one edit. */
-function installRecovered(core: DbCore): void {
+function installRecovered(core: DbCore, logNumber: number): void {
   const addedTables: AddedTable[] = [];
   for (const [familyId, family] of core.families) {
     const { memtable } = family.active;
@@ -173,7 +175,6 @@ function installRecovered(core: DbCore): void {
     family.active = core.newMemtable();
   }
   core.fs.syncDirectory(core.location.directory);
-  const logNumber = core.firstLogNumber;
   const logNumbers = [...core.families.keys()].map((familyId) => ({ familyId, logNumber }));
   core.install({ ...emptyEdit(), addedTables, logNumbers, lastSeqno: core.lastSeqno });
   core.persistedSeqno = core.lastSeqno;

@@ -42,11 +42,6 @@ export class Scheduler {
     return this.#flushes.length === 0;
   }
 
-  /** True when a compaction is under way. */
-  get isCompacting(): boolean {
-    return this.#compaction !== undefined;
-  }
-
   /** True when some family has more L0 tables than it may keep for long. */
   get isL0Full(): boolean {
     for (const family of this.#core.families.values()) {
