@@ -4,6 +4,18 @@
  * @module
  */
 
+export type { Correction } from './block/block-reader.ts';
+export type {
+  CompressionChoice,
+  CompressionOptions,
+  ZstdOptions,
+} from './compress/options.ts';
+export type { CodecName, Compression, Compressor } from './compress/port.ts';
+export { portableCompression } from './compress/portable.ts';
+export { trainDictionary } from './compress/train-dictionary.ts';
+export type { EncryptionOptions, KeyProvider } from './crypto/key-options.ts';
+export { nobleCrypto } from './crypto/noble.ts';
+export type { CryptoPrimitives, SuiteName } from './crypto/port.ts';
 export { ColumnFamily } from './db/column-family.ts';
 export {
   type CompactOptions,
@@ -16,6 +28,7 @@ export {
 } from './db/database.ts';
 export { DbCursor } from './db/db-cursor.ts';
 export { type EntriesOptions, EntryIterator } from './db/entries.ts';
+export type { CorrectedEvent, DbEvent } from './db/events.ts';
 export type { Bytes } from './db/input.ts';
 export { openDatabase } from './db/open.ts';
 export type { ColumnFamilyOptions, DbOptions, Environment } from './db/options.ts';
@@ -23,6 +36,7 @@ export type { RangeOptions } from './db/range.ts';
 export { Snapshot } from './db/snapshot.ts';
 export type { DbStats, FamilyStats, LevelStats } from './db/stats.ts';
 export { WriteBatch } from './db/write-batch.ts';
+export type { EccOptions } from './ecc/options.ts';
 export type { Clock, HostLoop, Random } from './env/port.ts';
 export { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
 export { type ErrorCode, type ErrorDetail, isVarveError, VarveError } from './errors.ts';

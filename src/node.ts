@@ -2,6 +2,8 @@
  * `open` for runtimes with Node's file system API: Node, Deno and Bun.
  * @module
  */
+import { nodeCompression } from './compress/node.ts';
+import { nodeCrypto } from './crypto/node.ts';
 import type { Db } from './db/database.ts';
 import { openDatabase } from './db/open.ts';
 import type { DbOptions } from './db/options.ts';
@@ -13,7 +15,7 @@ import { NodeFs } from './fs/node.ts';
  * @param path the directory, in the terms of `options.fs`: by default one of the local file system
  * @throws TypeError, RangeError for wrong options
  * @throws VarveError `LOCKED` when another process or thread has it open, `CORRUPTION` when files
- * are damaged, `INVALID` when it must or must not exist, `IO`, `NOSPACE`, `UNSUPPORTED`
+ * are damaged, `KEY` when a key is missing or wrong, `INVALID` when it must or must not exist, `IO`, `NOSPACE`, `UNSUPPORTED`
  */
 export async function open(path: string, options: DbOptions = {}): Promise<Db> {
   return openDatabase(path, options, {
@@ -21,5 +23,7 @@ export async function open(path: string, options: DbOptions = {}): Promise<Db> {
     clock: options?.clock ?? systemClock,
     random: options?.random ?? systemRandom,
     hostLoop: options?.hostLoop ?? systemHostLoop,
+    compression: nodeCompression(),
+    crypto: nodeCrypto(),
   });
 }

@@ -30,7 +30,7 @@ import {
 
 /** Bytes in, bytes out: they know no block and no file. */
 const KERNELS = ['compress', 'crypto', 'ecc'];
-const TABLE_LAYERS = ['block', 'filter', 'cache', 'key', 'fs/port', 'bytes', 'errors'];
+const TABLE_LAYERS = [...KERNELS, 'block', 'filter', 'cache', 'key', 'fs/port', 'bytes', 'errors'];
 const ENGINE_LAYERS = ['sstable', 'manifest', 'memtable', 'iterator', 'env', ...TABLE_LAYERS];
 
 /** The layers of src, lowest first, and what each may import. */
@@ -56,12 +56,12 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'wal',
     at: 'src/wal/',
-    mayImport: ['manifest', 'block', 'env', 'key', 'fs/port', 'bytes', 'errors'],
+    mayImport: ['manifest', 'block', 'key', 'fs/port', 'bytes', 'errors'],
   },
   {
     name: 'manifest',
     at: 'src/manifest/',
-    mayImport: ['block', 'sstable', 'env', 'key', 'fs/port', 'bytes', 'errors'],
+    mayImport: [...KERNELS, 'block', 'sstable', 'key', 'fs/port', 'bytes', 'errors'],
   },
   { name: 'memtable', at: 'src/memtable/', mayImport: ['bytes', 'key', 'errors'] },
   { name: 'iterator', at: 'src/iterator/', mayImport: ['bytes', 'key', 'errors'] },
@@ -82,12 +82,15 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'core',
     at: 'src/core.ts',
-    mayImport: ['db', 'integrity', 'wal', 'fs', 'fs/port', 'env', 'env/system', 'key', 'errors'],
+    mayImport: [
+      ...['db', 'integrity', 'wal', 'block', 'fs', 'fs/port', 'env', 'env/system', 'key', 'errors'],
+      ...KERNELS,
+    ],
   },
   {
     name: 'node',
     at: 'src/node.ts',
-    mayImport: ['core', 'db', 'fs', 'fs/port', 'env', 'env/system', 'key', 'errors'],
+    mayImport: [...KERNELS, 'core', 'db', 'fs', 'fs/port', 'env', 'env/system', 'key', 'errors'],
   },
   {
     name: 'index',
@@ -163,18 +166,6 @@ const BANS: readonly Ban[] = [
   },
 ];
 
-/** Kernels of the block pipeline, which the block layer does not call yet. */
-const KERNEL_ENTRIES = [
-  'src/compress/node.ts',
-  'src/compress/options.ts',
-  'src/compress/worthwhile.ts',
-  'src/compress/train-dictionary.ts',
-  'src/crypto/file-cipher.ts',
-  'src/crypto/key-ring.ts',
-  'src/crypto/node.ts',
-  'src/ecc/codec.ts',
-];
-
 /** In parts, so that this file does not match itself. */
 const UNFINISHED = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X'.repeat(3)].join('|')})\\b`);
 const MACHINE = new RegExp(
@@ -221,7 +212,7 @@ function entryPoints(): string[] {
   const { bin, exports } = JSON.parse(texts.get('package.json') ?? '{}');
   const paths = JSON.stringify([bin, exports]).match(/\.\/dist\/[^"]+(?<!\.d\.ts)(?=")/g) ?? [];
   const files = paths.map((path) => path.replace('./dist/', 'src/').replace(/\.js$/, '.ts'));
-  return [...new Set([...files, ...KERNEL_ENTRIES])];
+  return [...new Set(files)];
 }
 
 function none(violations: readonly Violation[]): void {

@@ -6,6 +6,7 @@
  * @module
  */
 import xxhash, { type XXHashAPI } from 'xxhash-wasm';
+import { readU32 } from '../bytes/fixed.ts';
 import { assert, VarveError } from '../errors.ts';
 
 let api: XXHashAPI | undefined;
@@ -57,6 +58,32 @@ export function checksum64(
   digestSlot[0] = api.h64Raw(buf.subarray(off, off + len), seed);
   out.low = digestHalves[0]!;
   out.high = digestHalves[1]!;
+}
+
+const TWO_POW_32 = 0x1_0000_0000;
+
+/** The checksums of the blocks of one file: seeded by its salt, and bound to positions. */
+export class BlockChecksum {
+  readonly #seed: bigint;
+  readonly #digest: Digest64;
+
+  /** @param salt the file's 16-byte salt; borrowed for the call */
+  constructor(salt: Uint8Array) {
+    this.#seed = (BigInt(readU32(salt, 4)) << 32n) | BigInt(readU32(salt, 0));
+    this.#digest = new Digest64();
+  }
+
+  /**
+   * The checksum of `buf[off, off + len)` as it stands at `position` of the file; lent until the
+   * next call. Borrows `buf`.
+   */
+  of(buf: Uint8Array, off: number, len: number, position: number): Digest64 {
+    const digest = this.#digest;
+    checksum64(buf, off, len, this.#seed, digest);
+    digest.low = (digest.low ^ (position % TWO_POW_32)) >>> 0;
+    digest.high = (digest.high ^ (position / TWO_POW_32)) >>> 0;
+    return digest;
+  }
 }
 
 /** The running XXH64, seed 0, of a whole file as it is written or read front to back. */

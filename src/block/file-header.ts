@@ -1,6 +1,5 @@
 /**
- * The header with which every file but CURRENT begins: two equal copies, so that damage to one is
- * read around.
+ * The header with which every file but CURRENT begins: several equal copies (replicas.ts).
  *
  *     offset  size  meaning
  *     0       5     "VARVE"
@@ -10,36 +9,40 @@
  *     16      16    salt, random per file; its first 8 bytes seed the block checksums
  *     32      8     number of the preceding file of this class, 0 if none (tables: 0)
  *     40      8     WAL: base seqno, the last one that the preceding logs hold; others: 0
- *     48      8     reserved, 0
+ *     48      8     protection of the file (file-protection.ts)
  *     56      8     XXH64, seed 0, of bytes 0 to 55
- *     64      64    the same again
  *
- * Integers are little-endian.
+ * Integers are little-endian. There are two copies, or one more than the file's code has parity
+ * shards if that is more; with SEC-DED a section over both copies follows. The first block stands
+ * behind them. Where a file is encrypted, bytes 0 to 55 are bound to its key.
  * @module
  */
-import {
-  readU16,
-  readU32,
-  readU64,
-  U64_TOO_LARGE,
-  writeU16,
-  writeU32,
-  writeU64,
-} from '../bytes/fixed.ts';
+import { readU16, readU64, U64_TOO_LARGE, writeU16, writeU64 } from '../bytes/fixed.ts';
 import { corruption, VarveError } from '../errors.ts';
-import { checksum64, Digest64 } from './checksum.ts';
+import { type FileProtection, readProtection, writeProtection } from './file-protection.ts';
+import {
+  isSoundReplica,
+  repairReplicas,
+  replicaParityBytes,
+  writeReplicaParity,
+  writeReplicas,
+} from './replicas.ts';
 
 export const FILE_CLASS_TABLE = 0x54;
 export const FILE_CLASS_WAL = 0x57;
 export const FILE_CLASS_MANIFEST = 0x4d;
 
-/** Bytes of both copies together: where the first block of a file stands. */
-export const FILE_HEADER_BYTES = 128;
+/** Bytes of the header of a file without a code: the fewest there are. */
+export const FILE_HEADER_BYTES_MIN = 128;
+/** Bytes of the longest header. */
+export const FILE_HEADER_BYTES_MAX = 448;
 export const FORMAT_VERSION = 1;
 export const SALT_BYTES = 16;
 
 const COPY_BYTES = 64;
-const CHECKSUM_OFF = 56;
+const COPIES_MIN = 2;
+const CONTENT_BYTES = 56;
+const PROTECTION_OFF = 48;
 const MAGIC = [0x56, 0x41, 0x52, 0x56, 0x45];
 
 /** The fields of a file header. */
@@ -51,11 +54,19 @@ export interface FileHeader {
   readonly salt: Uint8Array;
   readonly previousNumber: number;
   readonly baseSeqno: number;
+  readonly protection: FileProtection;
 }
 
-/** Encodes both copies; returns `FILE_HEADER_BYTES` fresh bytes. */
+/** Bytes of the header of a file so protected: where its first block stands. */
+export function fileHeaderBytes(protection: FileProtection): number {
+  const bytes = copyCount(protection) * COPY_BYTES;
+  return protection.ecc?.scheme === 'secded' ? bytes + replicaParityBytes(bytes) : bytes;
+}
+
+/** Encodes all copies; returns `fileHeaderBytes` fresh bytes. */
 export function encodeFileHeader(header: FileHeader): Uint8Array {
-  const buf = new Uint8Array(FILE_HEADER_BYTES);
+  const { protection } = header;
+  const buf = new Uint8Array(fileHeaderBytes(protection));
   buf.set(MAGIC, 0);
   buf[5] = header.fileClass;
   writeU16(buf, 6, FORMAT_VERSION);
@@ -63,27 +74,52 @@ export function encodeFileHeader(header: FileHeader): Uint8Array {
   buf.set(header.salt, 16);
   writeU64(buf, 32, header.previousNumber);
   writeU64(buf, 40, header.baseSeqno);
-  const digest = new Digest64();
-  checksum64(buf, 0, CHECKSUM_OFF, 0n, digest);
-  writeU32(buf, CHECKSUM_OFF, digest.low);
-  writeU32(buf, CHECKSUM_OFF + 4, digest.high);
-  buf.copyWithin(COPY_BYTES, 0, COPY_BYTES);
+  writeProtection(buf, PROTECTION_OFF, protection);
+  const copies = copyCount(protection);
+  writeReplicas(buf, 0, COPY_BYTES, copies);
+  if (protection.ecc?.scheme === 'secded') writeReplicaParity(buf, 0, copies * COPY_BYTES);
   return buf;
+}
+
+/** What the key of an encrypted file is bound to beyond its identity: fresh bytes. */
+export function headerBinding(header: FileHeader): Uint8Array {
+  return encodeFileHeader(header).slice(0, CONTENT_BYTES);
 }
 
 /**
  * Decodes the header from the first bytes of a file, from whichever copy is sound. Borrows `buf`;
  * the salt is a fresh copy.
- * @param length valid bytes in `buf`; a torn header may have fewer than `FILE_HEADER_BYTES`
+ * @param length valid bytes in `buf`: `FILE_HEADER_BYTES_MAX`, or what the file has
  * @returns undefined when no copy is sound: a torn or damaged header
- * @throws VarveError `UNSUPPORTED` for a sound header of another format version
+ * @throws VarveError `UNSUPPORTED` for a sound header of another format version or an unknown code
  */
 export function decodeFileHeader(
   buf: Uint8Array,
   length: number,
   path: string,
 ): FileHeader | undefined {
-  return decodeCopy(buf, 0, length, path) ?? decodeCopy(buf, COPY_BYTES, length, path);
+  for (
+    let off = 0;
+    off + COPY_BYTES <= Math.min(length, FILE_HEADER_BYTES_MAX);
+    off += COPY_BYTES
+  ) {
+    const header = decodeCopy(buf, off, path);
+    // Behind the header there may be anything, even what looks like a copy of one.
+    if (header !== undefined && off < copyCount(header.protection) * COPY_BYTES) return header;
+  }
+  const copyBytes = COPIES_MIN * COPY_BYTES;
+  const parityEnd = copyBytes + replicaParityBytes(copyBytes);
+  if (length < parityEnd) return undefined;
+  const repaired = buf.slice(0, parityEnd);
+  if (!repairReplicas(repaired, 0, COPY_BYTES, COPIES_MIN)) return undefined;
+  const header = decodeCopy(repaired, 0, path) ?? decodeCopy(repaired, COPY_BYTES, path);
+  return header?.protection.ecc?.scheme === 'secded' ? header : undefined;
+}
+
+/** True if `buf[0, length)` begins with this header and no byte of it is wrong. Borrows `buf`. */
+export function isIntactHeader(buf: Uint8Array, length: number, header: FileHeader): boolean {
+  const expected = encodeFileHeader(header);
+  return expected.length <= length && expected.every((byte, i) => byte === buf[i]);
 }
 
 /**
@@ -105,18 +141,13 @@ export function expectFileHeader(
   return header;
 }
 
-function decodeCopy(
-  buf: Uint8Array,
-  off: number,
-  length: number,
-  path: string,
-): FileHeader | undefined {
-  if (length < off + COPY_BYTES) return undefined;
+function copyCount({ ecc }: FileProtection): number {
+  return ecc?.scheme === 'reed-solomon' ? Math.max(COPIES_MIN, ecc.parity + 1) : COPIES_MIN;
+}
+
+function decodeCopy(buf: Uint8Array, off: number, path: string): FileHeader | undefined {
   for (let i = 0; i < MAGIC.length; i++) if (buf[off + i] !== MAGIC[i]) return undefined;
-  const digest = new Digest64();
-  checksum64(buf, off, CHECKSUM_OFF, 0n, digest);
-  if (readU32(buf, off + CHECKSUM_OFF) !== digest.low) return undefined;
-  if (readU32(buf, off + CHECKSUM_OFF + 4) !== digest.high) return undefined;
+  if (!isSoundReplica(buf, off, COPY_BYTES)) return undefined;
   const version = readU16(buf, off + 6);
   if (version !== FORMAT_VERSION) {
     throw new VarveError('UNSUPPORTED', `format version ${version} is not known (${path})`, {
@@ -135,5 +166,7 @@ function decodeCopy(
     return undefined;
   }
   const salt = buf.slice(off + 16, off + 16 + SALT_BYTES);
-  return { fileClass: buf[off + 5]!, fileNumber, salt, previousNumber, baseSeqno };
+  const protection = readProtection(buf, off + PROTECTION_OFF, path, off + PROTECTION_OFF);
+  const fileClass = buf[off + 5]!;
+  return { fileClass, fileNumber, salt, previousNumber, baseSeqno, protection };
 }

@@ -7,19 +7,32 @@
  * looks like one that was never fully written.
  *
  * A search for the next sound record goes byte by byte and trusts no length of the bad block, so
- * no sound record is missed; checksums are bound to salt and position, so none is invented.
+ * no sound record is missed; checksums are bound to salt and position, so none is invented. In a log
+ * with an error-correcting code a record is sound if it can be repaired, and the search is for
+ * frames.
  * @module
  */
 import { readU32 } from '../bytes/fixed.ts';
-import { assert, VarveError } from '../errors.ts';
+import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
+import { assert, corruption, VarveError } from '../errors.ts';
 import type { FileHandle, Fs } from '../fs/port.ts';
+import { BLOCK_OVERHEAD_BYTES, BLOCK_TRAILER_BYTES } from './block-format.ts';
 import {
-  BLOCK_OVERHEAD_BYTES,
-  BLOCK_TRAILER_BYTES,
-  BlockCodec,
   type BlockFault,
-} from './block-codec.ts';
-import { decodeFileHeader, FILE_HEADER_BYTES, type FileHeader } from './file-header.ts';
+  type BlockReader,
+  CONTENT_FAULT_TEXT,
+  FAULT_TEXT,
+} from './block-reader.ts';
+import {
+  decodeFileHeader,
+  FILE_HEADER_BYTES_MAX,
+  FILE_HEADER_BYTES_MIN,
+  type FileHeader,
+  fileHeaderBytes,
+} from './file-header.ts';
+import { UNPROTECTED } from './file-protection.ts';
+import type { Pipeline } from './pipeline.ts';
+import { FRAME_COPY_BYTES, NO_FRAME, RecordFrame } from './record-frame.ts';
 
 /** Bytes read at once; the window grows only for a record that is longer. */
 const WINDOW_BYTES = 256 * 1024;
@@ -36,6 +49,9 @@ const SEARCH_WORK_MIN_BYTES = 16 * 1024 * 1024;
  * - `foreign`: sound, but of another file
  */
 export type LogHeaderState = 'sound' | 'unwritten' | 'damaged' | 'foreign';
+
+/** Why a record is not sound. */
+type RecordFault = BlockFault | 'frame' | 'forged' | 'content';
 
 /** What {@link RecordLogReader.next} stands on. */
 export type LogStep = 'record' | 'end' | 'flaw';
@@ -67,40 +83,61 @@ export class RecordLogReader {
   contentLen: number;
   /** What is wrong at `position`, after a `flaw`. */
   flaw: string;
+  /** No interrupted write leaves this flaw: the bytes are whole, but not what was written. */
+  isForged: boolean;
   readonly #file: FileHandle;
-  readonly #codec: BlockCodec;
+  /** Undefined unless the header is sound. */
+  readonly #blocks: BlockReader | undefined;
+  readonly #frame: RecordFrame;
   readonly #blockType: number;
-  /** File range that `buf` holds. */
+  /** Contents are left alone. */
+  readonly #isBlind: boolean;
+  /** File range that `#window` holds. */
+  #window: Uint8Array;
   #windowStart: number;
   #windowEnd: number;
+  /** Where the block that was inspected last stands: in the window or in a copy. */
+  #blockBuf: Uint8Array;
+  /** Where contents go that do not stand in their block as they are. */
+  #content: Uint8Array;
 
   private constructor(
     file: FileHandle,
     state: LogHeaderState,
     header: FileHeader | undefined,
+    blocks: BlockReader | undefined,
     type: number,
+    isBlind: boolean,
   ) {
+    const { ecc } = header?.protection ?? UNPROTECTED;
     this.path = file.path;
     this.headerState = state;
     this.header = header;
     this.sizeBytes = file.size();
     this.endBytes = this.sizeBytes;
     this.position = 0;
-    this.nextPosition = FILE_HEADER_BYTES;
-    this.buf = new Uint8Array(0);
+    this.nextPosition = fileHeaderBytes(header?.protection ?? UNPROTECTED);
+    this.buf = EMPTY;
     this.contentOff = 0;
     this.contentLen = 0;
     this.flaw = '';
+    this.isForged = false;
     this.#file = file;
-    this.#codec = new BlockCodec(file.path, header?.salt ?? new Uint8Array(16));
+    this.#blocks = blocks;
+    this.#frame = new RecordFrame(ecc, header?.salt ?? new Uint8Array(16));
     this.#blockType = type;
+    this.#isBlind = isBlind;
+    this.#window = EMPTY;
     this.#windowStart = 0;
     this.#windowEnd = 0;
+    this.#blockBuf = EMPTY;
+    this.#content = EMPTY;
   }
 
   /**
    * Opens a log and judges its header, which must name `fileClass` and `fileNumber`.
-   * @throws VarveError of the `Fs`; `UNSUPPORTED` for another format version
+   * @throws VarveError of the `Fs`; `UNSUPPORTED` for another format version; `KEY` without the
+   * file's key; `CORRUPTION` for a file in the clear that must be encrypted
    */
   static open(
     fs: Fs,
@@ -108,18 +145,58 @@ export class RecordLogReader {
     fileClass: number,
     fileNumber: number,
     blockType: number,
+    pipeline: Pipeline,
+  ): RecordLogReader {
+    return RecordLogReader.#open(fs, path, fileClass, fileNumber, blockType, pipeline, false);
+  }
+
+  /** Like {@link open}, for a look at the blocks alone: no key is needed, contents are empty. */
+  static openBlind(
+    fs: Fs,
+    path: string,
+    fileClass: number,
+    fileNumber: number,
+    blockType: number,
+    pipeline: Pipeline,
+  ): RecordLogReader {
+    return RecordLogReader.#open(fs, path, fileClass, fileNumber, blockType, pipeline, true);
+  }
+
+  static #open(
+    fs: Fs,
+    path: string,
+    fileClass: number,
+    fileNumber: number,
+    blockType: number,
+    pipeline: Pipeline,
+    isBlind: boolean,
   ): RecordLogReader {
     const file = fs.open(path, 'read');
     try {
-      const bytes = new Uint8Array(FILE_HEADER_BYTES);
-      const length = file.read(bytes, 0, FILE_HEADER_BYTES, 0);
+      const bytes = new Uint8Array(FILE_HEADER_BYTES_MAX);
+      const length = file.read(bytes, 0, bytes.length, 0);
       const header = decodeFileHeader(bytes, length, path);
       const state = judgeHeader(header, bytes, length, fileClass, fileNumber);
-      return new RecordLogReader(file, state, state === 'sound' ? header : undefined, blockType);
+      if (header === undefined || state !== 'sound') {
+        return new RecordLogReader(file, state, undefined, undefined, blockType, isBlind);
+      }
+      if (header.protection.suiteId === SUITE_NONE && fileNumber >= pipeline.sealedFrom) {
+        throw corruption('file is in the clear where it must be encrypted', path, 0);
+      }
+      pipeline.noteHeader(path, bytes, length, header);
+      const blocks = isBlind ? pipeline.blindReader(file, header) : pipeline.reader(file, header);
+      return new RecordLogReader(file, state, header, blocks, blockType, isBlind);
     } catch (error) {
       file.close();
       throw error;
     }
+  }
+
+  /** True if there may be records: a file whose creation was cut off has none. */
+  get mayHoldRecords(): boolean {
+    if (this.header !== undefined) return this.sizeBytes > fileHeaderBytes(this.header.protection);
+    if (this.sizeBytes <= FILE_HEADER_BYTES_MIN) return false;
+    return this.sizeBytes > FILE_HEADER_BYTES_MAX || !this.#isZero(0, this.sizeBytes);
   }
 
   /** Lets reading stop at `endBytes` although the file may be longer. */
@@ -141,6 +218,7 @@ export class RecordLogReader {
       return 'record';
     }
     this.flaw = FLAW_TEXT[fault];
+    this.isForged = fault === 'forged' || fault === 'content';
     return 'flaw';
   }
 
@@ -151,14 +229,14 @@ export class RecordLogReader {
   seekSound(from: number): LogSearch {
     const range = Math.max(0, this.endBytes - from);
     let work = Math.max(SEARCH_WORK_MAX * range, SEARCH_WORK_MIN_BYTES);
-    for (let at = this.#findType(from); at >= 0; at = this.#findType(at + 1)) {
+    for (let at = this.#findRecord(from); at >= 0; at = this.#findRecord(at + 1)) {
       const fault = this.#inspect(at);
       if (fault === 'none') {
         this.#enter(at);
         return 'record';
       }
       if (fault !== 'checksum') continue;
-      work -= BLOCK_OVERHEAD_BYTES + readU32(this.buf, at - this.#windowStart + 8);
+      work -= BLOCK_OVERHEAD_BYTES + this.#claimedLength(at);
       if (work < 0) return 'unclear';
     }
     return 'none';
@@ -184,64 +262,130 @@ export class RecordLogReader {
    * of a writer that died: the file ends before the block does, or parts of it are unwritten.
    */
   looksTorn(position: number): boolean {
-    if (this.endBytes - position < BLOCK_OVERHEAD_BYTES) return true;
+    if (this.endBytes - position < this.#recordBytesMin) return true;
     if (this.looksUnwritten(position, this.endBytes)) return true;
     if (this.#inspect(position) !== 'truncated') return false;
+    if (this.#frame.sizeBytes > 0) return true;
     const off = position - this.#windowStart;
-    if (this.buf[off] !== this.#blockType) return false;
-    return this.buf[off + 1] !== 0 || readU32(this.buf, off + 8) === readU32(this.buf, off + 12);
+    const buf = this.#window;
+    if (buf[off] !== this.#blockType) return false;
+    const added = buf[off + 2] === SUITE_NONE ? 0 : TAG_BYTES;
+    return buf[off + 1] !== 0 || readU32(buf, off + 8) === readU32(buf, off + 12) + added;
   }
 
   /** Closes the file. Closing twice is allowed. */
   close(): void {
+    this.#blocks?.close();
     this.#file.close();
   }
 
+  get #recordBytesMin(): number {
+    return this.#frame.sizeBytes + BLOCK_OVERHEAD_BYTES;
+  }
+
   #enter(at: number): void {
+    const blocks = this.#blocks!;
     this.position = at;
-    this.contentOff = this.#codec.contentOff;
-    this.contentLen = this.#codec.contentLen;
-    this.nextPosition = at + this.#codec.blockLen;
+    this.buf = blocks.buf;
+    this.contentOff = blocks.contentOff;
+    this.contentLen = blocks.contentLen;
+    const { blockLen } = blocks;
+    this.nextPosition = at + this.#frame.sizeBytes + blockLen + blocks.parityBytes(blockLen);
+  }
+
+  /** Checks the record at `at`, repairs it if that is needed and possible, and decodes it. */
+  #inspect(at: number): RecordFault {
+    const blocks = this.#blocks;
+    assert(blocks !== undefined, 'records are looked for behind a sound header');
+    if (this.endBytes - at < this.#recordBytesMin) return 'truncated';
+    const fault = this.#frame.sizeBytes === 0 ? this.#inspectBlock(at) : this.#inspectFramed(at);
+    if (fault !== 'none') return fault;
+    if (this.#isBlind) return 'none';
+    const content = blocks.blockType === this.#blockType ? this.#decode(blocks) : 'unsupported';
+    if (content !== 'unsupported') return content;
+    throw new VarveError('UNSUPPORTED', `record needs a newer version of varve (${this.path})`, {
+      file: this.path,
+      offset: at,
+    });
+  }
+
+  #decode(blocks: BlockReader): ReturnType<BlockReader['decode']> {
+    const fault = blocks.decode(this.#blockBuf, this.#content);
+    if (fault === 'none' && blocks.buf !== this.#blockBuf) this.#content = blocks.buf;
+    return fault;
   }
 
   /** Checks the block at `at`, with as much of it in the window as its length asks for. */
-  #inspect(at: number): BlockFault {
-    const rest = this.endBytes - at;
-    if (rest < BLOCK_OVERHEAD_BYTES) return 'truncated';
+  #inspectBlock(at: number): BlockFault {
     this.#load(at, BLOCK_OVERHEAD_BYTES);
-    let fault = this.#inspectWindow(at);
-    if (fault === 'truncated') {
-      const length = readU32(this.buf, at - this.#windowStart + 8) + BLOCK_OVERHEAD_BYTES;
-      if (length > rest || length <= this.#windowEnd - at) return fault;
-      this.#load(at, length);
-      fault = this.#inspectWindow(at);
-    }
-    if (
-      fault === 'unsupported' ||
-      (fault === 'none' && this.#codec.blockType !== this.#blockType)
-    ) {
-      throw new VarveError('UNSUPPORTED', `record needs a newer version of varve (${this.path})`, {
-        file: this.path,
-        offset: at,
-      });
-    }
-    return fault;
+    const fault = this.#inspectWindow(at);
+    if (fault !== 'truncated') return fault;
+    const length = this.#claimedLength(at) + BLOCK_OVERHEAD_BYTES;
+    if (length > this.endBytes - at || length <= this.#windowEnd - at) return fault;
+    this.#load(at, length);
+    return this.#inspectWindow(at);
   }
 
   #inspectWindow(at: number): BlockFault {
     const start = this.#windowStart;
-    return this.#codec.inspect(this.buf, at - start, this.#windowEnd - start, at);
+    this.#blockBuf = this.#window;
+    return this.#blocks!.inspect(this.#window, at - start, this.#windowEnd - start, at);
+  }
+
+  #inspectFramed(at: number): BlockFault | 'frame' {
+    const blockAt = at + this.#frame.sizeBytes;
+    this.#load(at, this.#recordBytesMin);
+    const blockLen = this.#frame.read(this.#window, at - this.#windowStart, at);
+    if (blockLen === NO_FRAME) return this.#inspectBlock(blockAt) === 'none' ? 'none' : 'frame';
+    const rest = this.endBytes - blockAt;
+    if (blockLen < BLOCK_OVERHEAD_BYTES || blockLen > rest) return 'truncated';
+    this.#load(blockAt, blockLen);
+    const fault = this.#inspectWindow(blockAt);
+    const blocks = this.#blocks!;
+    if (fault === 'none' && blocks.blockLen === blockLen) return fault;
+    const whole = new Uint8Array(blockLen + blocks.parityBytes(blockLen));
+    this.#file.read(whole, 0, Math.min(whole.length, rest), blockAt);
+    this.#blockBuf = whole;
+    if (blocks.repair(this.#blockType, whole, 0, blockLen, blockAt)) return 'none';
+    return fault === 'none' ? 'header' : fault;
+  }
+
+  /** The payload length that the block of the record at `at`, just inspected, claims. */
+  #claimedLength(at: number): number {
+    const off = at + this.#frame.sizeBytes - this.#windowStart;
+    return off >= 0 && off + 12 <= this.#windowEnd ? readU32(this.#window, off + 8) : 0;
   }
 
   /** Position of the next byte, from `from` on, that may begin a record; -1 without one. */
+  #findRecord(from: number): number {
+    const first = Math.max(from, fileHeaderBytes(this.header!.protection));
+    return this.#frame.sizeBytes === 0 ? this.#findType(first) : this.#findFrame(first);
+  }
+
   #findType(from: number): number {
-    let at = Math.max(from, FILE_HEADER_BYTES);
+    let at = from;
     while (this.endBytes - at >= BLOCK_OVERHEAD_BYTES) {
       this.#load(at, BLOCK_OVERHEAD_BYTES);
       if (this.#windowEnd - at < BLOCK_OVERHEAD_BYTES) break;
-      const off = this.buf.indexOf(this.#blockType, at - this.#windowStart);
+      const off = this.#window.indexOf(this.#blockType, at - this.#windowStart);
       if (off >= 0 && this.#windowStart + off < this.#windowEnd) return this.#windowStart + off;
       at = this.#windowEnd;
+    }
+    return -1;
+  }
+
+  /** Any sound copy of a frame shows where its record begins. */
+  #findFrame(from: number): number {
+    let at = from;
+    while (this.endBytes - at >= FRAME_COPY_BYTES) {
+      this.#load(at, FRAME_COPY_BYTES);
+      const end = this.#windowEnd - FRAME_COPY_BYTES;
+      if (at > end) break;
+      for (; at <= end; at++) {
+        const index = this.#frame.copyIndex(this.#window, at - this.#windowStart, at);
+        const begin = at - index * FRAME_COPY_BYTES;
+        if (index >= 0 && begin >= from) return begin;
+      }
     }
     return -1;
   }
@@ -249,7 +393,7 @@ export class RecordLogReader {
   #isZero(from: number, to: number): boolean {
     if (from >= to) return false;
     this.#load(from, to - from);
-    for (let at = from; at < to; at++) if (this.buf[at - this.#windowStart] !== 0) return false;
+    for (let at = from; at < to; at++) if (this.#window[at - this.#windowStart] !== 0) return false;
     return true;
   }
 
@@ -257,11 +401,13 @@ export class RecordLogReader {
   #load(at: number, length: number): void {
     if (at >= this.#windowStart && at + length <= this.#windowEnd) return;
     const wanted = Math.min(Math.max(length, WINDOW_BYTES), this.endBytes - at);
-    if (wanted > this.buf.length) this.buf = new Uint8Array(wanted);
+    if (wanted > this.#window.length) this.#window = new Uint8Array(wanted);
     this.#windowStart = at;
-    this.#windowEnd = at + this.#file.read(this.buf, 0, wanted, at);
+    this.#windowEnd = at + this.#file.read(this.#window, 0, wanted, at);
   }
 }
+
+const EMPTY = new Uint8Array(0);
 
 function judgeHeader(
   header: FileHeader | undefined,
@@ -271,8 +417,9 @@ function judgeHeader(
   fileNumber: number,
 ): LogHeaderState {
   if (header === undefined) {
-    if (length < FILE_HEADER_BYTES) return 'unwritten';
-    for (let i = FILE_HEADER_BYTES - 8; i < length; i++) if (bytes[i] !== 0) return 'damaged';
+    if (length < FILE_HEADER_BYTES_MIN) return 'unwritten';
+    const end = FILE_HEADER_BYTES_MIN;
+    for (let i = end - 8; i < end; i++) if (bytes[i] !== 0) return 'damaged';
     return 'unwritten';
   }
   const own = header.fileClass === fileClass && header.fileNumber === fileNumber;
@@ -280,9 +427,8 @@ function judgeHeader(
 }
 
 const FLAW_TEXT = {
+  ...FAULT_TEXT,
+  ...CONTENT_FAULT_TEXT,
   none: '',
-  truncated: 'record is cut short',
-  header: 'record header is damaged',
-  checksum: 'record checksum does not match',
-  unsupported: '',
+  frame: 'record has lost its length',
 } as const;

@@ -1,18 +1,28 @@
 /**
  * Writes a record log: the shape that WAL and manifest share.
  *
- *     offset  size  meaning
- *     0       128   file header (file-header.ts)
- *     128     ...   blocks of one type, back to back (block-codec.ts); one block is one record
+ *     size  meaning
+ *     h     file header (file-header.ts)
+ *     ...   records, back to back
+ *
+ * A record is one block (block-format.ts), all of one type; in a log with an error-correcting code
+ * a frame stands before each (record-frame.ts) and a parity section behind it.
  *
  * The log ends where the file ends or at the first block that is not sound; how that end is judged
  * is the reader's part (record-log-reader.ts).
  * @module
  */
+import { ByteWriter } from '../bytes/byte-writer.ts';
 import { isVarveError, VarveError } from '../errors.ts';
 import { type FileHandle, type Fs, joinPath } from '../fs/port.ts';
-import { BLOCK_HEADER_BYTES, BlockCodec } from './block-codec.ts';
-import { encodeFileHeader, FILE_HEADER_BYTES, type FileHeader } from './file-header.ts';
+import { BLOCK_HEADER_BYTES } from './block-format.ts';
+import type { BlockCompression, BlockWriter } from './block-writer.ts';
+import { encodeFileHeader, type FileHeader, fileHeaderBytes } from './file-header.ts';
+import type { Pipeline } from './pipeline.ts';
+import { RecordFrame } from './record-frame.ts';
+
+/** A buffer that a huge record blew up beyond this is given back. */
+const SEALED_KEPT_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
  * Appends records to a file of its own. After a failed write or sync nobody knows what the file
@@ -28,25 +38,34 @@ export class RecordLogWriter {
   readonly #fs: Fs;
   readonly #directory: string;
   readonly #file: FileHandle;
-  readonly #codec: BlockCodec;
+  readonly #blocks: BlockWriter;
   readonly #blockType: number;
+  readonly #compression: BlockCompression | undefined;
+  readonly #frame: RecordFrame;
+  /** Undefined where records are sealed in the caller's buffer. */
+  readonly #sealed: ByteWriter | undefined;
   #entryDurable: boolean;
 
   private constructor(
     fs: Fs,
     directory: string,
     file: FileHandle,
-    salt: Uint8Array,
+    header: FileHeader,
     blockType: number,
+    pipeline: Pipeline,
   ) {
     this.path = file.path;
-    this.sizeBytes = FILE_HEADER_BYTES;
+    this.sizeBytes = fileHeaderBytes(header.protection);
     this.failure = undefined;
     this.#fs = fs;
     this.#directory = directory;
     this.#file = file;
-    this.#codec = new BlockCodec(file.path, salt);
+    this.#blocks = pipeline.writer(file.path, header);
     this.#blockType = blockType;
+    this.#compression = pipeline.logCompression;
+    this.#frame = new RecordFrame(header.protection.ecc, header.salt);
+    const isInPlace = this.#blocks.isPlain && this.#compression === undefined;
+    this.#sealed = isInPlace ? undefined : new ByteWriter(4096);
     this.#entryDurable = false;
   }
 
@@ -60,34 +79,43 @@ export class RecordLogWriter {
     name: string,
     header: FileHeader,
     blockType: number,
+    pipeline: Pipeline,
   ): RecordLogWriter {
     const file = fs.open(joinPath(directory, name), 'create');
     try {
-      file.write(encodeFileHeader(header), 0, FILE_HEADER_BYTES, 0);
+      const bytes = encodeFileHeader(header);
+      file.write(bytes, 0, bytes.length, 0);
+      return new RecordLogWriter(fs, directory, file, header, blockType, pipeline);
     } catch (error) {
       file.close();
       removeIfPossible(fs, file.path);
       throw error;
     }
-    return new RecordLogWriter(fs, directory, file, header.salt, blockType);
   }
 
   /**
-   * Seals `buf[contentOff, contentOff + contentLen)` in place and hands it to the file in one
-   * write. Borrows `buf` and overwrites `BLOCK_HEADER_BYTES` before and `BLOCK_TRAILER_BYTES`
-   * behind the content.
+   * Seals the content `out.buf[BLOCK_HEADER_BYTES, out.length)` and hands it to the file in one
+   * write. Borrows `out`: the bytes before and behind the content may be overwritten.
    */
-  append(buf: Uint8Array, contentOff: number, contentLen: number): void {
+  append(out: ByteWriter): void {
     if (this.failure !== undefined) throw this.failure;
-    const position = this.sizeBytes;
-    const length = this.#codec.seal(this.#blockType, buf, contentOff, contentLen, position);
+    const { length } = out;
+    const sealed = this.#sealed ?? out;
+    if (sealed === out) this.#blocks.seal(this.#blockType, out, BLOCK_HEADER_BYTES, this.sizeBytes);
+    else this.#sealCopy(out, sealed);
+    const bytes = sealed.length;
+    out.length = length;
     try {
-      this.#file.write(buf, contentOff - BLOCK_HEADER_BYTES, length, position);
+      this.#file.write(sealed.buf, 0, bytes, this.sizeBytes);
     } catch (error) {
       this.#poison(error);
       throw error;
     }
-    this.sizeBytes = position + length;
+    this.sizeBytes += bytes;
+    if (sealed !== out && sealed.buf.length > SEALED_KEPT_BYTES_MAX) {
+      sealed.buf = new Uint8Array(4096);
+      sealed.length = 0;
+    }
   }
 
   /** Blocks until every appended record, and the file's directory entry, is on stable storage. */
@@ -121,7 +149,25 @@ export class RecordLogWriter {
 
   /** Releases the file without syncing it. Closing twice is allowed. */
   close(): void {
+    this.#blocks.close();
     this.#file.close();
+  }
+
+  /** Leaves `out` as it is: a batch is applied after it was logged. */
+  #sealCopy(out: ByteWriter, sealed: ByteWriter): void {
+    const frameBytes = this.#frame.sizeBytes;
+    const contentOff = frameBytes + BLOCK_HEADER_BYTES;
+    sealed.reset(contentOff);
+    sealed.bytes(out.buf, BLOCK_HEADER_BYTES, out.length - BLOCK_HEADER_BYTES);
+    const position = this.sizeBytes;
+    const blockLen = this.#blocks.seal(
+      this.#blockType,
+      sealed,
+      contentOff,
+      position + frameBytes,
+      this.#compression,
+    );
+    if (frameBytes > 0) this.#frame.write(sealed.buf, 0, blockLen, position);
   }
 
   #syncEntry(): void {

@@ -48,6 +48,13 @@ export interface CompressionPolicy {
 }
 
 export const ZSTD_LEVEL_DEFAULT = 3;
+/** LZ4 has none to choose. */
+export const LZ4_SETTINGS: CodecSettings = {
+  codec: 'lz4',
+  level: 0,
+  dictionary: undefined,
+  trainedBytes: 0,
+};
 const TRAINED_BYTES_MIN = 1024;
 
 const CODEC_NAMES: readonly unknown[] = ['none', 'lz4', 'zstd'] satisfies CodecName[];

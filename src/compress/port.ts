@@ -7,7 +7,8 @@
  * | 0        | (not compressed) |                                                         |
  * | 1        | lz4              | one LZ4 block (LZ4 block format, without a frame)       |
  * | 2        | zstd             | one Zstandard frame (RFC 8878) that states its content  |
- * |          |                  | size, without checksum; perhaps made with a dictionary  |
+ * |          |                  | size, without checksum                                  |
+ * | 3        | zstd, dictionary | the same, made with a dictionary that stands elsewhere  |
  *
  * Ids stand on disk and keep their meaning for ever. A level is a matter of the writer only. No
  * codec detects damage reliably: blocks have checksums for that.
@@ -18,6 +19,7 @@ import type { ZstdDictionary } from './zstd-dictionary.ts';
 export const CODEC_NONE = 0;
 export const CODEC_LZ4 = 1;
 export const CODEC_ZSTD = 2;
+export const CODEC_ZSTD_DICTIONARY = 3;
 
 /** The names under which users choose a codec. */
 export type CodecName = 'none' | 'lz4' | 'zstd';

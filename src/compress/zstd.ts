@@ -3,7 +3,7 @@
  * @module
  */
 import { assert } from '../errors.ts';
-import { CODEC_ZSTD, type Compressor, DOES_NOT_FIT } from './port.ts';
+import { CODEC_ZSTD, CODEC_ZSTD_DICTIONARY, type Compressor, DOES_NOT_FIT } from './port.ts';
 import type { ZstdDictionary } from './zstd-dictionary.ts';
 import { frameContentBytes } from './zstd-frame.ts';
 import {
@@ -33,7 +33,7 @@ export function createZstd(level: number, dictionary?: ZstdDictionary): Compress
 }
 
 class Zstd implements Compressor {
-  readonly id = CODEC_ZSTD;
+  readonly id: number;
   readonly name = 'zstd';
   readonly isThorough = true;
   readonly #module: ZstdModule;
@@ -41,6 +41,7 @@ class Zstd implements Compressor {
   readonly #dictionary: ZstdDictionary | undefined;
 
   constructor(module: ZstdModule, level: number, dictionary: ZstdDictionary | undefined) {
+    this.id = dictionary === undefined ? CODEC_ZSTD : CODEC_ZSTD_DICTIONARY;
     this.#module = module;
     this.#level = level;
     this.#dictionary = dictionary;

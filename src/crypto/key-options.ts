@@ -37,9 +37,15 @@ export interface EncryptionOptions {
    * the database opens.
    */
   readonly keys: Readonly<Record<number, Uint8Array>> | KeyProvider;
+  /**
+   * Also open a database that is not encrypted, and encrypt what is written from now on; false if
+   * absent. Such a database is otherwise refused: anyone who can write to the directory could have
+   * put it there.
+   */
+  readonly encryptExisting?: boolean;
 }
 
-const OPTION_NAMES = ['suite', 'epoch', 'keys'];
+const OPTION_NAMES = ['suite', 'epoch', 'keys', 'encryptExisting'];
 
 /**
  * Checks everything but the provider's keys. No message contains any part of a key.
@@ -57,6 +63,10 @@ export function checkEncryptionOptions(
     throw new RangeError(`encryption.suite must be one of ${names.join(', ')}`);
   }
   checkEpoch(options.epoch, 'encryption.epoch');
+  const { encryptExisting = false } = options;
+  if (typeof encryptExisting !== 'boolean') {
+    throw new TypeError('encryption.encryptExisting must be true or false');
+  }
   if (!isObject(options.keys)) {
     throw new TypeError('encryption.keys must hold keys by epoch, or be a KeyProvider');
   }

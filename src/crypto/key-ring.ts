@@ -21,6 +21,8 @@ export class KeyRing {
   readonly suiteId: number;
   /** The epoch of new files. */
   readonly epoch: number;
+  /** Whether a database in the clear may be opened. */
+  readonly mayEncryptExisting: boolean;
   readonly #primitives: CryptoPrimitives;
   readonly #keys: Map<number, Uint8Array>;
   readonly #provider: KeyProvider | undefined;
@@ -30,6 +32,7 @@ export class KeyRing {
     this.#primitives = primitives;
     this.suiteId = primitives.suites.find(({ name }) => name === options.suite)!.id;
     this.epoch = options.epoch;
+    this.mayEncryptExisting = options.encryptExisting ?? false;
     this.#keys = new Map();
     this.#isDestroyed = false;
     if (isProvider(options.keys)) {

@@ -81,7 +81,8 @@ export class CompactionJob {
     const deeper = levels
       .slice(outputLevel + 1)
       .map((tables) => overlapping(tables, smallest, largest));
-    this.#sink = new DirectorySink(core, this.family.settings, outputLevel);
+    const isLastLevel = levels.slice(outputLevel + 1).every((tables) => tables.length === 0);
+    this.#sink = new DirectorySink(core, this.family.settings, outputLevel, isLastLevel);
     return new MergeRun({
       input: this.#openInputs(),
       snapshots: core.snapshots.distinct(),

@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { Pipeline } from '../block/pipeline.ts';
 import { removeIfPossible } from '../block/record-log-writer.ts';
 import { ArenaPool } from '../bytes/arena.ts';
 import { BlockCache } from '../cache/block-cache.ts';
@@ -16,6 +17,7 @@ import { Memtable } from '../memtable/memtable.ts';
 import type { ReplayResult } from '../wal/wal-replay.ts';
 import { ColumnFamily } from './column-family.ts';
 import { Counters } from './counters.ts';
+import type { EventSink } from './events.ts';
 import { Family, type FamilyView, LoggedMemtable } from './family.ts';
 import type { DbSettings, Environment, FamilySettings } from './options.ts';
 import { SnapshotList } from './snapshot.ts';
@@ -25,12 +27,16 @@ import type { WalSet } from './wal-set.ts';
 /** Where the files are and how they are reached. */
 export interface Location extends Environment {
   readonly directory: string;
+  readonly pipeline: Pipeline;
+  readonly events: EventSink;
 }
 
 /** See the module head. */
 export class DbCore {
   readonly fs: Fs;
   readonly location: Location;
+  readonly pipeline: Pipeline;
+  readonly events: EventSink;
   readonly settings: DbSettings;
   readonly lock: FsLock | undefined;
   readonly blocks: BlockCache;
@@ -68,6 +74,8 @@ export class DbCore {
   ) {
     this.fs = location.fs;
     this.location = location;
+    this.pipeline = location.pipeline;
+    this.events = location.events;
     this.settings = settings;
     this.lock = lock;
     this.blocks = new BlockCache(settings.blockCacheBytes);
@@ -75,6 +83,7 @@ export class DbCore {
       location.fs,
       location.directory,
       this.blocks,
+      location.pipeline,
       // A reader without the lock cannot open again what the writer has removed.
       settings.readOnly ? Number.POSITIVE_INFINITY : settings.openTablesMax,
     );

@@ -2,6 +2,8 @@
  * The database as its users hold it.
  * @module
  */
+import type { Correction } from '../block/block-reader.ts';
+import { needsZstd } from '../compress/options.ts';
 import { VarveError } from '../errors.ts';
 import { type Damage, verifyTable } from '../integrity/verify-table.ts';
 import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
@@ -60,6 +62,8 @@ export interface CompactOptions {
 export interface VerifyReport {
   readonly tableCount: number;
   readonly bytesRead: number;
+  /** Damage that error correction puts right whenever it is read; the files still have it. */
+  readonly corrected: readonly Correction[];
   readonly uncorrectable: readonly Damage[];
 }
 
@@ -212,13 +216,18 @@ export class Db {
   }
 
   /**
-   * Makes a column family, durably.
+   * Makes a column family, durably. Where it is the first to need zstd, tables that are written
+   * before that is loaded are compressed with LZ4.
    * @param name 1 to 255 bytes of UTF-8
    * @throws VarveError `INVALID` when the name is taken
    */
   createColumnFamily(name: string, options: ColumnFamilyOptions = {}): ColumnFamily {
     this.#core.assertWritable();
     const settings = resolveNewFamily(options, this.#core.settings.familyDefaults);
+    const { pipeline } = this.#core;
+    if (needsZstd(settings.compression) && !pipeline.isZstdReady) {
+      pipeline.loadZstd().catch((error: unknown) => this.#core.fail(error));
+    }
     return createFamily(this.#core, name, settings);
   }
 
@@ -293,24 +302,28 @@ export class Db {
   /** Reads every table from disk and checks it; damage is reported, not thrown. */
   async verify(onProgress?: VerifyProgress): Promise<VerifyReport> {
     this.#core.assertOpen();
-    const { fs, location, version } = this.#core;
+    const { events, fs, location, pipeline, version } = this.#core;
     const tables = [...version.families.values()].flatMap((family) => family.levels.flat());
     const bytesTotal = tables.reduce((sum, table) => sum + table.sizeBytes, 0);
     let bytesRead = 0;
     let tableCount = 0;
+    const corrected: Correction[] = [];
     const uncorrectable: Damage[] = [];
     for (const table of tables) {
       // A compaction may have removed the file while this waited for its turn.
       if (!this.#isLive(table.fileNumber)) continue;
-      const damage = verifyTable(fs, location.directory, table);
-      if (damage !== undefined) uncorrectable.push(damage);
+      const corrections = events.collect(() => {
+        const damage = verifyTable(fs, location.directory, table, pipeline);
+        if (damage !== undefined) uncorrectable.push(damage);
+      });
+      corrected.push(...corrections);
       bytesRead += table.sizeBytes;
       tableCount++;
       onProgress?.(bytesRead, bytesTotal);
       await location.hostLoop.turn();
       this.#core.assertOpen();
     }
-    return { tableCount, bytesRead, uncorrectable };
+    return { tableCount, bytesRead, corrected, uncorrectable };
   }
 
   /**

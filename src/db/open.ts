@@ -3,13 +3,24 @@
  * @module
  */
 import { loadChecksum } from '../block/checksum.ts';
+import { Pipeline } from '../block/pipeline.ts';
+import { needsZstd } from '../compress/options.ts';
+import { KeyRing } from '../crypto/key-ring.ts';
 import { VarveError } from '../errors.ts';
 import { joinPath } from '../fs/port.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
 import type { Location } from './core.ts';
 import { Db } from './database.ts';
+import { EventSink } from './events.ts';
 import { type DbOptions, type DbSettings, type Environment, resolveOptions } from './options.ts';
-import { recoverForReading, recoverForWriting } from './recover.ts';
+import {
+  type Found,
+  findDatabase,
+  missingDatabase,
+  recoverForReading,
+  recoverForWriting,
+  usesZstd,
+} from './recover.ts';
 
 /** A reader meets a writer that is replacing files; it looks again this often. */
 const READ_ONLY_ATTEMPTS_MAX = 5;
@@ -21,7 +32,8 @@ const READ_ONLY_ATTEMPTS_MAX = 5;
  * `options` are not looked at
  * @throws TypeError, RangeError for wrong options
  * @throws VarveError `LOCKED` when another process or thread has it open, `CORRUPTION` when files
- * are damaged, `INVALID` when it must or must not exist, `IO`, `NOSPACE`, `UNSUPPORTED`
+ * are damaged, `KEY` when a key is missing or wrong, `INVALID` when it must or must not exist, `IO`,
+ * `NOSPACE`, `UNSUPPORTED`
  */
 export async function openDatabase(
   path: string,
@@ -33,18 +45,59 @@ export async function openDatabase(
   }
   const settings = resolveOptions(options);
   await loadChecksum();
-  const location: Location = { ...environment, directory: path };
-  return settings.readOnly ? openReadOnly(location, settings) : openLocked(location, settings);
+  const { encryption } = options;
+  const keys =
+    encryption === undefined || encryption === false
+      ? undefined
+      : await KeyRing.open(environment.crypto, encryption);
+  try {
+    const location = await locate(path, settings, environment, keys, options.onEvent);
+    return await (settings.readOnly
+      ? openReadOnly(location, settings)
+      : openLocked(location, settings));
+  } catch (error) {
+    keys?.destroy();
+    throw error;
+  }
+}
+
+async function locate(
+  directory: string,
+  settings: DbSettings,
+  environment: Environment,
+  keys: KeyRing | undefined,
+  onEvent: DbOptions['onEvent'],
+): Promise<Location> {
+  const events = new EventSink(onEvent);
+  const pipeline = new Pipeline({
+    random: environment.random,
+    compression: environment.compression,
+    keys,
+    logEcc: settings.familyDefaults.ecc,
+    logCompression: settings.walCompression,
+    onCorrection: (correction) => events.corrected(correction),
+  });
+  const policies = [settings.familyDefaults, ...settings.families.values()];
+  if (policies.some(({ compression }) => needsZstd(compression))) await pipeline.loadZstd();
+  return { ...environment, directory, pipeline, events };
+}
+
+/** Looks at the database, and makes ready what its tables need. */
+async function find(location: Location, settings: DbSettings): Promise<Found> {
+  const found = findDatabase(location, settings);
+  if (usesZstd(found)) await location.pipeline.loadZstd();
+  return found;
 }
 
 async function openLocked(location: Location, settings: DbSettings): Promise<Db> {
   const { fs, directory } = location;
   if (settings.createIfMissing) fs.createDirectory(directory);
-  else if (!fs.exists(directory)) throw missing(directory);
+  else if (!fs.exists(directory)) throw missingDatabase(directory);
   const lock = await fs.lock(joinPath(directory, LOCK_NAME));
   let db: Db;
   try {
-    db = new Db(recoverForWriting(location, settings, lock));
+    const found = await find(location, settings);
+    db = new Db(recoverForWriting(location, settings, found, lock));
   } catch (error) {
     await lock.release();
     throw error;
@@ -54,17 +107,13 @@ async function openLocked(location: Location, settings: DbSettings): Promise<Db>
 }
 
 async function openReadOnly(location: Location, settings: DbSettings): Promise<Db> {
-  if (!location.fs.exists(location.directory)) throw missing(location.directory);
+  if (!location.fs.exists(location.directory)) throw missingDatabase(location.directory);
   for (let attempt = 1; ; attempt++) {
     try {
-      return new Db(recoverForReading(location, settings));
+      return new Db(recoverForReading(location, settings, await find(location, settings)));
     } catch (error) {
       if (!(error instanceof VarveError) || attempt === READ_ONLY_ATTEMPTS_MAX) throw error;
       await location.hostLoop.turn();
     }
   }
-}
-
-function missing(directory: string): VarveError {
-  return new VarveError('INVALID', `there is no database at ${directory}`, { file: directory });
 }

@@ -2,11 +2,24 @@
  * What a database is opened with: the public options, their defaults and their checks.
  * @module
  */
+import type { Pipeline } from '../block/pipeline.ts';
 import type { LeveledOptions } from '../compaction/pick.ts';
+import {
+  type CompressionOptions,
+  type CompressionPolicy,
+  parseCompression,
+  settingsFor,
+} from '../compress/options.ts';
+import type { Compression } from '../compress/port.ts';
+import type { EncryptionOptions } from '../crypto/key-options.ts';
+import type { CryptoPrimitives } from '../crypto/port.ts';
+import { type EccOptions, parseEcc } from '../ecc/options.ts';
 import type { Clock, HostLoop, Random } from '../env/port.ts';
 import type { Fs } from '../fs/port.ts';
+import { LEVEL_COUNT } from '../manifest/family-version.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { WalRecoveryMode } from '../wal/wal-replay.ts';
+import type { DbEvent } from './events.ts';
 
 /** Settings that each column family may have of its own. */
 export interface ColumnFamilyOptions {
@@ -27,10 +40,34 @@ export interface ColumnFamilyOptions {
   readonly baseLevelBytes?: number;
   /** Size of a level by that of the level above: 2 to 100; 10 if absent. */
   readonly levelRatio?: number;
+  /**
+   * How blocks of tables are compressed: `'none'`, `'lz4'`, `'zstd'` or zstd with settings, for all
+   * levels or one per level (the last repeats); `false` for none. LZ4, and zstd in the last level
+   * that holds data, if absent.
+   */
+  readonly compression?: CompressionOptions | false;
+  /** Error-correcting code of the tables; `false` or absent for none. */
+  readonly ecc?: EccOptions | false;
+  /**
+   * False leaves the tables of this family in the clear in an encrypted database; encrypted as the
+   * database is if absent.
+   */
+  readonly encryption?: boolean;
 }
 
 /** Options of `open`; every one may be left out. They also are the defaults of the families. */
-export interface DbOptions extends ColumnFamilyOptions {
+export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
+  /**
+   * Encrypts tables, logs and manifest; `false` or absent for none. A database that is encrypted
+   * opens only with its keys, and stays encrypted.
+   */
+  readonly encryption?: EncryptionOptions | false;
+  /** Error-correcting code of tables, logs and manifest; `false` or absent for none. */
+  readonly ecc?: EccOptions | false;
+  /** How WAL records and manifest edits are compressed; `'none'` if absent. */
+  readonly walCompression?: 'none' | 'lz4';
+  /** Told of what happens; what it throws is ignored. It must not call the database. */
+  readonly onEvent?: (event: DbEvent) => void;
   /** Make the database if the directory holds none; true if absent. */
   readonly createIfMissing?: boolean;
   /** Fail with `INVALID` if the directory holds a database; false if absent. */
@@ -81,6 +118,8 @@ export interface Environment {
   readonly clock: Clock;
   readonly random: Random;
   readonly hostLoop: HostLoop;
+  readonly compression: Compression;
+  readonly crypto: CryptoPrimitives;
 }
 
 /** A family's settings, complete and checked. */
@@ -88,6 +127,9 @@ export interface FamilySettings extends LeveledOptions {
   readonly blockSizeBytes: number;
   readonly restartInterval: number;
   readonly filterBitsPerKey: readonly number[];
+  readonly compression: CompressionPolicy;
+  readonly ecc: EccOptions | undefined;
+  readonly encryption: boolean;
 }
 
 /** A database's settings, complete and checked. */
@@ -102,6 +144,7 @@ export interface DbSettings {
   readonly openTablesMax: number;
   readonly wal: boolean;
   readonly walRecovery: WalRecoveryMode;
+  readonly walCompression: 'none' | 'lz4';
 }
 
 const KIB = 1024;
@@ -116,11 +159,18 @@ const MODES: readonly WalRecoveryMode[] = ['absolute', 'tolerate-tail', 'point-i
 export function resolveOptions(options: DbOptions): DbSettings {
   checkNames(options, DB_OPTION_NAMES, 'option');
   const budget = integer(options.memoryBudgetBytes, 'memoryBudgetBytes', MIB, DEFAULT_BUDGET_BYTES);
-  const familyDefaults = resolveFamilyOptions(options, undefined);
+  const { encryption, ...shared } = options;
+  const isEncrypted = isEncryptionGiven(encryption);
+  const familyDefaults = resolveFamilyOptions(
+    { ...shared, encryption: isEncrypted },
+    FAMILY_DEFAULTS,
+  );
   const families = new Map<string, FamilySettings>();
   for (const [name, own] of familyEntries(options.columnFamilies)) {
     if (own !== undefined) checkNames(own, FAMILY_OPTION_NAMES, `option of family '${name}'`);
-    families.set(name, resolveFamilyOptions(own ?? {}, familyDefaults));
+    const settings = resolveFamilyOptions(own ?? {}, familyDefaults);
+    if (settings.encryption && !isEncrypted) throw encryptionMissing(name);
+    families.set(name, settings);
   }
   const walRecovery = options.walRecovery ?? 'tolerate-tail';
   if (!MODES.includes(walRecovery)) {
@@ -138,6 +188,7 @@ export function resolveOptions(options: DbOptions): DbSettings {
     openTablesMax: integer(options.openTablesMax, 'openTablesMax', 16, 500),
     wal: flag(options.wal, 'wal', true),
     walRecovery,
+    walCompression: walCompression(options.walCompression),
   };
 }
 
@@ -150,14 +201,13 @@ export function resolveNewFamily(
   defaults: FamilySettings,
 ): FamilySettings {
   checkNames(options, FAMILY_OPTION_NAMES, 'option of a column family');
-  return resolveFamilyOptions(options, defaults);
+  const settings = resolveFamilyOptions(options, defaults);
+  if (settings.encryption && !defaults.encryption) throw encryptionMissing('a new one');
+  return settings;
 }
 
-function resolveFamilyOptions(
-  options: ColumnFamilyOptions,
-  defaults: FamilySettings | undefined,
-): FamilySettings {
-  const base = defaults ?? FAMILY_DEFAULTS;
+function resolveFamilyOptions(options: ColumnFamilyOptions, base: FamilySettings): FamilySettings {
+  const { compression, ecc } = options;
   return {
     blockSizeBytes: integer(
       options.blockSizeBytes,
@@ -189,13 +239,27 @@ function resolveFamilyOptions(
       base.baseLevelBytes,
     ),
     levelRatio: integer(options.levelRatio, 'levelRatio', 2, base.levelRatio, 100),
+    compression:
+      compression === undefined ? base.compression : parseCompression(compression, LEVEL_COUNT),
+    ecc: ecc === undefined ? base.ecc : ecc === false ? undefined : parseEcc(ecc),
+    encryption: flag(options.encryption, 'encryption', base.encryption),
   };
 }
 
-/** How tables of a level are written. */
-export function tableOptions(settings: FamilySettings, level: number): TableWriterOptions {
+/**
+ * How tables of a level are written.
+ * @param isLastLevel no deeper level holds a table
+ */
+export function tableOptions(
+  settings: FamilySettings,
+  level: number,
+  isLastLevel: boolean,
+  pipeline: Pipeline,
+): TableWriterOptions {
   const bits = settings.filterBitsPerKey;
   return {
+    compression: settingsFor(settings.compression, level, isLastLevel),
+    protection: pipeline.protection(settings.encryption, settings.ecc),
     blockSizeBytes: settings.blockSizeBytes,
     restartInterval: settings.restartInterval,
     filterBitsPerKey: bits[Math.min(level, bits.length - 1)]!,
@@ -210,6 +274,9 @@ const FAMILY_DEFAULTS: FamilySettings = {
   l0TriggerCount: 4,
   baseLevelBytes: 64 * MIB,
   levelRatio: 10,
+  compression: parseCompression(undefined, LEVEL_COUNT),
+  ecc: undefined,
+  encryption: false,
 };
 
 const FAMILY_OPTION_NAMES = new Set(Object.keys(FAMILY_DEFAULTS));
@@ -225,6 +292,8 @@ const DB_OPTION_NAMES = new Set([
   'openTablesMax',
   'wal',
   'walRecovery',
+  'walCompression',
+  'onEvent',
   'fs',
   'clock',
   'random',
@@ -250,6 +319,27 @@ function familyEntries(
     throw new TypeError('columnFamilies must be an array of names or an object');
   }
   return Object.entries(families);
+}
+
+/** Whether there is anything to encrypt with; what it is worth is checked where keys are read. */
+function isEncryptionGiven(encryption: DbOptions['encryption']): boolean {
+  if (encryption === undefined || encryption === false) return false;
+  if (typeof encryption !== 'object' || encryption === null) {
+    throw new TypeError('encryption must be an object or false');
+  }
+  return true;
+}
+
+function encryptionMissing(name: string): TypeError {
+  return new TypeError(`family '${name}' cannot be encrypted: the database has no encryption`);
+}
+
+function walCompression(value: DbOptions['walCompression']): 'none' | 'lz4' {
+  if (value === undefined) return 'none';
+  if (value !== 'none' && value !== 'lz4') {
+    throw new TypeError("walCompression must be 'none' or 'lz4'");
+  }
+  return value;
 }
 
 function filterBits(

@@ -8,6 +8,7 @@
  * @module
  */
 import { removeIfPossible } from '../block/record-log-writer.ts';
+import { CODEC_ZSTD } from '../compress/port.ts';
 import { corruption, VarveError } from '../errors.ts';
 import { type FsLock, joinPath } from '../fs/port.ts';
 import { type DirectoryContents, inspectDirectory } from '../manifest/directory.ts';
@@ -25,20 +26,47 @@ import type { TableSlot } from './table-cache.ts';
 import { DirectorySink } from './table-sink.ts';
 import { WalSet } from './wal-set.ts';
 
-/** Opens for reading and writing; the caller holds the lock and gives it to the core. */
-export function recoverForWriting(location: Location, settings: DbSettings, lock: FsLock): DbCore {
-  const { fs, directory, random } = location;
+/** A database as its manifest describes it; nothing has been written yet. */
+export interface Found {
+  readonly contents: DirectoryContents;
+  /** Undefined where there is no database yet. */
+  readonly manifest: Manifest | undefined;
+}
+
+/** Reads the manifest, if there is a database; the pipeline learns what it has to know of it. */
+export function findDatabase(location: Location, settings: DbSettings): Found {
+  const { fs, directory, pipeline } = location;
   for (const name of settings.families.keys()) checkFamilyName(name);
-  const contents = inspectDirectory(fs, directory);
+  const contents = inspectDirectory(fs, directory, pipeline);
   checkExistence(contents, directory, settings);
-  const manifest = contents.isFresh
-    ? Manifest.create(fs, directory, random, [{ id: DEFAULT_FAMILY_ID, name: DEFAULT_FAMILY_NAME }])
-    : Manifest.recover(fs, directory);
+  const manifest = contents.isFresh ? undefined : Manifest.recover(fs, directory, pipeline);
+  return { contents, manifest };
+}
+
+/** True if tables of the database cannot be read without zstd. */
+export function usesZstd({ manifest }: Found): boolean {
+  for (const { levels } of manifest?.version.families.values() ?? []) {
+    if (levels.flat().some(({ codecId }) => codecId >= CODEC_ZSTD)) return true;
+  }
+  return false;
+}
+
+/** Opens for reading and writing; the caller holds the lock and gives it to the core. */
+export function recoverForWriting(
+  location: Location,
+  settings: DbSettings,
+  found: Found,
+  lock: FsLock,
+): DbCore {
+  const { fs, directory, pipeline } = location;
+  const { contents } = found;
+  const families = [{ id: DEFAULT_FAMILY_ID, name: DEFAULT_FAMILY_NAME }];
+  const manifest = found.manifest ?? Manifest.create(fs, directory, pipeline, families);
   const core = new DbCore(location, settings, lock, manifest);
   try {
     addFamilies(core);
     const logs = replay(core, manifest, contents);
-    if (!contents.isFresh) manifest.start(random);
+    if (!contents.isFresh) manifest.start();
     core.startWriting(manifest);
     const logNumber = startLogs(core, logs.lastSeqno);
     installRecovered(core, logNumber);
@@ -56,11 +84,12 @@ export function recoverForWriting(location: Location, settings: DbSettings, lock
 }
 
 /** Opens for reading without a lock; writes nothing. */
-export function recoverForReading(location: Location, settings: DbSettings): DbCore {
-  const { fs, directory } = location;
-  const contents = inspectDirectory(fs, directory);
-  checkExistence(contents, directory, { ...settings, createIfMissing: false });
-  const manifest = Manifest.recover(fs, directory);
+export function recoverForReading(
+  location: Location,
+  settings: DbSettings,
+  { contents, manifest }: Found,
+): DbCore {
+  if (manifest === undefined) throw missingDatabase(location.directory);
   const core = new DbCore(location, settings, undefined, manifest);
   addFamilies(core);
   for (const name of settings.families.keys()) {
@@ -90,14 +119,17 @@ function checkExistence(
   directory: string,
   settings: DbSettings,
 ): void {
-  if (contents.isFresh && !settings.createIfMissing) {
-    const text = `there is no database at ${directory}`;
-    throw new VarveError('INVALID', text, { file: directory });
-  }
+  const mayCreate = settings.createIfMissing && !settings.readOnly;
+  if (contents.isFresh && !mayCreate) throw missingDatabase(directory);
   if (!contents.isFresh && settings.errorIfExists) {
     const text = `there is a database at ${directory} already`;
     throw new VarveError('INVALID', text, { file: directory });
   }
+}
+
+/** The error for a directory without a database. */
+export function missingDatabase(directory: string): VarveError {
+  return new VarveError('INVALID', `there is no database at ${directory}`, { file: directory });
 }
 
 function addFamilies(core: DbCore): void {
@@ -126,6 +158,7 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
     {
       fs,
       directory: location.directory,
+      pipeline: core.pipeline,
       logNumbers,
       mode: settings.walRecovery,
       cleanEnds: manifest.walEnds,
@@ -147,8 +180,8 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
  * @returns the number of the log
  */
 function startLogs(core: DbCore, lastSeqno: number): number {
-  const { fs, directory, random } = core.location;
-  const wal = new WalSet(fs, directory, random, lastSeqno);
+  const { fs, directory, pipeline } = core.location;
+  const wal = new WalSet(fs, directory, pipeline, lastSeqno);
   wal.rotate(core.newFileNumber(), lastSeqno);
   const logNumber = wal.activeNumber;
   if (core.settings.wal) core.wal = wal;
@@ -162,7 +195,7 @@ function installRecovered(core: DbCore, logNumber: number): void {
   for (const [familyId, family] of core.families) {
     const { memtable } = family.active;
     if (memtable.isEmpty) continue;
-    const sink = new DirectorySink(core, family.settings, 0);
+    const sink = new DirectorySink(core, family.settings, 0, false);
     const run = flushRun(core, memtable, sink);
     try {
       while (!run.step(Number.POSITIVE_INFINITY));

@@ -3,8 +3,9 @@
  * @module
  */
 import { hash32 } from '../bytes/hash32.ts';
-import { corruption } from '../errors.ts';
+import { corruption, VarveError } from '../errors.ts';
 import { joinPath } from '../fs/port.ts';
+import { KIND_UNKNOWN_MIN } from '../key/kind.ts';
 import { walName } from '../manifest/file-names.ts';
 import type { DbCore } from './core.ts';
 import { OperationReader } from './write-batch.ts';
@@ -22,7 +23,8 @@ export class OperationReplay {
   /**
    * Applies one record's operations, for the families that do not have them in tables yet. Borrows
    * the buffer.
-   * @throws VarveError `CORRUPTION` when a sound record does not hold operations
+   * @throws VarveError `CORRUPTION` when a sound record does not hold operations, `UNSUPPORTED` for
+   * an operation of a later version
    */
   apply(
     logNumber: number,
@@ -35,7 +37,9 @@ export class OperationReplay {
     const operations = this.#operations;
     operations.reset(buf, off, off + len);
     for (let i = 0; i < count; i++) {
-      if (!operations.next()) throw this.#malformed(logNumber);
+      const isSound = operations.next();
+      if (operations.kind >= KIND_UNKNOWN_MIN) throw this.#unknownKind(logNumber);
+      if (!isSound) throw this.#malformed(logNumber);
       if (operations.familyId >= this.#core.version.nextFamilyId) throw this.#malformed(logNumber);
     }
     if (!operations.atEnd) throw this.#malformed(logNumber);
@@ -54,6 +58,12 @@ export class OperationReplay {
     if (logNumber < this.#core.version.families.get(familyId)!.logNumber) return;
     const hash = hash32(buf, keyOff, keyLen);
     family.active.memtable.put(buf, keyOff, keyLen, hash, seqno, kind, buf, valOff, valLen);
+  }
+
+  #unknownKind(logNumber: number): Error {
+    const file = joinPath(this.#core.location.directory, walName(logNumber));
+    const text = `an operation is of kind ${this.#operations.kind}, which is not known (${file})`;
+    return new VarveError('UNSUPPORTED', text, { file });
   }
 
   #malformed(logNumber: number): Error {

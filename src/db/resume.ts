@@ -15,7 +15,7 @@ export function resumeWriting(core: DbCore, writes: WritePath): void {
   if (core.backgroundError === undefined) return;
   core.backgroundError = undefined;
   try {
-    core.manifest!.start(core.location.random);
+    core.manifest!.start();
     // A new log even if all memtables are empty: the active one may be the one that failed.
     core.wal?.rotate(core.newFileNumber(), core.lastSeqno);
     writes.flushNow();

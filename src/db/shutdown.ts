@@ -46,6 +46,7 @@ export async function closeDatabase(
   }
   await attempt(() => core.wal?.close());
   await attempt(() => core.tables.closeAll());
+  core.pipeline.close();
   await attempt(() => core.lock?.release());
   if (failure !== undefined) throw failure;
 }

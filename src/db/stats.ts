@@ -30,6 +30,25 @@ export interface FamilyStats {
   readonly compactionDebtBytes: number;
 }
 
+/** Tables that share suite and epoch. */
+export interface EpochStats {
+  /** 0 for tables in the clear; otherwise the number of the suite: 1 AES-256-GCM, 2 ChaCha20. */
+  readonly suiteId: number;
+  /** 0 for tables in the clear. */
+  readonly epoch: number;
+  readonly tableCount: number;
+  readonly sizeBytes: number;
+}
+
+/** How far a change of key has come. */
+export interface EncryptionStats {
+  /** The suite and epoch of new files. */
+  readonly suiteId: number;
+  readonly epoch: number;
+  /** What there is, by epoch and suite: an epoch that is not in it is no longer needed. */
+  readonly tables: readonly EpochStats[];
+}
+
 /** A database; counts are since it was opened. */
 export interface DbStats {
   readonly directory: string;
@@ -53,7 +72,13 @@ export interface DbStats {
   readonly blockCacheMisses: number;
   readonly snapshotCount: number;
   readonly cursorCount: number;
-  readonly counters: Readonly<Counters> & { readonly walBytesWritten: number };
+  readonly counters: Readonly<Counters> & {
+    readonly walBytesWritten: number;
+    /** Blocks and headers in which a read put damage right. */
+    readonly corrections: number;
+  };
+  /** Undefined without encryption. */
+  readonly encryption: EncryptionStats | undefined;
   /** What `open` found in the WAL. */
   readonly recovery: {
     readonly recordCount: number;
@@ -68,7 +93,11 @@ export interface DbStats {
 export function statsOf(core: DbCore): DbStats {
   const families = [...core.families.values()].map((family) => familyStats(core, family));
   const levels = families.flatMap((family) => family.levels);
-  const counters = { ...core.counters, walBytesWritten: core.wal?.bytesAppended ?? 0 };
+  const counters = {
+    ...core.counters,
+    walBytesWritten: core.wal?.bytesAppended ?? 0,
+    corrections: core.events.correctionCount,
+  };
   return {
     directory: core.location.directory,
     seqno: core.lastSeqno,
@@ -90,12 +119,33 @@ export function statsOf(core: DbCore): DbStats {
     snapshotCount: core.snapshots.count,
     cursorCount: core.openCursors.size,
     counters,
+    encryption: encryptionStats(core),
     recovery: {
       recordCount: core.recovery?.recordsRead ?? 0,
       dropped: core.recovery?.dropped ?? [],
     },
     backgroundError: core.backgroundError?.message,
   };
+}
+
+function encryptionStats(core: DbCore): EncryptionStats | undefined {
+  const { keys } = core.pipeline;
+  if (keys === undefined) return undefined;
+  const groups = new Map<string, EpochStats>();
+  for (const { levels } of core.version.families.values()) {
+    for (const { protection, sizeBytes } of levels.flat()) {
+      const { suiteId, epoch } = protection;
+      const name = `${epoch}/${suiteId}`;
+      const before = groups.get(name) ?? { suiteId, epoch, tableCount: 0, sizeBytes: 0 };
+      groups.set(name, {
+        ...before,
+        tableCount: before.tableCount + 1,
+        sizeBytes: before.sizeBytes + sizeBytes,
+      });
+    }
+  }
+  const tables = [...groups.values()].sort((a, b) => a.epoch - b.epoch || a.suiteId - b.suiteId);
+  return { suiteId: keys.suiteId, epoch: keys.epoch, tables };
 }
 
 function familyStats(core: DbCore, family: Family): FamilyStats {

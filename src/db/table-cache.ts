@@ -3,6 +3,7 @@
  * room for its handle.
  * @module
  */
+import type { Pipeline } from '../block/pipeline.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
 import { corruption } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
@@ -37,15 +38,17 @@ export class TableCache {
   readonly #fs: Fs;
   readonly #directory: string;
   readonly #blocks: BlockCache;
+  readonly #pipeline: Pipeline;
   readonly #openMax: number;
   readonly #slots: Map<number, TableSlot>;
   /** Slots whose table is open, in the order in which the sweep meets them. */
   #open: TableSlot[];
 
-  constructor(fs: Fs, directory: string, blocks: BlockCache, openMax: number) {
+  constructor(fs: Fs, directory: string, blocks: BlockCache, pipeline: Pipeline, openMax: number) {
     this.#fs = fs;
     this.#directory = directory;
     this.#blocks = blocks;
+    this.#pipeline = pipeline;
     this.#openMax = openMax;
     this.#slots = new Map();
     this.#open = [];
@@ -84,7 +87,8 @@ export class TableCache {
     const path = joinPath(this.#directory, tableName(slot.meta.fileNumber));
     // The manifest names it, so that it is gone is damage and no failure of the file system.
     if (!this.#fs.exists(path)) throw corruption('table is missing', path, 0);
-    slot.table = Table.open(this.#fs.open(path, 'read'), slot.meta, this.#blocks);
+    const file = this.#fs.open(path, 'read');
+    slot.table = Table.open(file, slot.meta, this.#blocks, this.#pipeline);
     this.#open.push(slot);
     return slot.table;
   }

@@ -16,23 +16,26 @@ export class DirectorySink implements TableSink {
   readonly #core: DbCore;
   readonly #settings: FamilySettings;
   readonly #level: number;
+  readonly #isLastLevel: boolean;
   /** Bytes of all finished tables. */
   bytesWritten: number;
 
-  constructor(core: DbCore, settings: FamilySettings, level: number) {
+  /** @param isLastLevel no deeper level holds a table */
+  constructor(core: DbCore, settings: FamilySettings, level: number, isLastLevel: boolean) {
     this.#core = core;
     this.#settings = settings;
     this.#level = level;
+    this.#isLastLevel = isLastLevel;
     this.bytesWritten = 0;
   }
 
   create(): { file: FileHandle; writer: TableWriter } {
-    const { fs, location } = this.#core;
+    const { fs, location, pipeline } = this.#core;
     const fileNumber = this.#core.newFileNumber();
     const file = fs.open(joinPath(location.directory, tableName(fileNumber)), 'create');
     try {
-      const options = tableOptions(this.#settings, this.#level);
-      return { file, writer: new TableWriter(file, fileNumber, location.random, options) };
+      const options = tableOptions(this.#settings, this.#level, this.#isLastLevel, pipeline);
+      return { file, writer: new TableWriter(file, fileNumber, pipeline, options) };
     } catch (error) {
       this.#remove(file);
       throw error;

@@ -3,10 +3,9 @@
  * table yet. Also the group commit: all who wait for stable storage share one fdatasync.
  * @module
  */
-
-import { BLOCK_HEADER_BYTES, BLOCK_TRAILER_BYTES } from '../block/block-codec.ts';
+import { BLOCK_HEADER_BYTES } from '../block/block-format.ts';
+import type { Pipeline } from '../block/pipeline.ts';
 import { removeIfPossible } from '../block/record-log-writer.ts';
-import type { Random } from '../env/port.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { walName } from '../manifest/file-names.ts';
 import type { WalEnd } from '../manifest/version-edit.ts';
@@ -17,7 +16,7 @@ import type { BatchEncoder } from './write-batch.ts';
 export class WalSet {
   readonly #fs: Fs;
   readonly #directory: string;
-  readonly #random: Random;
+  readonly #pipeline: Pipeline;
   /** Ascending by number; the last one is active. */
   readonly #logs: WalWriter[];
   /** Logs whose files wait to be closed until no sync is under way. */
@@ -30,10 +29,10 @@ export class WalSet {
   /** Bytes appended over the life of the set. */
   bytesAppended: number;
 
-  constructor(fs: Fs, directory: string, random: Random, durableSeqno: number) {
+  constructor(fs: Fs, directory: string, pipeline: Pipeline, durableSeqno: number) {
     this.#fs = fs;
     this.#directory = directory;
-    this.#random = random;
+    this.#pipeline = pipeline;
     this.#logs = [];
     this.#retired = [];
     this.#inFlight = undefined;
@@ -77,24 +76,16 @@ export class WalSet {
       fileNumber,
       previous,
       baseSeqno,
-      this.#random,
+      this.#pipeline,
     );
     this.#logs.push(log);
   }
 
   /** Appends a batch; it is in the operating system's hands on return. Borrows the encoder. */
   append(encoder: BatchEncoder, firstSeqno: number): void {
-    const writer = encoder.writer;
-    writer.reserve(BLOCK_TRAILER_BYTES);
+    const { writer, count } = encoder;
     const contentLen = writer.length - BLOCK_HEADER_BYTES;
-    this.#active.append(
-      writer.buf,
-      BLOCK_HEADER_BYTES,
-      contentLen,
-      firstSeqno,
-      encoder.count,
-      this.durableSeqno,
-    );
+    this.#active.append(writer, firstSeqno, count, this.durableSeqno);
     this.bytesAppended += contentLen;
   }
 

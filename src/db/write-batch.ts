@@ -17,7 +17,7 @@
  * @module
  */
 
-import { BLOCK_CONTENT_BYTES_MAX, BLOCK_HEADER_BYTES } from '../block/block-codec.ts';
+import { BLOCK_CONTENT_BYTES_MAX, BLOCK_HEADER_BYTES } from '../block/block-format.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { VARINT_BYTES_MAX, VarintReader } from '../bytes/varint.ts';
 import {

@@ -61,6 +61,26 @@ export function checkEccOptions(ecc: EccOptions): void {
   }
 }
 
+/**
+ * Checks what a user gave and copies it.
+ * @throws TypeError, RangeError as {@link checkEccOptions}, and for names that mean nothing
+ */
+export function parseEcc(ecc: EccOptions): EccOptions {
+  if (typeof ecc !== 'object' || ecc === null)
+    throw new TypeError('ecc must be an object or false');
+  checkEccOptions(ecc);
+  const copy: EccOptions =
+    ecc.scheme === 'secded'
+      ? { scheme: 'secded' }
+      : ecc.scheme === 'xor'
+        ? { scheme: 'xor', data: ecc.data }
+        : { scheme: 'reed-solomon', data: ecc.data, parity: ecc.parity };
+  for (const name of Object.keys(ecc)) {
+    if (!(name in copy)) throw new TypeError(`unknown option of ecc '${ecc.scheme}': ${name}`);
+  }
+  return copy;
+}
+
 /** Writes the record of a code, or of none. Borrows `buf`. */
 export function writeEccDescriptor(
   buf: Uint8Array,

@@ -2,6 +2,7 @@
  * Verification of one table, past every cache.
  * @module
  */
+import type { Pipeline } from '../block/pipeline.ts';
 import { BlockCache } from '../cache/block-cache.ts';
 import { corruption, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
@@ -21,16 +22,24 @@ export interface Damage {
 }
 
 /**
- * Reads every block of a table from disk and checks checksums, order and counts.
+ * Reads every block of a table from disk and checks checksums, order and counts. Damage that the
+ * table's code puts right is reported to the pipeline.
  * @returns undefined when the table is sound
  */
-export function verifyTable(fs: Fs, directory: string, meta: TableMeta): Damage | undefined {
+export function verifyTable(
+  fs: Fs,
+  directory: string,
+  meta: TableMeta,
+  pipeline: Pipeline,
+): Damage | undefined {
   const path = joinPath(directory, tableName(meta.fileNumber));
   try {
     if (!fs.exists(path)) throw corruption('table is missing', path, 0);
     const file = fs.open(path, 'read');
     try {
-      Table.open(file, meta, new BlockCache(0)).verify();
+      const table = Table.open(file, meta, new BlockCache(0), pipeline);
+      table.verify();
+      table.close();
     } finally {
       file.close();
     }

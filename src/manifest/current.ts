@@ -1,44 +1,68 @@
 /**
- * CURRENT: which manifest is the database's. Two slots of 512 bytes; a write replaces the older one
- * and syncs, so one slot is whole at any moment, and no rename is needed.
+ * CURRENT: which manifest is the database's. Two slots of 1024 bytes; a write replaces the older
+ * one and syncs, so one slot is whole at any moment, and no rename is needed.
+ *
+ * A slot holds seven equal copies of 128 bytes (block/replicas.ts) and behind them a SEC-DED
+ * section of 112 bytes; 16 bytes stay 0. One copy:
  *
  *     offset  size  meaning
  *     0       8     "VARVECUR"
  *     8       2     format version: 1
  *     10      1     1 after a clean close, else 0
- *     11      5     reserved, 0
+ *     11      1     cipher suite of the manifest: 0 none
+ *     12      2     its key epoch: 0 while the suite is none
+ *     14      2     reserved, 0
  *     16      8     generation, from 1: the higher one of the valid slots counts
  *     24      8     manifest number
  *     32      8     bytes of the manifest that are on stable storage: all of it after a clean
  *                   close, else what it began with
  *     40      16    database id, random
- *     56      448   reserved, 0
- *     504     8     XXH64, seed 0, of bytes 0 to 503
+ *     56      16    key check of the epoch (crypto/derive.ts); 0 while the suite is none
+ *     72      16    salt: random with every write; 0 while the suite is none
+ *     88      16    tag: vouches for bytes 0 to 87; 0 while the suite is none
+ *     104     16    reserved, 0
+ *     120     8     XXH64, seed 0, of bytes 0 to 119
  *
- * Integers are little-endian. Generation g stands in slot (g - 1) mod 2.
+ * Integers are little-endian. Generation g stands in slot (g - 1) mod 2. The tag is that of an empty
+ * content sealed at position 0 of file number 0, class 'C', bound to bytes 0 to 71, with the salt.
  * @module
  */
-import { checksum64, Digest64 } from '../block/checksum.ts';
+import type { Pipeline } from '../block/pipeline.ts';
 import {
-  readU16,
-  readU32,
-  readU64,
-  U64_TOO_LARGE,
-  writeU16,
-  writeU32,
-  writeU64,
-} from '../bytes/fixed.ts';
-import { VarveError } from '../errors.ts';
+  isSoundReplica,
+  repairReplicas,
+  writeReplicaParity,
+  writeReplicas,
+} from '../block/replicas.ts';
+import { readU16, readU64, U64_TOO_LARGE, writeU16, writeU64 } from '../bytes/fixed.ts';
+import { DATABASE_ID_BYTES, KEY_CHECK_BYTES } from '../crypto/derive.ts';
+import type { FileCipher } from '../crypto/file-cipher.ts';
+import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
+import { corruption, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { CURRENT_NAME } from './file-names.ts';
 
-const SLOT_BYTES = 512;
-const CHECKSUM_OFF = 504;
+const SLOT_BYTES = 1024;
+const COPY_BYTES = 128;
+const COPIES = 7;
 const FORMAT_VERSION = 1;
-const DATABASE_ID_OFF = 40;
+const FILE_CLASS_CURRENT = 0x43;
 const MAGIC = new TextEncoder().encode('VARVECUR');
 
-export const DATABASE_ID_BYTES = 16;
+const DATABASE_ID_OFF = 40;
+const KEY_CHECK_OFF = 56;
+const SALT_OFF = 72;
+const TAG_OFF = 88;
+
+/** What the tag is made of: an empty content at the beginning of the file. */
+const TAG_CONTEXT = {
+  position: 0,
+  generation: 0,
+  blockType: 0,
+  codec: 0,
+  dictionaryId: 0,
+  contentLen: 0,
+} as const;
 
 /** The content of one slot. */
 export interface CurrentSlot {
@@ -47,16 +71,20 @@ export interface CurrentSlot {
   /** See the layout. */
   readonly manifestBytes: number;
   readonly isClean: boolean;
-  /** `DATABASE_ID_BYTES` bytes. */
+  /** 16 bytes. */
   readonly databaseId: Uint8Array;
+  /** 0 when the manifest is in the clear. */
+  readonly suiteId: number;
+  readonly epoch: number;
 }
 
 /**
- * Reads CURRENT.
- * @returns the slot that counts; undefined when the file is missing or neither slot is valid
+ * Reads CURRENT, without its key.
+ * @returns the bytes of the copy that counts and what they say; undefined when the file is missing
+ * or neither slot is valid
  * @throws VarveError of the `Fs`; `UNSUPPORTED` for a valid slot of another format version
  */
-export function readCurrent(fs: Fs, directory: string): CurrentSlot | undefined {
+export function readCurrent(fs: Fs, directory: string): FoundSlot | undefined {
   const path = joinPath(directory, CURRENT_NAME);
   if (!fs.exists(path)) return undefined;
   const buf = new Uint8Array(2 * SLOT_BYTES);
@@ -69,7 +97,38 @@ export function readCurrent(fs: Fs, directory: string): CurrentSlot | undefined 
   const first = decodeSlot(buf, 0, path);
   const second = decodeSlot(buf, 1, path);
   if (first === undefined || second === undefined) return first ?? second;
-  return first.generation > second.generation ? first : second;
+  return first.slot.generation > second.slot.generation ? first : second;
+}
+
+/** A slot as it was found. */
+export interface FoundSlot {
+  readonly slot: CurrentSlot;
+  /** A sound copy, fresh. */
+  readonly bytes: Uint8Array;
+  /** Some copies of it are damaged. */
+  readonly isDamaged: boolean;
+}
+
+/**
+ * Makes sure that the key is the database's and that the slot is authentic.
+ * @param found of an encrypted database
+ * @throws VarveError `KEY` when the key is missing or another, `CORRUPTION` for a forged slot,
+ * `UNSUPPORTED` for an unknown suite
+ */
+export function authenticateCurrent(found: FoundSlot, pipeline: Pipeline, path: string): void {
+  const { slot, bytes } = found;
+  const { keys } = pipeline;
+  if (keys === undefined) {
+    throw new VarveError('KEY', `the database is encrypted, and no keys were given (${path})`, {
+      file: path,
+    });
+  }
+  const check = bytes.subarray(KEY_CHECK_OFF, KEY_CHECK_OFF + KEY_CHECK_BYTES);
+  keys.expectKey(slot.epoch, slot.databaseId, check, path);
+  const cipher = slotCipher(bytes, slot, pipeline, path);
+  const isAuthentic = cipher.open(TAG_CONTEXT, bytes, TAG_OFF, TAG_BYTES, new Uint8Array(0), 0);
+  cipher.destroy();
+  if (!isAuthentic) throw corruption('CURRENT is not authentic', path, 0);
 }
 
 /** Creates CURRENT without a valid slot. */
@@ -78,10 +137,17 @@ export function createCurrent(fs: Fs, directory: string): void {
 }
 
 /** Writes the slot that its generation belongs into, and blocks until it is on stable storage. */
-export function writeCurrent(fs: Fs, directory: string, slot: CurrentSlot): void {
-  const file = fs.open(joinPath(directory, CURRENT_NAME), 'update');
+export function writeCurrent(
+  fs: Fs,
+  directory: string,
+  slot: CurrentSlot,
+  pipeline: Pipeline,
+): void {
+  const path = joinPath(directory, CURRENT_NAME);
+  const file = fs.open(path, 'update');
   try {
-    file.write(encodeSlot(slot), 0, SLOT_BYTES, slotIndex(slot.generation) * SLOT_BYTES);
+    const bytes = encodeSlot(slot, pipeline, path);
+    file.write(bytes, 0, SLOT_BYTES, slotIndex(slot.generation) * SLOT_BYTES);
     file.sync();
   } finally {
     file.close();
@@ -92,42 +158,91 @@ function slotIndex(generation: number): number {
   return (generation - 1) % 2;
 }
 
-function encodeSlot(slot: CurrentSlot): Uint8Array {
+function encodeSlot(slot: CurrentSlot, pipeline: Pipeline, path: string): Uint8Array {
   const buf = new Uint8Array(SLOT_BYTES);
   buf.set(MAGIC, 0);
   writeU16(buf, 8, FORMAT_VERSION);
   buf[10] = slot.isClean ? 1 : 0;
+  buf[11] = slot.suiteId;
+  writeU16(buf, 12, slot.epoch);
   writeU64(buf, 16, slot.generation);
   writeU64(buf, 24, slot.manifestNumber);
   writeU64(buf, 32, slot.manifestBytes);
   buf.set(slot.databaseId, DATABASE_ID_OFF);
-  const digest = new Digest64();
-  checksum64(buf, 0, CHECKSUM_OFF, 0n, digest);
-  writeU32(buf, CHECKSUM_OFF, digest.low);
-  writeU32(buf, CHECKSUM_OFF + 4, digest.high);
+  if (slot.suiteId !== SUITE_NONE) {
+    buf.set(pipeline.keys!.keyCheck(slot.epoch, slot.databaseId, path), KEY_CHECK_OFF);
+    // With every write: what is sealed differs, so the key has to.
+    buf.set(pipeline.newSalt(), SALT_OFF);
+    const cipher = slotCipher(buf, slot, pipeline, path);
+    cipher.seal(TAG_CONTEXT, buf, TAG_OFF, 0, buf, TAG_OFF);
+    cipher.destroy();
+  }
+  writeReplicas(buf, 0, COPY_BYTES, COPIES);
+  writeReplicaParity(buf, 0, COPIES * COPY_BYTES);
   return buf;
 }
 
-function decodeSlot(buf: Uint8Array, index: number, path: string): CurrentSlot | undefined {
+function slotCipher(
+  copy: Uint8Array,
+  slot: CurrentSlot,
+  pipeline: Pipeline,
+  path: string,
+): FileCipher {
+  const identity = {
+    databaseId: slot.databaseId,
+    fileClass: FILE_CLASS_CURRENT,
+    fileNumber: 0,
+    salt: copy.slice(SALT_OFF, TAG_OFF),
+    binding: copy.slice(0, SALT_OFF),
+  };
+  return pipeline.keys!.fileCipher(slot.suiteId, slot.epoch, identity, path);
+}
+
+function decodeSlot(buf: Uint8Array, index: number, path: string): FoundSlot | undefined {
   const off = index * SLOT_BYTES;
-  for (let i = 0; i < MAGIC.length; i++) if (buf[off + i] !== MAGIC[i]) return undefined;
-  const digest = new Digest64();
-  checksum64(buf, off, CHECKSUM_OFF, 0n, digest);
-  if (readU32(buf, off + CHECKSUM_OFF) !== digest.low) return undefined;
-  if (readU32(buf, off + CHECKSUM_OFF + 4) !== digest.high) return undefined;
-  const version = readU16(buf, off + 8);
+  let at = soundCopy(buf, off);
+  const isWhole = at === off && isUniform(buf, off);
+  if (at < 0 && repairReplicas(buf, off, COPY_BYTES, COPIES)) at = soundCopy(buf, off);
+  if (at < 0) return undefined;
+  const bytes = buf.slice(at, at + COPY_BYTES);
+  const slot = decodeCopy(bytes, path);
+  if (slot === undefined || slotIndex(slot.generation) !== index) return undefined;
+  return { slot, bytes, isDamaged: !isWhole };
+}
+
+/** Where the first sound copy of a slot stands; -1 without one. */
+function soundCopy(buf: Uint8Array, off: number): number {
+  for (let i = 0; i < COPIES; i++) {
+    const at = off + i * COPY_BYTES;
+    const isOurs = MAGIC.every((byte, j) => buf[at + j] === byte);
+    if (isOurs && isSoundReplica(buf, at, COPY_BYTES)) return at;
+  }
+  return -1;
+}
+
+function isUniform(buf: Uint8Array, off: number): boolean {
+  for (let i = COPY_BYTES; i < COPIES * COPY_BYTES; i++) {
+    if (buf[off + i] !== buf[off + (i % COPY_BYTES)]) return false;
+  }
+  return true;
+}
+
+function decodeCopy(buf: Uint8Array, path: string): CurrentSlot | undefined {
+  const version = readU16(buf, 8);
   if (version !== FORMAT_VERSION) {
     throw new VarveError('UNSUPPORTED', `format version ${version} is not known (${path})`, {
       file: path,
-      offset: off + 8,
+      offset: 8,
     });
   }
-  const generation = readU64(buf, off + 16);
-  const manifestNumber = readU64(buf, off + 24);
-  const manifestBytes = readU64(buf, off + 32);
-  if (generation < 1 || slotIndex(generation) !== index) return undefined;
+  const generation = readU64(buf, 16);
+  const manifestNumber = readU64(buf, 24);
+  const manifestBytes = readU64(buf, 32);
+  if (generation < 1) return undefined;
   if (manifestNumber === U64_TOO_LARGE || manifestBytes === U64_TOO_LARGE) return undefined;
-  const idOff = off + DATABASE_ID_OFF;
-  const databaseId = buf.slice(idOff, idOff + DATABASE_ID_BYTES);
-  return { generation, manifestNumber, manifestBytes, isClean: buf[off + 10] === 1, databaseId };
+  const databaseId = buf.slice(DATABASE_ID_OFF, DATABASE_ID_OFF + DATABASE_ID_BYTES);
+  const suiteId = buf[11]!;
+  const epoch = readU16(buf, 12);
+  const isClean = buf[10] === 1;
+  return { generation, manifestNumber, manifestBytes, isClean, databaseId, suiteId, epoch };
 }

@@ -2,11 +2,12 @@
  * What a database directory holds, by the names of its files, and whether that is a database.
  * @module
  */
+import type { Pipeline } from '../block/pipeline.ts';
 import { corruption } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { readCurrent } from './current.ts';
 import { CURRENT_NAME, manifestName, parseFileName } from './file-names.ts';
-import { openManifestLog } from './manifest-recovery.ts';
+import { openManifestBlocks } from './manifest-recovery.ts';
 
 /** The number of a database's first manifest. */
 export const FIRST_MANIFEST_NUMBER = 1;
@@ -28,7 +29,7 @@ export interface DirectoryContents {
  * @throws VarveError `CORRUPTION` when CURRENT is missing or damaged beside files of a database;
  * any error of the `Fs`
  */
-export function inspectDirectory(fs: Fs, directory: string): DirectoryContents {
+export function inspectDirectory(fs: Fs, directory: string, pipeline: Pipeline): DirectoryContents {
   const tableNumbers: number[] = [];
   const logNumbers: number[] = [];
   const manifestNumbers: number[] = [];
@@ -47,16 +48,22 @@ export function inspectDirectory(fs: Fs, directory: string): DirectoryContents {
     const isUsed =
       tableNumbers.length > 0 ||
       logNumbers.length > 0 ||
-      manifestNumbers.some((number) => isUsedManifest(fs, directory, number));
+      manifestNumbers.some((number) => isUsedManifest(fs, directory, number, pipeline));
     if (isUsed) throw missingCurrent(fs, directory);
   }
   return { isFresh, tableNumbers, logNumbers, manifestNumbers, largestNumber };
 }
 
 /** Creation writes one record, and more only follow once CURRENT counts. */
-function isUsedManifest(fs: Fs, directory: string, fileNumber: number): boolean {
+function isUsedManifest(
+  fs: Fs,
+  directory: string,
+  fileNumber: number,
+  pipeline: Pipeline,
+): boolean {
   if (fileNumber !== FIRST_MANIFEST_NUMBER) return true;
-  const reader = openManifestLog(fs, joinPath(directory, manifestName(fileNumber)), fileNumber);
+  const path = joinPath(directory, manifestName(fileNumber));
+  const reader = openManifestBlocks(fs, path, fileNumber, pipeline);
   try {
     if (reader.headerState !== 'sound') return reader.headerState !== 'unwritten';
     if (reader.next() === 'record') return reader.next() !== 'end';

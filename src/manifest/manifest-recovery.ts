@@ -6,12 +6,14 @@
  * sound follows, and it looks like an interrupted write; anything else is damage.
  * @module
  */
-import { BLOCK_MANIFEST_EDIT } from '../block/block-codec.ts';
+import { BLOCK_MANIFEST_EDIT } from '../block/block-format.ts';
 import { FILE_CLASS_MANIFEST } from '../block/file-header.ts';
+import type { Pipeline } from '../block/pipeline.ts';
 import { RecordLogReader } from '../block/record-log-reader.ts';
-import { corruption } from '../errors.ts';
+import { SUITE_NONE } from '../crypto/port.ts';
+import { corruption, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
-import { type CurrentSlot, readCurrent } from './current.ts';
+import { authenticateCurrent, type CurrentSlot, readCurrent } from './current.ts';
 import { CURRENT_NAME, manifestName } from './file-names.ts';
 import { applyToState, emptyState, type ManifestState } from './manifest-state.ts';
 import { decodeVersionEdit } from './version-edit-codec.ts';
@@ -25,29 +27,74 @@ export interface RecoveredState {
 }
 
 /** Opens a manifest for reading; the caller closes it. */
-export function openManifestLog(fs: Fs, path: string, fileNumber: number): RecordLogReader {
-  return RecordLogReader.open(fs, path, FILE_CLASS_MANIFEST, fileNumber, BLOCK_MANIFEST_EDIT);
+export function openManifestLog(
+  fs: Fs,
+  path: string,
+  fileNumber: number,
+  pipeline: Pipeline,
+): RecordLogReader {
+  const type = BLOCK_MANIFEST_EDIT;
+  return RecordLogReader.open(fs, path, FILE_CLASS_MANIFEST, fileNumber, type, pipeline);
+}
+
+/** The same, to count its records without their contents: no key is needed. */
+export function openManifestBlocks(
+  fs: Fs,
+  path: string,
+  fileNumber: number,
+  pipeline: Pipeline,
+): RecordLogReader {
+  const type = BLOCK_MANIFEST_EDIT;
+  return RecordLogReader.openBlind(fs, path, FILE_CLASS_MANIFEST, fileNumber, type, pipeline);
 }
 
 /**
- * Recovers the state.
+ * Recovers the state, and prepares the pipeline for the files that it names.
  * @throws VarveError `CORRUPTION` naming the file and offset that are damaged or missing,
- * `UNSUPPORTED` for a later format, or any error of the `Fs`
+ * `UNSUPPORTED` for a later format, `KEY` for a missing or wrong key or a database in the clear that
+ * may not be encrypted, or any error of the `Fs`
  */
-export function recoverState(fs: Fs, directory: string): RecoveredState {
-  const current = readCurrent(fs, directory);
-  if (current === undefined) {
-    const path = joinPath(directory, CURRENT_NAME);
-    const problem = fs.exists(path) ? 'both slots of CURRENT are damaged' : 'CURRENT is missing';
-    throw corruption(problem, path, 0);
+export function recoverState(fs: Fs, directory: string, pipeline: Pipeline): RecoveredState {
+  const currentPath = joinPath(directory, CURRENT_NAME);
+  const found = readCurrent(fs, directory);
+  if (found === undefined) {
+    const problem = fs.exists(currentPath)
+      ? 'both slots of CURRENT are damaged'
+      : 'CURRENT is missing';
+    throw corruption(problem, currentPath, 0);
+  }
+  const { slot: current, isDamaged } = found;
+  if (isDamaged) pipeline.noteRepair(currentPath);
+  pipeline.databaseId = current.databaseId;
+  if (current.suiteId !== SUITE_NONE) {
+    authenticateCurrent(found, pipeline, currentPath);
+    pipeline.sealedFrom = current.manifestNumber;
+  } else if (pipeline.keys !== undefined && !pipeline.keys.mayEncryptExisting) {
+    const text = `the database is not encrypted; encryptExisting permits that (${currentPath})`;
+    throw new VarveError('KEY', text, { file: currentPath });
   }
   const path = joinPath(directory, manifestName(current.manifestNumber));
   if (!fs.exists(path)) throw corruption('the manifest that CURRENT names is missing', path, 0);
-  const reader = openManifestLog(fs, path, current.manifestNumber);
+  const reader = openManifestLog(fs, path, current.manifestNumber, pipeline);
   try {
-    return readEdits(reader, current);
+    const recovered = readEdits(reader, current);
+    const { sealedFrom, keyChecks } = recovered.state;
+    pipeline.sealedFrom = sealedFrom;
+    pipeline.keyChecks = keyChecks;
+    expectKeys(recovered.state, pipeline, path);
+    return recovered;
   } finally {
     reader.close();
+  }
+}
+
+/** The keys of all tables and of new files: it is now that a missing or wrong one has to show. */
+function expectKeys(state: ManifestState, pipeline: Pipeline, path: string): void {
+  if (pipeline.keys !== undefined) pipeline.expectEpoch(pipeline.keys.epoch, path);
+  for (const { levels } of state.version.families.values()) {
+    for (const { protection } of levels.flat()) {
+      if (protection.suiteId !== SUITE_NONE) pipeline.expectEpoch(protection.epoch, path);
+    }
   }
 }
 
@@ -74,5 +121,6 @@ function readEdits(reader: RecordLogReader, current: CurrentSlot): RecoveredStat
 
 function isDamage(reader: RecordLogReader, position: number, current: CurrentSlot): boolean {
   if (current.isClean || position < current.manifestBytes) return true;
+  if (reader.isForged) return true;
   return !reader.looksTorn(position) || reader.seekSound(position + 1) !== 'none';
 }

@@ -2,6 +2,7 @@
  * What the edits of a manifest add up to.
  * @module
  */
+import { compareKeys } from '../bytes/compare.ts';
 import { corruption } from '../errors.ts';
 import { Version } from './version.ts';
 import { type AddedTable, emptyEdit, type VersionEdit, type WalEnd } from './version-edit.ts';
@@ -14,6 +15,10 @@ export interface ManifestState {
   readonly lastSeqno: number;
   /** Log number to size, for logs that a clean close has ended and some family still needs. */
   readonly walEnds: ReadonlyMap<number, number>;
+  /** Manifests and logs with this number or a higher one are encrypted; infinite if none is. */
+  readonly sealedFrom: number;
+  /** Epoch to key check, for every epoch that was ever current. */
+  readonly keyChecks: ReadonlyMap<number, Uint8Array>;
 }
 
 /** Tables that one edit of a snapshot holds at most, so that no record grows with the database. */
@@ -21,7 +26,14 @@ const SNAPSHOT_TABLES_MAX = 256;
 
 /** The state before any edit. */
 export function emptyState(): ManifestState {
-  return { version: Version.empty(), nextFileNumber: 1, lastSeqno: 0, walEnds: new Map() };
+  return {
+    version: Version.empty(),
+    nextFileNumber: 1,
+    lastSeqno: 0,
+    walEnds: new Map(),
+    sealedFrom: Number.POSITIVE_INFINITY,
+    keyChecks: new Map(),
+  };
 }
 
 /**
@@ -64,7 +76,30 @@ export function applyToState(
   }
   const firstLogNumber = version.firstLogNumber();
   for (const logNumber of ends.keys()) if (logNumber < firstLogNumber) ends.delete(logNumber);
-  return { version, nextFileNumber, lastSeqno, walEnds: ends };
+  const seals = applySeals(state, edit, file, offset);
+  return { version, nextFileNumber, lastSeqno, walEnds: ends, ...seals };
+}
+
+/** What was set once stays: neither a sealed log nor a key can be talked away. */
+function applySeals(
+  state: ManifestState,
+  edit: VersionEdit,
+  file: string,
+  offset: number,
+): Pick<ManifestState, 'sealedFrom' | 'keyChecks'> {
+  const { sealedFrom = state.sealedFrom } = edit;
+  if (Number.isFinite(state.sealedFrom) && sealedFrom !== state.sealedFrom) {
+    throw corruption('version edit does not fit: encryption begins twice', file, offset);
+  }
+  const keyChecks = new Map(state.keyChecks);
+  for (const { epoch, check } of edit.keyChecks ?? []) {
+    const known = keyChecks.get(epoch);
+    if (known !== undefined && compareKeys(known, check) !== 0) {
+      throw corruption(`version edit does not fit: epoch ${epoch} has two keys`, file, offset);
+    }
+    keyChecks.set(epoch, check);
+  }
+  return { sealedFrom, keyChecks };
 }
 
 /** Edits that lead from the empty state to `state`, each of bounded size. */
@@ -73,7 +108,16 @@ export function snapshotEdits(state: ManifestState): VersionEdit[] {
   const walEnds: WalEnd[] = [];
   for (const [logNumber, sizeBytes] of state.walEnds) walEnds.push({ logNumber, sizeBytes });
   const { nextFamilyId } = version;
-  const head = { ...emptyEdit(), nextFileNumber, lastSeqno, nextFamilyId, walEnds };
+  const keyChecks = [...state.keyChecks].map(([epoch, check]) => ({ epoch, check }));
+  const head = {
+    ...emptyEdit(),
+    nextFileNumber,
+    lastSeqno,
+    nextFamilyId,
+    walEnds,
+    keyChecks,
+    ...(Number.isFinite(state.sealedFrom) ? { sealedFrom: state.sealedFrom } : {}),
+  };
   const tables: AddedTable[] = [];
   for (const { id: familyId, name, logNumber, levels } of version.families.values()) {
     head.createdFamilies.push({ id: familyId, name });

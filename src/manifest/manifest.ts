@@ -11,18 +11,15 @@
  * 3. remove the manifests before it; from here on edits are appended.
  * @module
  */
-import {
-  BLOCK_HEADER_BYTES,
-  BLOCK_MANIFEST_EDIT,
-  BLOCK_TRAILER_BYTES,
-} from '../block/block-codec.ts';
-import { FILE_CLASS_MANIFEST, SALT_BYTES } from '../block/file-header.ts';
+import { BLOCK_HEADER_BYTES, BLOCK_MANIFEST_EDIT } from '../block/block-format.ts';
+import { FILE_CLASS_MANIFEST } from '../block/file-header.ts';
+import type { Pipeline } from '../block/pipeline.ts';
 import { RecordLogWriter } from '../block/record-log-writer.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';
-import type { Random } from '../env/port.ts';
+import { DATABASE_ID_BYTES } from '../crypto/derive.ts';
 import { assert, isVarveError, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
-import { createCurrent, DATABASE_ID_BYTES, writeCurrent } from './current.ts';
+import { createCurrent, writeCurrent } from './current.ts';
 import { inspectDirectory } from './directory.ts';
 import { CURRENT_NAME, manifestName, parseFileName } from './file-names.ts';
 import { recoverState } from './manifest-recovery.ts';
@@ -55,6 +52,7 @@ export class Manifest {
   readonly wasClosedCleanly: boolean;
   readonly #fs: Fs;
   readonly #directory: string;
+  readonly #pipeline: Pipeline;
   #state: ManifestState;
   /** 0 before the first one. */
   #manifestNumber: number;
@@ -63,28 +61,27 @@ export class Manifest {
   #log: RecordLogWriter | undefined;
   /** Bytes with which the current manifest began. */
   #snapshotBytes: number;
-  #random: Random | undefined;
   #failure: VarveError | undefined;
 
   private constructor(
     fs: Fs,
     directory: string,
+    pipeline: Pipeline,
     state: ManifestState,
-    databaseId: Uint8Array,
     wasClosedCleanly: boolean,
     manifestNumber: number,
     generation: number,
   ) {
-    this.databaseId = databaseId;
+    this.databaseId = pipeline.databaseId;
     this.wasClosedCleanly = wasClosedCleanly;
     this.#fs = fs;
     this.#directory = directory;
+    this.#pipeline = pipeline;
     this.#state = state;
     this.#manifestNumber = manifestNumber;
     this.#generation = generation;
     this.#log = undefined;
     this.#snapshotBytes = 0;
-    this.#random = undefined;
     this.#failure = undefined;
   }
 
@@ -97,32 +94,32 @@ export class Manifest {
   static create(
     fs: Fs,
     directory: string,
-    random: Random,
+    pipeline: Pipeline,
     families: readonly CreatedFamily[],
   ): Manifest {
-    const { isFresh, manifestNumbers } = inspectDirectory(fs, directory);
+    const { isFresh, manifestNumbers } = inspectDirectory(fs, directory, pipeline);
     assert(isFresh, 'a database is created where none is');
     const currentPath = joinPath(directory, CURRENT_NAME);
     if (fs.exists(currentPath)) fs.remove(currentPath);
     for (const number of manifestNumbers) fs.remove(joinPath(directory, manifestName(number)));
-    const databaseId = new Uint8Array(DATABASE_ID_BYTES);
-    random.fill(databaseId);
+    pipeline.databaseId = new Uint8Array(DATABASE_ID_BYTES);
+    pipeline.random.fill(pipeline.databaseId);
     const edit = { ...emptyEdit(), createdFamilies: [...families] };
     const state = applyToState(emptyState(), edit, currentPath, 0);
-    const manifest = new Manifest(fs, directory, state, databaseId, false, 0, 0);
-    manifest.#random = random;
+    const manifest = new Manifest(fs, directory, pipeline, state, false, 0, 0);
     manifest.#install();
     return manifest;
   }
 
   /**
    * Reads the state of a database and writes nothing.
-   * @throws VarveError `CORRUPTION` naming what is damaged, `UNSUPPORTED` for a later format
+   * @param pipeline learns what it has to know of the database
+   * @throws VarveError `CORRUPTION` naming what is damaged, `UNSUPPORTED` for a later format, `KEY`
    */
-  static recover(fs: Fs, directory: string): Manifest {
-    const { state, current } = recoverState(fs, directory);
-    const { databaseId, isClean, manifestNumber, generation } = current;
-    return new Manifest(fs, directory, state, databaseId, isClean, manifestNumber, generation);
+  static recover(fs: Fs, directory: string, pipeline: Pipeline): Manifest {
+    const { state, current } = recoverState(fs, directory, pipeline);
+    const { isClean, manifestNumber, generation } = current;
+    return new Manifest(fs, directory, pipeline, state, isClean, manifestNumber, generation);
   }
 
   get version(): Version {
@@ -163,9 +160,8 @@ export class Manifest {
    * Installs a manifest of its own with the present state, and raises the next file number above
    * every number in the directory. A further call after a failure ends it when it succeeds.
    */
-  start(random: Random): void {
-    this.#random = random;
-    const { largestNumber } = inspectDirectory(this.#fs, this.#directory);
+  start(): void {
+    const { largestNumber } = inspectDirectory(this.#fs, this.#directory, this.#pipeline);
     const nextFileNumber = Math.max(this.#state.nextFileNumber, largestNumber + 1);
     this.#state = { ...this.#state, nextFileNumber };
     this.#install();
@@ -232,6 +228,7 @@ export class Manifest {
   /** See the module head. */
   #install(): void {
     const fileNumber = this.newFileNumber();
+    this.#noteKey(fileNumber);
     const log = this.#poisonOnFailure(() => this.#writeSnapshot(fileNumber));
     try {
       this.#poisonOnFailure(() => {
@@ -252,22 +249,36 @@ export class Manifest {
     this.#removeOthers();
   }
 
+  /** With keys, this manifest and all logs to come are encrypted, which the state says. */
+  #noteKey(fileNumber: number): void {
+    const { keys, databaseId } = this.#pipeline;
+    if (keys === undefined) return;
+    const { sealedFrom, keyChecks } = this.#state;
+    const checks = new Map(keyChecks);
+    if (!checks.has(keys.epoch)) {
+      checks.set(keys.epoch, keys.keyCheck(keys.epoch, databaseId, this.#directory));
+    }
+    this.#state = {
+      ...this.#state,
+      sealedFrom: Math.min(sealedFrom, fileNumber),
+      keyChecks: checks,
+    };
+    this.#pipeline.sealedFrom = this.#state.sealedFrom;
+    this.#pipeline.keyChecks = checks;
+  }
+
   #writeSnapshot(fileNumber: number): RecordLogWriter {
-    const salt = new Uint8Array(SALT_BYTES);
-    this.#random!.fill(salt);
-    const log = RecordLogWriter.create(
-      this.#fs,
-      this.#directory,
-      manifestName(fileNumber),
-      {
-        fileClass: FILE_CLASS_MANIFEST,
-        fileNumber,
-        salt,
-        previousNumber: this.#manifestNumber,
-        baseSeqno: 0,
-      },
-      BLOCK_MANIFEST_EDIT,
-    );
+    const pipeline = this.#pipeline;
+    const header = pipeline.newHeader({
+      fileClass: FILE_CLASS_MANIFEST,
+      fileNumber,
+      previousNumber: this.#manifestNumber,
+      baseSeqno: 0,
+      protection: pipeline.logProtection,
+    });
+    const name = manifestName(fileNumber);
+    const type = BLOCK_MANIFEST_EDIT;
+    const log = RecordLogWriter.create(this.#fs, this.#directory, name, header, type, pipeline);
     try {
       for (const edit of snapshotEdits(this.#state)) writeEdit(log, edit);
       log.sync();
@@ -283,14 +294,18 @@ export class Manifest {
    * so that after a failure the same slot is written again and the sound one stays.
    */
   #writeBothSlots(manifestBytes: number, isClean: boolean): void {
+    const { suiteId, epoch } = this.#pipeline.logProtection;
     for (let i = 0; i < 2; i++) {
-      writeCurrent(this.#fs, this.#directory, {
+      const slot = {
         generation: this.#generation + 1,
         manifestNumber: this.#manifestNumber,
         manifestBytes,
         isClean,
         databaseId: this.databaseId,
-      });
+        suiteId,
+        epoch,
+      };
+      writeCurrent(this.#fs, this.#directory, slot, this.#pipeline);
       this.#generation++;
     }
   }
@@ -325,7 +340,5 @@ function writeEdit(log: RecordLogWriter, edit: VersionEdit): void {
   const out = new ByteWriter(4096);
   out.reset(BLOCK_HEADER_BYTES);
   encodeVersionEdit(edit, out);
-  const contentLen = out.length - BLOCK_HEADER_BYTES;
-  out.reserve(BLOCK_TRAILER_BYTES);
-  log.append(out.buf, BLOCK_HEADER_BYTES, contentLen);
+  log.append(out);
 }

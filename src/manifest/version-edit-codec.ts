@@ -16,20 +16,34 @@
  *     7      last seqno (varint)
  *     8      WAL ends: log number, size in bytes (varints), repeated to the end of the body
  *     9      next family id (varint)
+ *     10     number from which on manifests and logs are encrypted (varint)
+ *     11     key check: epoch (varint), 16 bytes (crypto/derive.ts); repeats
  *
- * An added table holds these fields, each once, with tags of the same kind:
+ * An added table holds these fields, each once, with tags of the same kind; the last one only where
+ * a stage is on:
  *
  *     1      facts (varints): family id, level, file number, size in bytes, smallest seqno, largest
  *            seqno, entry count, tombstone count, raw bytes, creation time in ms
  *     2      smallest user key
  *     3      largest user key
  *     4      XXH64 of the file: low half, high half (4 bytes each, little-endian)
+ *     5      storage: codec (1 byte), protection (block/file-protection.ts)
  * @module
  */
+import {
+  isSameProtection,
+  PROTECTION_BYTES,
+  readProtection,
+  UNPROTECTED,
+  writeProtection,
+} from '../block/file-protection.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { compareKeys } from '../bytes/compare.ts';
 import { readU32 } from '../bytes/fixed.ts';
 import { VarintReader } from '../bytes/varint.ts';
+import { CODEC_NONE } from '../compress/port.ts';
+import { KEY_CHECK_BYTES } from '../crypto/derive.ts';
+import { EPOCH_MAX } from '../crypto/key-options.ts';
 import { assert, corruption, VarveError } from '../errors.ts';
 import { KEY_BYTES_MAX } from '../key/kind.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
@@ -39,6 +53,7 @@ import {
   type CreatedFamily,
   emptyEdit,
   type FamilyLogNumber,
+  type KeyCheck,
   type RemovedTable,
   type VersionEdit,
   type WalEnd,
@@ -59,11 +74,16 @@ const FIELD_NEXT_FILE_NUMBER = 6;
 const FIELD_LAST_SEQNO = 7;
 const FIELD_WAL_ENDS = 8;
 const FIELD_NEXT_FAMILY_ID = 9;
+const FIELD_SEALED_FROM = 10;
+const FIELD_KEY_CHECK = 11;
 
 const TABLE_FACTS = 1;
 const TABLE_SMALLEST_KEY = 2;
 const TABLE_LARGEST_KEY = 3;
 const TABLE_CHECKSUM = 4;
+const TABLE_STORAGE = 5;
+
+const STORAGE_BYTES: number = 1 + PROTECTION_BYTES;
 
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -103,6 +123,13 @@ export function encodeVersionEdit(edit: VersionEdit, out: ByteWriter): void {
     field(FIELD_WAL_ENDS, ...walEnds.flatMap((end) => [end.logNumber, end.sizeBytes]));
   }
   if (nextFamilyId !== undefined) field(FIELD_NEXT_FAMILY_ID, nextFamilyId);
+  if (edit.sealedFrom !== undefined) field(FIELD_SEALED_FROM, edit.sealedFrom);
+  for (const { epoch, check } of edit.keyChecks ?? []) {
+    body.reset();
+    body.varint(epoch);
+    body.bytes(check, 0, check.length);
+    writeField(out, FIELD_KEY_CHECK, body);
+  }
 }
 
 function encodeTable(added: AddedTable, out: ByteWriter): void {
@@ -127,6 +154,16 @@ function encodeTable(added: AddedTable, out: ByteWriter): void {
   out.varint(8);
   out.u32(meta.checksumLow);
   out.u32(meta.checksumHigh);
+  encodeStorage(meta, out);
+}
+
+function encodeStorage({ codecId, protection }: TableMeta, out: ByteWriter): void {
+  if (codecId === CODEC_NONE && isSameProtection(protection, UNPROTECTED)) return;
+  const bytes = new Uint8Array(STORAGE_BYTES);
+  bytes[0] = codecId;
+  writeProtection(bytes, 1, protection);
+  writeTag(out, TABLE_STORAGE);
+  out.lengthPrefixed(bytes, 0, bytes.length);
 }
 
 function writeTag(out: ByteWriter, number: number): void {
@@ -186,7 +223,10 @@ class EditDecoder {
       else if (number === FIELD_NEXT_FAMILY_ID) {
         edit.nextFamilyId = this.#single(edit.nextFamilyId);
       } else if (number === FIELD_WAL_ENDS) edit.walEnds = this.#walEnds(edit.walEnds, to);
-      else return false;
+      else if (number === FIELD_SEALED_FROM) edit.sealedFrom = this.#single(edit.sealedFrom);
+      else if (number === FIELD_KEY_CHECK) {
+        edit.keyChecks = [...(edit.keyChecks ?? []), this.#keyCheck(to)];
+      } else return false;
       return true;
     });
     return edit;
@@ -219,12 +259,12 @@ class EditDecoder {
   #table(off: number, end: number): AddedTable {
     const parts: [number, number][] = [];
     this.#fields(off, end, (number, from, to) => {
-      if (number < TABLE_FACTS || number > TABLE_CHECKSUM) return false;
+      if (number < TABLE_FACTS || number > TABLE_STORAGE) return false;
       this.#require(parts[number] === undefined, 'table repeats a field');
       parts[number] = [from, to];
       return true;
     });
-    const [, facts, smallest, largest, checksum] = parts;
+    const [, facts, smallest, largest, checksum, storage] = parts;
     if (!facts || !smallest || !largest || !checksum) throw this.#bad('table lacks a field');
     this.#body.reset(this.#buf, facts[0], facts[1]);
     const body = this.#body;
@@ -243,6 +283,7 @@ class EditDecoder {
       largestKey: this.#buf.slice(largest[0], largest[1]),
       checksumLow: this.#half(checksum, 0),
       checksumHigh: this.#half(checksum, 4),
+      ...this.#storage(storage),
     };
     this.#finish(facts[1]);
     this.#checkTable(meta);
@@ -255,6 +296,24 @@ class EditDecoder {
     this.#require(compareKeys(meta.smallestKey, meta.largestKey) <= 0, 'key range is inverted');
     this.#require(meta.smallestSeqno <= meta.largestSeqno, 'seqno range is inverted');
     this.#require(meta.tombstoneCount <= meta.entryCount, 'more tombstones than entries');
+  }
+
+  #storage(
+    range: readonly [number, number] | undefined,
+  ): Pick<TableMeta, 'codecId' | 'protection'> {
+    if (range === undefined) return { codecId: CODEC_NONE, protection: UNPROTECTED };
+    const [off, end] = range;
+    this.#require(end - off === STORAGE_BYTES, 'storage of a table has a wrong length');
+    const protection = readProtection(this.#buf, off + 1, this.#file, this.#position);
+    return { codecId: this.#buf[off]!, protection };
+  }
+
+  #keyCheck(end: number): KeyCheck {
+    const epoch = this.#body.next();
+    const from = this.#body.off;
+    this.#require(!this.#body.failed && end - from === KEY_CHECK_BYTES, 'key check is malformed');
+    this.#require(epoch >= 1 && epoch <= EPOCH_MAX, 'key check is of no epoch');
+    return { epoch, check: this.#buf.slice(from, end) };
   }
 
   #half(range: readonly [number, number], off: number): number {

@@ -37,6 +37,13 @@ export interface WalEnd {
   readonly sizeBytes: number;
 }
 
+/** By what the key of an epoch is recognised. */
+export interface KeyCheck {
+  readonly epoch: number;
+  /** 16 bytes. */
+  readonly check: Uint8Array;
+}
+
 /**
  * Plain data; applied as a whole or not at all. Order of effects: families are dropped (with all
  * their tables), families are created, tables are removed, tables are added, the numbers are set.
@@ -55,6 +62,9 @@ export interface VersionEdit {
   /** The newest seqno; never falls. */
   readonly lastSeqno?: number;
   readonly walEnds?: WalEnd[];
+  /** Manifests and logs with this number or a higher one are encrypted; set once. */
+  readonly sealedFrom?: number;
+  readonly keyChecks?: readonly KeyCheck[];
 }
 
 /** An edit that changes nothing yet; the caller fills its lists. */

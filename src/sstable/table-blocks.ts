@@ -2,11 +2,10 @@
  * The data blocks of one open table: reads them from the file and finds the cached ones by ordinal.
  * @module
  */
-import { BLOCK_DATA, type BlockCodec } from '../block/block-codec.ts';
-
+import { BLOCK_DATA, BLOCK_OVERHEAD_BYTES } from '../block/block-format.ts';
+import type { BlockReader } from '../block/block-reader.ts';
 import type { BlockCache, CacheOwner } from '../cache/block-cache.ts';
-import { corruption } from '../errors.ts';
-import type { FileHandle } from '../fs/port.ts';
+import { CODEC_NONE } from '../compress/port.ts';
 import { CachedBlock } from './cached-block.ts';
 import type { TableIndex } from './table-index.ts';
 
@@ -19,17 +18,25 @@ const BLOCK_OBJECT_BYTES = 512;
 export class TableBlocks implements CacheOwner {
   readonly path: string;
   readonly index: TableIndex;
-  readonly codec: BlockCodec;
-  readonly #file: FileHandle;
+  /** Takes turns: whoever calls it uses its results before anyone else does. */
+  readonly reader: BlockReader;
   readonly #cache: BlockCache;
   readonly #slots: (CachedBlock | undefined)[];
+  /** Compressed blocks are read to here, because their contents take arrays of their own. */
+  #stored: Uint8Array;
+  /** Whether the block that was read last was compressed: the next one probably is too. */
+  #isCompressed: boolean;
 
-  /** Takes the handle. */
-  constructor(file: FileHandle, index: TableIndex, codec: BlockCodec, cache: BlockCache) {
-    this.path = file.path;
+  /**
+   * Takes the reader and its file.
+   * @param isCompressed whether blocks probably are
+   */
+  constructor(reader: BlockReader, index: TableIndex, cache: BlockCache, isCompressed: boolean) {
+    this.path = reader.path;
     this.index = index;
-    this.codec = codec;
-    this.#file = file;
+    this.reader = reader;
+    this.#stored = EMPTY;
+    this.#isCompressed = isCompressed;
     this.#cache = cache;
     this.#slots = new Array<CachedBlock | undefined>(index.blockCount).fill(undefined);
   }
@@ -55,32 +62,52 @@ export class TableBlocks implements CacheOwner {
 
   #load(ordinal: number): CachedBlock {
     this.#cache.misses++;
+    const { reader } = this;
     const length = this.index.blockBytes(ordinal);
-    const buf = new Uint8Array(length);
-    this.read(buf, 0, length, this.index.blockOffs[ordinal]!);
+    const position = this.index.blockOffs[ordinal]!;
+    const wasCompressed = this.#isCompressed;
+    const buf = wasCompressed ? this.#room(length) : new Uint8Array(length);
+    reader.fill(buf, 0, length, position);
+    reader.open(BLOCK_DATA, buf, 0, length, position, undefined);
+    this.#isCompressed = reader.codecId !== CODEC_NONE;
     const block = new CachedBlock();
-    this.open(ordinal, buf, 0, block);
-    if (this.#cache.add(block, this, ordinal, length + BLOCK_OBJECT_BYTES)) {
-      this.#slots[ordinal] = block;
+    const { contentOff, contentLen } = reader;
+    if (wasCompressed && !this.#isCompressed) {
+      const content = buf.slice(contentOff, contentOff + contentLen);
+      block.open(content, 0, contentLen, this.path, position);
+    } else {
+      block.open(reader.buf, contentOff, contentLen, this.path, position);
     }
+    const bytes = contentLen + BLOCK_OVERHEAD_BYTES + BLOCK_OBJECT_BYTES;
+    if (this.#cache.add(block, this, ordinal, bytes)) this.#slots[ordinal] = block;
     return block;
   }
 
-  /**
-   * Checks block `ordinal`, whose bytes begin at `buf[off]`, and opens it in place.
-   * @param block receives it; keeps and borrows `buf`
-   * @throws VarveError `CORRUPTION` for any damage
-   */
-  open(ordinal: number, buf: Uint8Array, off: number, block: CachedBlock): void {
-    const codec = this.codec;
-    const position = this.index.blockOffs[ordinal]!;
-    codec.open(BLOCK_DATA, buf, off, this.index.blockBytes(ordinal), position);
-    block.open(buf, codec.contentOff, codec.contentLen, this.path, position);
+  #room(length: number): Uint8Array {
+    if (this.#stored.length < length) this.#stored = new Uint8Array(length);
+    return this.#stored;
   }
 
-  /** Reads file bytes that must exist. */
-  read(buf: Uint8Array, off: number, length: number, position: number): void {
-    readExactly(this.#file, buf, off, length, position);
+  /**
+   * Checks block `ordinal`, whose bytes begin at `buf[off]`, and opens it. What is wrong and can be
+   * repaired is repaired in `buf`, which otherwise stays as it is.
+   * @param block receives it; keeps and borrows the array that is returned
+   * @param reuse where the content may go if it does not stand in `buf` as it is
+   * @returns where it stands: `buf`, `reuse` or a fresh array
+   * @throws VarveError `CORRUPTION` for any damage
+   */
+  open(
+    ordinal: number,
+    buf: Uint8Array,
+    off: number,
+    block: CachedBlock,
+    reuse: Uint8Array,
+  ): Uint8Array {
+    const { reader } = this;
+    const position = this.index.blockOffs[ordinal]!;
+    reader.open(BLOCK_DATA, buf, off, this.index.blockBytes(ordinal), position, reuse);
+    block.open(reader.buf, reader.contentOff, reader.contentLen, this.path, position);
+    return reader.buf;
   }
 
   evicted(ordinal: number): void {
@@ -94,21 +121,9 @@ export class TableBlocks implements CacheOwner {
       if (block !== undefined) this.#cache.remove(block);
       this.#slots[ordinal] = undefined;
     }
-    this.#file.close();
+    this.reader.close();
+    this.reader.file.close();
   }
 }
 
-/**
- * Reads all of a range; borrows `buf`.
- * @throws VarveError `CORRUPTION` when the file ends before it
- */
-export function readExactly(
-  file: FileHandle,
-  buf: Uint8Array,
-  off: number,
-  length: number,
-  position: number,
-): void {
-  const got = file.read(buf, off, length, position);
-  if (got !== length) throw corruption('file is cut short', file.path, position + got);
-}
+const EMPTY = new Uint8Array(0);

@@ -106,8 +106,9 @@ class BlockWindow {
   #buf: Uint8Array;
   #firstOrdinal: number;
   #endOrdinal: number;
-  /** Opened in place for whichever block is asked for. */
+  /** Opened for whichever block is asked for, in place or in `#content`. */
   readonly #block: CachedBlock;
+  #content: Uint8Array;
 
   constructor(blocks: TableBlocks, readAheadBytes: number) {
     this.#blocks = blocks;
@@ -116,6 +117,7 @@ class BlockWindow {
     this.#firstOrdinal = 0;
     this.#endOrdinal = 0;
     this.#block = new CachedBlock();
+    this.#content = EMPTY;
   }
 
   /** The block, lent until the next call. A cached one is used as it is. */
@@ -127,12 +129,14 @@ class BlockWindow {
     }
     const { blockOffs } = this.#blocks.index;
     const off = blockOffs[ordinal]! - blockOffs[this.#firstOrdinal]!;
-    this.#blocks.open(ordinal, this.#buf, off, this.#block);
+    const buf = this.#blocks.open(ordinal, this.#buf, off, this.#block, this.#content);
+    if (buf !== this.#buf) this.#content = buf;
     return this.#block;
   }
 
   release(): void {
     this.#buf = EMPTY;
+    this.#content = EMPTY;
     this.#firstOrdinal = 0;
     this.#endOrdinal = 0;
   }
@@ -149,7 +153,7 @@ class BlockWindow {
     this.#firstOrdinal = 0;
     this.#endOrdinal = 0;
     if (length > this.#buf.length) this.#buf = new Uint8Array(Math.max(length, most));
-    this.#blocks.read(this.#buf, 0, length, blockOffs[first]!);
+    this.#blocks.reader.fill(this.#buf, 0, length, blockOffs[first]!);
     this.#firstOrdinal = first;
     this.#endOrdinal = end;
   }

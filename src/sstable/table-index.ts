@@ -7,7 +7,8 @@
  *     varint p, p   the prefix that all separators but the first have in common
  *     n times       varint block length | varint continued seqno | varint s, s bytes
  *
- * Data blocks stand back to back behind the file header, so lengths give the offsets. The separator
+ * Data blocks stand back to back behind the file header, each with its parity section if the file
+ * has a code, so lengths (without parity) give the offsets. The separator
  * of a block is the common prefix followed by its s bytes: the shortest string above the last user
  * key of the block before and not above the first user key of its own; that of the first block is
  * empty, without the prefix.
@@ -24,6 +25,7 @@ import { ByteWriter } from '../bytes/byte-writer.ts';
 import { sharedPrefixLength } from '../bytes/compare.ts';
 import { VarintReader } from '../bytes/varint.ts';
 import { SeparatorCodes } from './separator-codes.ts';
+import type { ParityLengths } from './table-footer.ts';
 
 const SEPARATORS_INITIAL_BYTES = 4096;
 
@@ -90,6 +92,7 @@ export class TableIndex {
   readonly blockCount: number;
   /** Where block i begins in the file; element `blockCount` is the end of the last block. */
   readonly blockOffs: Float64Array;
+  readonly #blockLens: Uint32Array;
   /** The content that was decoded: prefix and separators stand in it. */
   readonly #buf: Uint8Array;
   readonly #prefixOff: number;
@@ -104,6 +107,7 @@ export class TableIndex {
    * Decodes the content of an index block; keeps and borrows `buf` for its lifetime.
    * @param blockCount as the footer says
    * @param dataStart and `dataEnd` the part of the file that the data blocks must fill
+   * @param parity of the file's code
    * @returns undefined when the content cannot be the index of such a table
    */
   static decode(
@@ -113,17 +117,24 @@ export class TableIndex {
     blockCount: number,
     dataStart: number,
     dataEnd: number,
+    parity: ParityLengths,
   ): TableIndex | undefined {
     const reader = new VarintReader(buf, off, off + len);
     if (reader.next() !== blockCount || blockCount < 1 || blockCount * 3 > len) return undefined;
-    const index = new TableIndex(reader, blockCount, dataStart);
+    const index = new TableIndex(reader, blockCount, dataStart, parity);
     const complete = !reader.failed && reader.off === reader.end;
     return complete && index.blockOffs[blockCount] === dataEnd ? index : undefined;
   }
 
-  private constructor(reader: VarintReader, blockCount: number, dataStart: number) {
+  private constructor(
+    reader: VarintReader,
+    blockCount: number,
+    dataStart: number,
+    parity: ParityLengths,
+  ) {
     this.blockCount = blockCount;
     this.blockOffs = new Float64Array(blockCount + 1);
+    this.#blockLens = new Uint32Array(blockCount);
     this.#buf = reader.buf;
     this.#prefixLen = reader.next();
     this.#prefixOff = reader.skip(this.#prefixLen);
@@ -134,7 +145,9 @@ export class TableIndex {
     let offset = dataStart;
     for (let i = 0; i < blockCount && !reader.failed; i++) {
       this.blockOffs[i] = offset;
-      offset += reader.next();
+      const blockLen = reader.next();
+      this.#blockLens[i] = blockLen;
+      offset += blockLen + parity.parityBytes(blockLen);
       continued[i] = reader.next();
       if (continued[i] !== 0) anyContinued = true;
       const len = reader.next();
@@ -149,14 +162,14 @@ export class TableIndex {
   }
 
   get memoryBytes(): number {
-    const arrays = this.#separatorOffs.byteLength * 2 + this.blockOffs.byteLength;
+    const arrays = this.#separatorOffs.byteLength * 3 + this.blockOffs.byteLength;
     const continued = this.#continuedSeqnos?.byteLength ?? 0;
     return arrays + continued + this.#buf.byteLength + this.#codes.memoryBytes;
   }
 
-  /** Length on disk of block `ordinal`. */
+  /** Length of block `ordinal`, without its parity section. */
   blockBytes(ordinal: number): number {
-    return this.blockOffs[ordinal + 1]! - this.blockOffs[ordinal]!;
+    return this.#blockLens[ordinal]!;
   }
 
   /**

@@ -2,6 +2,7 @@
  * What the version and the manifest know of a table, so that opening a database reads none.
  * @module
  */
+import type { FileProtection } from '../block/file-protection.ts';
 
 /** Facts of one finished table; immutable. */
 export interface TableMeta {
@@ -22,4 +23,8 @@ export interface TableMeta {
   readonly checksumHigh: number;
   /** Wall time at which it was written, in milliseconds since the epoch. */
   readonly createdAtMs: number;
+  /** Codec that its data blocks were offered to: a `CODEC_*` number. */
+  readonly codecId: number;
+  /** The same stands in the file's header. */
+  readonly protection: FileProtection;
 }

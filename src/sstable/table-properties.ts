@@ -29,6 +29,18 @@ export interface TableProperties {
   readonly filterKind: number;
   /** In thousandths of a bit; 0 without a filter. */
   readonly filterMillibitsPerKey: number;
+  /** Codec that the data blocks were offered to: a `CODEC_*` number. */
+  readonly codecId: number;
+  /** Id of the dictionary in the table, 0 without one. */
+  readonly dictionaryId: number;
+  /** A `SUITE_*` number. */
+  readonly suiteId: number;
+  /** Epoch of the key, 0 without encryption. */
+  readonly keyEpoch: number;
+  /** The error-correcting code, as in its record (ecc/options.ts); 0 without one. */
+  readonly eccScheme: number;
+  readonly eccDataShards: number;
+  readonly eccParityShards: number;
   /** Wall time at which it was written, in milliseconds since the epoch. */
   readonly createdAtMs: number;
   /** Version of the table writer, counted from 1. */
@@ -45,6 +57,13 @@ const NUMBERS = [
   'blockCount',
   'filterKind',
   'filterMillibitsPerKey',
+  'codecId',
+  'dictionaryId',
+  'suiteId',
+  'keyEpoch',
+  'eccScheme',
+  'eccDataShards',
+  'eccParityShards',
   'createdAtMs',
   'writerVersion',
 ] as const;

@@ -2,11 +2,23 @@
  * The complete check of a table file, read front to back past the cache.
  * @module
  */
-import { BLOCK_FILTER, BLOCK_FOOTER, BLOCK_INDEX } from '../block/block-codec.ts';
+import {
+  BLOCK_DATA,
+  BLOCK_DICTIONARY,
+  BLOCK_FILTER,
+  BLOCK_FOOTER,
+  BLOCK_INDEX,
+  BLOCK_PROPERTIES,
+} from '../block/block-format.ts';
 import { Digest64, FileChecksum } from '../block/checksum.ts';
 import { DataBlockCursor } from '../block/data-block-cursor.ts';
 import { BlockPosition, type DataBlock } from '../block/data-block-reader.ts';
-import { FILE_HEADER_BYTES } from '../block/file-header.ts';
+import {
+  decodeFileHeader,
+  encodeFileHeader,
+  fileHeaderBytes,
+  isIntactHeader,
+} from '../block/file-header.ts';
 import { compareBytes, compareKeys } from '../bytes/compare.ts';
 import { hash32 } from '../bytes/hash32.ts';
 import { corruption } from '../errors.ts';
@@ -15,7 +27,7 @@ import { KIND_DELETE } from '../key/kind.ts';
 import { CachedBlock } from './cached-block.ts';
 import type { TableBlocks } from './table-blocks.ts';
 import type { TableFooter } from './table-footer.ts';
-import { FOOTER_BLOCK_BYTES } from './table-footer.ts';
+import { footerBlockBytes } from './table-footer.ts';
 import type { TableMeta } from './table-meta.ts';
 import type { TableProperties } from './table-properties.ts';
 
@@ -63,14 +75,18 @@ export function verifyTable(parts: TableParts): TableCounts {
 }
 
 function verifyHeader(parts: TableParts, checksum: FileChecksum): void {
-  const { blocks } = parts;
-  const buf = new Uint8Array(FILE_HEADER_BYTES);
-  blocks.read(buf, 0, buf.length, 0);
-  checksum.update(buf, 0, buf.length);
-  const half = FILE_HEADER_BYTES / 2;
-  if (compareBytes(buf, 0, half, buf, half, half) !== 0) {
-    throw corruption('one copy of the file header is damaged', blocks.path, 0);
+  const { blocks, meta } = parts;
+  const buf = new Uint8Array(fileHeaderBytes(meta.protection));
+  blocks.reader.fill(buf, 0, buf.length, 0);
+  const header = decodeFileHeader(buf, buf.length, blocks.path);
+  if (header === undefined) throw corruption('file header is damaged', blocks.path, 0);
+  if (!isIntactHeader(buf, buf.length, header)) {
+    if (!blocks.reader.hasParity) {
+      throw corruption('a copy of the file header is damaged', blocks.path, 0);
+    }
+    blocks.reader.noteHeaderRepair();
   }
+  checksum.update(encodeFileHeader(header), 0, buf.length);
 }
 
 function verifyDataBlocks(parts: TableParts, checksum: FileChecksum): EntryChecker {
@@ -79,35 +95,47 @@ function verifyDataBlocks(parts: TableParts, checksum: FileChecksum): EntryCheck
   const checker = new EntryChecker(parts);
   const block = new CachedBlock();
   let buf = new Uint8Array(READ_BYTES);
+  let content: Uint8Array = EMPTY;
   for (let first = 0; first < blockCount; ) {
     const start = blockOffs[first]!;
     let end = first + 1;
     while (end < blockCount && blockOffs[end + 1]! - start <= READ_BYTES) end++;
     const length = blockOffs[end]! - start;
     if (length > buf.length) buf = new Uint8Array(length);
-    blocks.read(buf, 0, length, start);
-    checksum.update(buf, 0, length);
+    blocks.reader.fill(buf, 0, length, start);
     for (; first < end; first++) {
-      blocks.open(first, buf, blockOffs[first]! - start, block);
+      const position = blockOffs[first]!;
+      const off = position - start;
+      content = blocks.open(first, buf, off, block, content);
+      if (content === buf) content = EMPTY;
       checker.checkBlock(first, block);
+      blocks.reader.restoreParity(BLOCK_DATA, buf, off, blocks.index.blockBytes(first), position);
     }
+    // Of the bytes as they should be: what was put right on the way is reported elsewhere.
+    checksum.update(buf, 0, length);
   }
   return checker;
 }
 
-/** Filter, index, properties and footer: what was decoded at opening is read and checked again. */
+/** The other parts: what was decoded at opening is read and checked again. */
 function verifyTail(parts: TableParts, checksum: FileChecksum): void {
   const { blocks, footer, meta } = parts;
-  const tailOff = footer.filterOff;
+  const { reader } = blocks;
+  const tailOff = footer.dictionaryOff;
   const buf = new Uint8Array(meta.sizeBytes - tailOff);
-  blocks.read(buf, 0, buf.length, tailOff);
+  reader.fill(buf, 0, buf.length, tailOff);
+  const check = (type: number, position: number, length: number) => {
+    if (length === 0) return;
+    reader.open(type, buf, position - tailOff, length, position, EMPTY);
+    reader.restoreParity(type, buf, position - tailOff, length, position);
+  };
+  check(BLOCK_DICTIONARY, footer.dictionaryOff, footer.dictionaryLen);
+  check(BLOCK_FILTER, footer.filterOff, footer.filterLen);
+  check(BLOCK_INDEX, footer.indexOff, footer.indexLen);
+  check(BLOCK_PROPERTIES, footer.propertiesOff, footer.propertiesLen);
+  const footerLen = footerBlockBytes(meta.protection);
+  check(BLOCK_FOOTER, meta.sizeBytes - footerLen - reader.parityBytes(footerLen), footerLen);
   checksum.update(buf, 0, buf.length);
-  const { codec } = blocks;
-  if (footer.filterLen > 0) codec.open(BLOCK_FILTER, buf, 0, footer.filterLen, tailOff);
-  const { indexOff, indexLen } = footer;
-  codec.open(BLOCK_INDEX, buf, indexOff - tailOff, indexLen, indexOff);
-  const footerOff = meta.sizeBytes - FOOTER_BLOCK_BYTES;
-  codec.open(BLOCK_FOOTER, buf, footerOff - tailOff, FOOTER_BLOCK_BYTES, footerOff);
 }
 
 /** Compares what was counted with the manifest and with the table's own properties. */
@@ -130,6 +158,9 @@ function verifyFacts(parts: TableParts, entries: EntryChecker): void {
     properties.smallestSeqno === meta.smallestSeqno &&
     properties.largestSeqno === meta.largestSeqno &&
     properties.blockCount === footer.blockCount &&
+    properties.codecId === meta.codecId &&
+    properties.suiteId === meta.protection.suiteId &&
+    properties.keyEpoch === meta.protection.epoch &&
     compareKeys(properties.smallestKey, meta.smallestKey) === 0 &&
     compareKeys(properties.largestKey, meta.largestKey) === 0;
   if (!agrees) {
@@ -231,3 +262,5 @@ class EntryChecker extends DataBlockCursor {
     if (!this.atBlockEnd()) block.fail('areas of a data block are longer than its entries');
   }
 }
+
+const EMPTY = new Uint8Array(0);

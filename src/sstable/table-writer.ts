@@ -1,70 +1,63 @@
 /**
- * Writes a table: file header | data blocks | filter | index | properties | footer, each but the
- * first a block of block-codec.ts. Entries come in order, and nothing is read back.
+ * Writes a table: file header | data blocks | dictionary | filter | index | properties | footer, each
+ * but the first a block of block-format.ts. Entries come in order, and nothing is read back.
  * @module
  */
 import {
   BLOCK_DATA,
+  BLOCK_DICTIONARY,
   BLOCK_FILTER,
   BLOCK_FOOTER,
-  BLOCK_HEADER_BYTES,
   BLOCK_INDEX,
   BLOCK_OVERHEAD_BYTES,
   BLOCK_PROPERTIES,
-  BLOCK_TRAILER_BYTES,
-  BlockCodec,
-} from '../block/block-codec.ts';
-import { Digest64, FileChecksum } from '../block/checksum.ts';
+} from '../block/block-format.ts';
+import type { BlockCompression } from '../block/block-writer.ts';
+import { Digest64 } from '../block/checksum.ts';
 import { DataBlockBuilder } from '../block/data-block-builder.ts';
-import { encodeFileHeader, FILE_CLASS_TABLE, SALT_BYTES } from '../block/file-header.ts';
-import { ByteWriter, copyBytes } from '../bytes/byte-writer.ts';
+import { FILE_CLASS_TABLE } from '../block/file-header.ts';
+import type { FileProtection } from '../block/file-protection.ts';
+import type { Pipeline } from '../block/pipeline.ts';
+import { copyBytes } from '../bytes/byte-writer.ts';
 import { sharedPrefixLength } from '../bytes/compare.ts';
 import { hash32 } from '../bytes/hash32.ts';
-import type { Random } from '../env/port.ts';
+import type { CodecSettings } from '../compress/options.ts';
+import { NO_DICTIONARY } from '../compress/zstd-dictionary.ts';
+import { ECC_DESCRIPTOR_BYTES, writeEccDescriptor } from '../ecc/options.ts';
 import { assert } from '../errors.ts';
 import { BloomFilterBuilder, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
 import type { FileHandle } from '../fs/port.ts';
 import { KEY_BYTES_MAX, KIND_DELETE, VALUE_BYTES_MAX } from '../key/kind.ts';
-import { encodeFooter } from './table-footer.ts';
+import { BlockCompressor } from './block-compressor.ts';
+import { encodeFooter, type TableFooter } from './table-footer.ts';
 import { TableIndexBuilder } from './table-index.ts';
 import type { TableMeta } from './table-meta.ts';
+import { TableOutput } from './table-output.ts';
 import { encodeProperties } from './table-properties.ts';
 
-/** Tables stay below this size: 4 GiB. */
-export const TABLE_BYTES_MAX = 0xffff_ffff;
-
-/** Output is handed to the file in pieces of at least this size. */
-const CHUNK_BYTES = 256 * 1024;
-const BUFFER_INITIAL_BYTES = CHUNK_BYTES + 64 * 1024;
-/** A buffer that a huge value blew up beyond this is given back. */
-const BUFFER_KEPT_BYTES_MAX = 4 * 1024 * 1024;
 /** What an entry takes in a block beside key and value bytes, roughly. */
 const ENTRY_OVERHEAD_BYTES = 6;
 const WRITER_VERSION = 1;
 
 export interface TableWriterOptions {
-  /** A data block ends before it would grow beyond this on disk; one entry always fits. */
+  /** A data block ends before its content would grow beyond this; one entry always fits. */
   readonly blockSizeBytes: number;
   /** Entries from one restart point to the next. */
   readonly restartInterval: number;
   /** 0 writes no filter. */
   readonly filterBitsPerKey: number;
+  readonly compression: CodecSettings;
+  readonly protection: FileProtection;
 }
 
 export class TableWriter {
-  readonly #file: FileHandle;
   readonly #fileNumber: number;
   readonly #options: TableWriterOptions;
-  readonly #codec: BlockCodec;
-  readonly #checksum: FileChecksum;
-  readonly #out: ByteWriter;
+  readonly #output: TableOutput;
+  readonly #compressor: BlockCompressor;
   readonly #block: DataBlockBuilder;
   readonly #index: TableIndexBuilder;
   readonly #filter: BloomFilterBuilder | undefined;
-  /** Bytes already handed to the file. */
-  #flushedBytes: number;
-  /** Where in `#out` the content of the block under construction begins. */
-  #contentOff: number;
   #smallestKey: Uint8Array;
   #lastKey: Uint8Array;
   #lastKeyLen: number;
@@ -78,23 +71,29 @@ export class TableWriter {
 
   /**
    * @param file fresh and empty; stays the caller's, who syncs and closes it after `finish`
-   * @param random gives the salt of the file
+   * @throws VarveError `KEY` when the key of `options.protection` is missing
    */
-  constructor(file: FileHandle, fileNumber: number, random: Random, options: TableWriterOptions) {
-    this.#file = file;
+  constructor(
+    file: FileHandle,
+    fileNumber: number,
+    pipeline: Pipeline,
+    options: TableWriterOptions,
+  ) {
     this.#fileNumber = fileNumber;
     this.#options = options;
-    const salt = new Uint8Array(SALT_BYTES);
-    random.fill(salt);
-    this.#codec = new BlockCodec(file.path, salt);
-    this.#checksum = new FileChecksum();
-    this.#out = new ByteWriter(BUFFER_INITIAL_BYTES);
-    this.#block = new DataBlockBuilder(this.#out, options.restartInterval);
+    const header = pipeline.newHeader({
+      fileClass: FILE_CLASS_TABLE,
+      fileNumber,
+      previousNumber: 0,
+      baseSeqno: 0,
+      protection: options.protection,
+    });
+    this.#output = new TableOutput(file, header, pipeline);
+    this.#compressor = new BlockCompressor(pipeline, options.compression);
+    this.#block = new DataBlockBuilder(this.#output.out, options.restartInterval);
     this.#index = new TableIndexBuilder();
     this.#filter =
       options.filterBitsPerKey === 0 ? undefined : new BloomFilterBuilder(options.filterBitsPerKey);
-    this.#flushedBytes = 0;
-    this.#contentOff = 0;
     this.#smallestKey = new Uint8Array(0);
     this.#lastKey = new Uint8Array(256);
     this.#lastKeyLen = 0;
@@ -105,25 +104,18 @@ export class TableWriter {
     this.#rawValueBytes = 0;
     this.#smallestSeqno = Number.MAX_SAFE_INTEGER;
     this.#largestSeqno = 0;
-    const fileClass = FILE_CLASS_TABLE;
-    const header = encodeFileHeader({
-      fileClass,
-      fileNumber,
-      salt,
-      previousNumber: 0,
-      baseSeqno: 0,
-    });
-    this.#out.bytes(header, 0, header.length);
   }
 
   get entryCount(): number {
     return this.#entryCount;
   }
 
-  /** File size if the table ended now, without filter, index, properties and footer. */
+  /** About the file size if the table ended now, without filter, index, properties and footer. */
   get sizeBytes(): number {
-    const open = this.#block.entryCount > 0 ? this.#block.contentBytes() : 0;
-    return this.#flushedBytes + (open === 0 ? this.#out.length : this.#contentOff + open);
+    const { position, out, contentOff } = this.#output;
+    const held = this.#compressor.heldBytes;
+    if (this.#block.entryCount === 0) return held + position;
+    return held + position - out.length + contentOff + this.#block.contentBytes();
   }
 
   /** Appends an entry, which must stand behind the last in internal order. Borrows both buffers. */
@@ -169,28 +161,57 @@ export class TableWriter {
   finish(createdAtMs: number): TableMeta {
     assert(this.#entryCount > 0, 'a table holds an entry');
     if (this.#block.entryCount > 0) this.#finishDataBlock();
-    const filterOff = this.#position();
-    if (this.#filter !== undefined) this.#writeFilter(this.#filter);
-    const indexOff = this.#position();
-    this.#beginBlock();
-    this.#index.finish(this.#out);
-    this.#sealBlock(BLOCK_INDEX);
-    const propertiesOff = this.#position();
-    this.#writeProperties(createdAtMs);
-    const end = this.#position();
-    this.#beginBlock();
-    encodeFooter(this.#out, {
-      filterOff,
-      filterLen: indexOff - filterOff,
-      indexOff,
-      indexLen: propertiesOff - indexOff,
-      propertiesOff,
-      propertiesLen: end - propertiesOff,
-      blockCount: this.#index.blockCount,
+    if (this.#compressor.isSampling) this.#releaseHeld();
+    const footer = this.#writeParts(createdAtMs);
+    this.#output.begin();
+    encodeFooter(this.#output.out, footer);
+    this.#output.seal(BLOCK_FOOTER, undefined);
+    const digest = new Digest64();
+    this.#output.finish(digest);
+    return this.#meta(createdAtMs, digest);
+  }
+
+  /** Writes what stands between data blocks and footer; returns where. */
+  #writeParts(createdAtMs: number): TableFooter {
+    const output = this.#output;
+    const dictionaryOff = output.position;
+    const { dictionary, index } = this.#compressor;
+    const dictionaryLen =
+      dictionary === undefined
+        ? 0
+        : this.#part(BLOCK_DICTIONARY, undefined, () => {
+            output.out.bytes(dictionary.bytes, 0, dictionary.bytes.length);
+          });
+    const filterOff = output.position;
+    const filter = this.#filter;
+    const filterLen =
+      filter === undefined
+        ? 0
+        : this.#part(BLOCK_FILTER, undefined, () => this.#appendFilter(filter));
+    const indexOff = output.position;
+    const indexLen = this.#part(BLOCK_INDEX, index, () => this.#index.finish(output.out));
+    const propertiesOff = output.position;
+    const propertiesLen = this.#part(BLOCK_PROPERTIES, undefined, () => {
+      this.#appendProperties(createdAtMs);
     });
-    this.#sealBlock(BLOCK_FOOTER);
-    this.#flush();
-    return this.#meta(createdAtMs);
+    const { blockCount } = this.#index;
+    return {
+      dictionaryOff,
+      dictionaryLen,
+      filterOff,
+      filterLen,
+      indexOff,
+      indexLen,
+      propertiesOff,
+      propertiesLen,
+      blockCount,
+    };
+  }
+
+  #part(type: number, compression: BlockCompression | undefined, append: () => void): number {
+    this.#output.begin();
+    append();
+    return this.#output.seal(type, compression);
   }
 
   #assertOrder(
@@ -224,61 +245,41 @@ export class TableWriter {
     if (this.#entryCount === 0) this.#index.begin(keyBuf, keyOff, 0, 0);
     else if (sameKey) this.#index.begin(keyBuf, keyOff, shared, this.#lastSeqno);
     else this.#index.begin(keyBuf, keyOff, shared + 1, 0);
-    this.#beginBlock();
+    this.#output.begin();
     this.#block.begin();
   }
 
   #finishDataBlock(): void {
     this.#block.finish();
-    const start = this.#contentOff - BLOCK_HEADER_BYTES;
-    this.#sealBlock(BLOCK_DATA);
-    this.#index.end(this.#out.length - start);
-    if (this.#out.length >= CHUNK_BYTES) this.#flush();
+    if (this.#compressor.isSampling) {
+      if (this.#compressor.hold(this.#output.withdraw())) this.#releaseHeld();
+    } else {
+      this.#index.end(this.#output.seal(BLOCK_DATA, this.#compressor.data));
+    }
   }
 
-  #position(): number {
-    return this.#flushedBytes + this.#out.length;
+  /** Writes the blocks that were held back, now that there is a dictionary. */
+  #releaseHeld(): void {
+    for (const content of this.#compressor.release()) {
+      this.#output.begin();
+      this.#output.out.bytes(content, 0, content.length);
+      this.#index.end(this.#output.seal(BLOCK_DATA, this.#compressor.data));
+    }
   }
 
-  /** Leaves room for the header; content is appended to `#out` next. */
-  #beginBlock(): void {
-    this.#out.reserve(BLOCK_HEADER_BYTES);
-    this.#out.length += BLOCK_HEADER_BYTES;
-    this.#contentOff = this.#out.length;
-  }
-
-  /** Seals what was appended since `#beginBlock`. */
-  #sealBlock(type: number): void {
-    const out = this.#out;
-    const contentLen = out.length - this.#contentOff;
-    out.reserve(BLOCK_TRAILER_BYTES);
-    const position = this.#flushedBytes + this.#contentOff - BLOCK_HEADER_BYTES;
-    this.#codec.seal(type, out.buf, this.#contentOff, contentLen, position);
-    out.length += BLOCK_TRAILER_BYTES;
-    assert(this.#position() <= TABLE_BYTES_MAX, 'a table stays below 4 GiB');
-  }
-
-  #flush(): void {
-    const out = this.#out;
-    this.#file.write(out.buf, 0, out.length, this.#flushedBytes);
-    this.#checksum.update(out.buf, 0, out.length);
-    this.#flushedBytes += out.length;
-    out.reset();
-    if (out.buf.length > BUFFER_KEPT_BYTES_MAX) out.buf = new Uint8Array(BUFFER_INITIAL_BYTES);
-  }
-
-  #writeFilter(filter: BloomFilterBuilder): void {
-    this.#beginBlock();
+  #appendFilter(filter: BloomFilterBuilder): void {
+    const { out } = this.#output;
     const bytes = filter.contentBytes();
-    this.#out.reserve(bytes);
-    filter.finish(this.#out.buf, this.#out.length);
-    this.#out.length += bytes;
-    this.#sealBlock(BLOCK_FILTER);
+    out.reserve(bytes);
+    filter.finish(out.buf, out.length);
+    out.length += bytes;
   }
 
-  #writeProperties(createdAtMs: number): void {
-    this.#beginBlock();
-    encodeProperties(this.#out, {
+  #appendProperties(createdAtMs: number): void {
+    const { protection } = this.#options;
+    const ecc = new Uint8Array(ECC_DESCRIPTOR_BYTES);
+    writeEccDescriptor(ecc, 0, protection.ecc);
+    encodeProperties(this.#output.out, {
       entryCount: this.#entryCount,
       tombstoneCount: this.#tombstoneCount,
       rawKeyBytes: this.#rawKeyBytes,
@@ -290,18 +291,22 @@ export class TableWriter {
       blockCount: this.#index.blockCount,
       filterKind: this.#filter === undefined ? 0 : FILTER_KIND_BLOCKED_BLOOM,
       filterMillibitsPerKey: Math.round(this.#options.filterBitsPerKey * 1000),
+      codecId: this.#compressor.codecId,
+      dictionaryId: this.#compressor.dictionary?.id ?? NO_DICTIONARY,
+      suiteId: protection.suiteId,
+      keyEpoch: protection.epoch,
+      eccScheme: ecc[0]!,
+      eccDataShards: ecc[1]!,
+      eccParityShards: ecc[2]!,
       createdAtMs,
       writerVersion: WRITER_VERSION,
     });
-    this.#sealBlock(BLOCK_PROPERTIES);
   }
 
-  #meta(createdAtMs: number): TableMeta {
-    const digest = new Digest64();
-    this.#checksum.digest(digest);
+  #meta(createdAtMs: number, digest: Digest64): TableMeta {
     return {
       fileNumber: this.#fileNumber,
-      sizeBytes: this.#flushedBytes,
+      sizeBytes: this.#output.position,
       smallestKey: this.#smallestKey,
       largestKey: this.#lastKey.slice(0, this.#lastKeyLen),
       smallestSeqno: this.#smallestSeqno,
@@ -312,6 +317,8 @@ export class TableWriter {
       checksumLow: digest.low,
       checksumHigh: digest.high,
       createdAtMs,
+      codecId: this.#compressor.codecId,
+      protection: this.#options.protection,
     };
   }
 }

@@ -4,25 +4,34 @@
  * @module
  */
 import {
+  BLOCK_DICTIONARY,
   BLOCK_FILTER,
   BLOCK_FOOTER,
   BLOCK_INDEX,
   BLOCK_PROPERTIES,
-  BlockCodec,
-} from '../block/block-codec.ts';
+} from '../block/block-format.ts';
+import type { BlockReader } from '../block/block-reader.ts';
 import { BlockPosition } from '../block/data-block-reader.ts';
-import { expectFileHeader, FILE_CLASS_TABLE, FILE_HEADER_BYTES } from '../block/file-header.ts';
+import { FILE_CLASS_TABLE, FILE_HEADER_BYTES_MIN, fileHeaderBytes } from '../block/file-header.ts';
+import { isSameProtection } from '../block/file-protection.ts';
+import type { Pipeline } from '../block/pipeline.ts';
 import { compareBytes } from '../bytes/compare.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
-import { corruption } from '../errors.ts';
-import { BloomFilter } from '../filter/bloom-filter.ts';
+import { CODEC_NONE } from '../compress/port.ts';
+import {
+  DICTIONARY_BYTES_MAX,
+  DICTIONARY_BYTES_MIN,
+  ZstdDictionary,
+} from '../compress/zstd-dictionary.ts';
+import { corruption, VarveError } from '../errors.ts';
+import { BloomFilter, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
 import type { FileHandle } from '../fs/port.ts';
 import type { Cursor } from '../key/cursor.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
 import type { Lookup } from '../key/lookup.ts';
-import { readExactly, TableBlocks } from './table-blocks.ts';
+import { TableBlocks } from './table-blocks.ts';
 import { TableCursor, type TableCursorOptions } from './table-cursor.ts';
-import { decodeFooter, FOOTER_BLOCK_BYTES, type TableFooter } from './table-footer.ts';
+import { decodeFooter, footerBlockBytes, type TableFooter } from './table-footer.ts';
 import { TableIndex } from './table-index.ts';
 import type { TableMeta } from './table-meta.ts';
 import { decodeProperties, type TableProperties } from './table-properties.ts';
@@ -41,24 +50,26 @@ export class Table {
    * Opens a table file: reads header, footer, index and filter, and no data block.
    * @param file taken: closed by `close`, or before this throws
    * @param meta what the manifest says of the file
-   * @throws VarveError `CORRUPTION` when the file is damaged or is not the one `meta` describes
+   * @throws VarveError `CORRUPTION` when the file is damaged or is not the one `meta` describes,
+   * `KEY` when its key is missing, `UNSUPPORTED` for what a later version wrote
    */
-  static open(file: FileHandle, meta: TableMeta, cache: BlockCache): Table {
+  static open(file: FileHandle, meta: TableMeta, cache: BlockCache, pipeline: Pipeline): Table {
     try {
-      return new Table(file, meta, cache);
+      return new Table(file, meta, cache, pipeline);
     } catch (error) {
       file.close();
       throw error;
     }
   }
 
-  private constructor(file: FileHandle, meta: TableMeta, cache: BlockCache) {
-    const codec = new BlockCodec(file.path, readSalt(file, meta));
-    const footer = readFooter(file, meta.sizeBytes, codec);
-    const filter = readFilter(file, footer, codec);
-    const index = readIndex(file, footer, codec);
+  private constructor(file: FileHandle, meta: TableMeta, cache: BlockCache, pipeline: Pipeline) {
+    const reader = openReader(file, meta, pipeline);
+    const footer = readFooter(reader, meta);
+    useDictionary(reader, footer, pipeline);
+    const filter = readFilter(reader, footer);
+    const index = readIndex(reader, footer, meta);
     this.meta = meta;
-    this.#blocks = new TableBlocks(file, index, codec, cache);
+    this.#blocks = new TableBlocks(reader, index, cache, meta.codecId !== CODEC_NONE);
     this.#footer = footer;
     this.#filter = filter;
     this.#position = new BlockPosition();
@@ -120,11 +131,9 @@ export class Table {
    */
   properties(): TableProperties {
     const { propertiesOff, propertiesLen } = this.#footer;
-    const buf = new Uint8Array(propertiesLen);
-    this.#blocks.read(buf, 0, propertiesLen, propertiesOff);
-    const { codec, path } = this.#blocks;
-    codec.open(BLOCK_PROPERTIES, buf, 0, propertiesLen, propertiesOff);
-    const properties = decodeProperties(buf, codec.contentOff, codec.contentLen);
+    const { reader, path } = this.#blocks;
+    reader.read(BLOCK_PROPERTIES, propertiesLen, propertiesOff);
+    const properties = decodeProperties(reader.buf, reader.contentOff, reader.contentLen);
     if (properties === undefined) throw corruption('properties are damaged', path, propertiesOff);
     return properties;
   }
@@ -150,63 +159,77 @@ export class Table {
   }
 }
 
-function readSalt(file: FileHandle, meta: TableMeta): Uint8Array {
+/** Checks size and header, and that the header promises what the manifest says. */
+function openReader(file: FileHandle, meta: TableMeta, pipeline: Pipeline): BlockReader {
   const size = file.size();
-  if (size !== meta.sizeBytes || size < FILE_HEADER_BYTES + FOOTER_BLOCK_BYTES) {
+  const headerBytes = fileHeaderBytes(meta.protection);
+  const isCut = size < meta.sizeBytes && meta.protection.ecc === undefined;
+  if (size > meta.sizeBytes || isCut || meta.sizeBytes < headerBytes + FILE_HEADER_BYTES_MIN) {
     const what = `table has ${size} bytes where the manifest says ${meta.sizeBytes}`;
     throw corruption(what, file.path, Math.min(size, meta.sizeBytes));
   }
-  const buf = new Uint8Array(FILE_HEADER_BYTES);
-  readExactly(file, buf, 0, buf.length, 0);
-  return expectFileHeader(buf, buf.length, file.path, FILE_CLASS_TABLE, meta.fileNumber).salt;
+  const header = pipeline.readHeader(file, FILE_CLASS_TABLE, meta.fileNumber);
+  if (!isSameProtection(header.protection, meta.protection)) {
+    throw corruption('table is not protected as the manifest says', file.path, 0);
+  }
+  return pipeline.reader(file, header);
 }
 
-function readFooter(file: FileHandle, fileBytes: number, codec: BlockCodec): TableFooter {
-  const position = fileBytes - FOOTER_BLOCK_BYTES;
-  const buf = readBlock(file, BLOCK_FOOTER, position, FOOTER_BLOCK_BYTES, codec);
-  const footer = decodeFooter(buf, codec.contentOff, codec.contentLen, fileBytes);
-  if (footer === undefined) throw corruption('table footer is damaged', file.path, position);
+function readFooter(reader: BlockReader, meta: TableMeta): TableFooter {
+  const length = footerBlockBytes(meta.protection);
+  const position = meta.sizeBytes - length - reader.parityBytes(length);
+  const dataOff = fileHeaderBytes(meta.protection);
+  if (position < dataOff) throw corruption('table is cut short', reader.path, 0);
+  reader.read(BLOCK_FOOTER, length, position);
+  const { buf, contentOff, contentLen } = reader;
+  const footer = decodeFooter(buf, contentOff, contentLen, dataOff, position, reader);
+  if (footer === undefined) throw corruption('table footer is damaged', reader.path, position);
   return footer;
 }
 
-function readFilter(
-  file: FileHandle,
-  footer: TableFooter,
-  codec: BlockCodec,
-): BloomFilter | undefined {
-  if (footer.filterLen === 0) return undefined;
-  const buf = readBlock(file, BLOCK_FILTER, footer.filterOff, footer.filterLen, codec);
-  const filter = BloomFilter.decode(buf, codec.contentOff, codec.contentLen);
-  if (filter === undefined) throw corruption('filter is damaged', file.path, footer.filterOff);
+function useDictionary(reader: BlockReader, footer: TableFooter, pipeline: Pipeline): void {
+  const { dictionaryOff, dictionaryLen } = footer;
+  if (dictionaryLen === 0) return;
+  reader.read(BLOCK_DICTIONARY, dictionaryLen, dictionaryOff);
+  const { buf, contentOff, contentLen } = reader;
+  if (contentLen < DICTIONARY_BYTES_MIN || contentLen > DICTIONARY_BYTES_MAX) {
+    throw corruption('dictionary has a wrong length', reader.path, dictionaryOff);
+  }
+  const bytes = buf.subarray(contentOff, contentOff + contentLen);
+  const dictionary = pipeline.dictionary(new ZstdDictionary(bytes));
+  const codec = pipeline.dictionaryCodec(dictionary);
+  if (codec === undefined) throw corruption('dictionary is not announced', reader.path, 0);
+  reader.useDictionary(dictionary.id, codec);
+}
+
+function readFilter(reader: BlockReader, footer: TableFooter): BloomFilter | undefined {
+  const { filterOff, filterLen } = footer;
+  if (filterLen === 0) return undefined;
+  reader.read(BLOCK_FILTER, filterLen, filterOff);
+  const { buf, contentOff, contentLen, path } = reader;
+  if (contentLen > 0 && buf[contentOff] !== FILTER_KIND_BLOCKED_BLOOM) {
+    const text = `filter is of kind ${buf[contentOff]}, which is not known (${path})`;
+    throw new VarveError('UNSUPPORTED', text, { file: path, offset: filterOff });
+  }
+  const filter = BloomFilter.decode(buf, contentOff, contentLen);
+  if (filter === undefined) throw corruption('filter is damaged', path, filterOff);
   return filter;
 }
 
-function readIndex(file: FileHandle, footer: TableFooter, codec: BlockCodec): TableIndex {
-  const { indexOff, indexLen, blockCount, filterOff } = footer;
-  const buf = readBlock(file, BLOCK_INDEX, indexOff, indexLen, codec);
-  const { contentOff, contentLen } = codec;
+function readIndex(reader: BlockReader, footer: TableFooter, meta: TableMeta): TableIndex {
+  const { indexOff, indexLen, blockCount, dictionaryOff } = footer;
+  reader.read(BLOCK_INDEX, indexLen, indexOff);
+  const { buf, contentOff, contentLen, path } = reader;
+  const dataOff = fileHeaderBytes(meta.protection);
   const index = TableIndex.decode(
     buf,
     contentOff,
     contentLen,
     blockCount,
-    FILE_HEADER_BYTES,
-    filterOff,
+    dataOff,
+    dictionaryOff,
+    reader,
   );
-  if (index === undefined) throw corruption('table index is damaged', file.path, indexOff);
+  if (index === undefined) throw corruption('table index is damaged', path, indexOff);
   return index;
-}
-
-/** A fresh buffer with the block, opened; the caller has bounded `length` by the file size. */
-function readBlock(
-  file: FileHandle,
-  type: number,
-  position: number,
-  length: number,
-  codec: BlockCodec,
-): Uint8Array {
-  const buf = new Uint8Array(length);
-  readExactly(file, buf, 0, length, position);
-  codec.open(type, buf, 0, length, position);
-  return buf;
 }

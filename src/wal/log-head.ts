@@ -3,8 +3,9 @@
  * records are void.
  * @module
  */
-import { BLOCK_WAL_RECORD } from '../block/block-codec.ts';
+import { BLOCK_WAL_RECORD } from '../block/block-format.ts';
 import { FILE_CLASS_WAL } from '../block/file-header.ts';
+import type { Pipeline } from '../block/pipeline.ts';
 import { type LogHeaderState, RecordLogReader } from '../block/record-log-reader.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { walName } from '../manifest/file-names.ts';
@@ -15,6 +16,8 @@ export interface LogHead {
   readonly path: string;
   readonly state: LogHeaderState | 'missing';
   readonly sizeBytes: number;
+  /** False for a log whose creation was cut off, and for an empty one. */
+  readonly mayHoldRecords: boolean;
   /** The last seqno that the preceding logs hold; 0 unless the header is sound. */
   readonly baseSeqno: number;
   /** Where a clean close left the log; undefined without one. */
@@ -27,8 +30,13 @@ export interface LogHead {
 }
 
 /** Opens a log for reading; the caller closes it. */
-export function openLog(fs: Fs, path: string, fileNumber: number): RecordLogReader {
-  return RecordLogReader.open(fs, path, FILE_CLASS_WAL, fileNumber, BLOCK_WAL_RECORD);
+export function openLog(
+  fs: Fs,
+  path: string,
+  fileNumber: number,
+  pipeline: Pipeline,
+): RecordLogReader {
+  return RecordLogReader.open(fs, path, FILE_CLASS_WAL, fileNumber, BLOCK_WAL_RECORD, pipeline);
 }
 
 /**
@@ -40,6 +48,7 @@ export function readLogHeads(
   directory: string,
   logNumbers: readonly number[],
   cleanEnds: ReadonlyMap<number, number>,
+  pipeline: Pipeline,
 ): LogHead[] {
   const numbers = [...new Set([...logNumbers, ...cleanEnds.keys()])].sort((a, b) => a - b);
   const heads: LogHead[] = [];
@@ -47,7 +56,8 @@ export function readLogHeads(
   for (const fileNumber of numbers.reverse()) {
     const path = joinPath(directory, walName(fileNumber));
     const cleanEnd = cleanEnds.get(fileNumber);
-    const head = { fileNumber, path, cleanEnd, voidAbove, ...readHead(fs, path, fileNumber) };
+    const found = readHead(fs, path, fileNumber, pipeline);
+    const head = { fileNumber, path, cleanEnd, voidAbove, ...found };
     if (head.state === 'sound') voidAbove = Math.min(voidAbove, head.baseSeqno);
     heads.push(head);
   }
@@ -58,10 +68,16 @@ function readHead(
   fs: Fs,
   path: string,
   fileNumber: number,
-): Pick<LogHead, 'state' | 'sizeBytes' | 'baseSeqno'> {
-  if (!fs.exists(path)) return { state: 'missing', sizeBytes: 0, baseSeqno: 0 };
-  const reader = openLog(fs, path, fileNumber);
-  reader.close();
-  const { headerState: state, sizeBytes, header } = reader;
-  return { state, sizeBytes, baseSeqno: header?.baseSeqno ?? 0 };
+  pipeline: Pipeline,
+): Pick<LogHead, 'state' | 'sizeBytes' | 'mayHoldRecords' | 'baseSeqno'> {
+  if (!fs.exists(path)) {
+    return { state: 'missing', sizeBytes: 0, mayHoldRecords: false, baseSeqno: 0 };
+  }
+  const reader = openLog(fs, path, fileNumber, pipeline);
+  try {
+    const { headerState: state, sizeBytes, mayHoldRecords, header } = reader;
+    return { state, sizeBytes, mayHoldRecords, baseSeqno: header?.baseSeqno ?? 0 };
+  } finally {
+    reader.close();
+  }
 }

@@ -11,7 +11,7 @@
  * and a base above what the logs before it gave says that records are missing.
  * @module
  */
-import { FILE_HEADER_BYTES } from '../block/file-header.ts';
+import type { Pipeline } from '../block/pipeline.ts';
 import type { RecordLogReader } from '../block/record-log-reader.ts';
 import { corruption } from '../errors.ts';
 import type { Fs } from '../fs/port.ts';
@@ -33,6 +33,7 @@ export type WalRecoveryMode = 'absolute' | 'tolerate-tail' | 'point-in-time' | '
 export interface ReplayOptions {
   readonly fs: Fs;
   readonly directory: string;
+  readonly pipeline: Pipeline;
   readonly logNumbers: readonly number[];
   readonly mode: WalRecoveryMode;
   /** Log number to size at the last clean close, as the manifest recorded it. */
@@ -106,11 +107,11 @@ class Replay {
   #bytesRead: number;
 
   constructor(options: ReplayOptions, visit: RecordVisitor) {
-    const { fs, directory, logNumbers, cleanEnds } = options;
+    const { fs, directory, logNumbers, cleanEnds, pipeline } = options;
     this.#options = options;
     this.#mode = options.mode;
     this.#visit = visit;
-    this.#heads = readLogHeads(fs, directory, logNumbers, cleanEnds);
+    this.#heads = readLogHeads(fs, directory, logNumbers, cleanEnds, pipeline);
     this.#prefix = new WalRecordPrefix();
     this.#dropped = [];
     this.#lastSeqno = undefined;
@@ -127,7 +128,7 @@ class Replay {
       if (this.#mode === 'skip') continue;
       this.#throwIfDamage(i, flaw);
       for (const later of this.#heads.slice(i + 1)) {
-        if (later.sizeBytes <= FILE_HEADER_BYTES || isVoid(later)) continue;
+        if (!later.mayHoldRecords || isVoid(later)) continue;
         this.#drop({ file: later.path, offset: 0, reason: 'log stands behind the flaw' });
       }
       break;
@@ -156,7 +157,7 @@ class Replay {
     }
     this.#lastSeqno = head.baseSeqno;
     this.#logsRead++;
-    const reader = openLog(this.#options.fs, head.path, head.fileNumber);
+    const reader = this.#open(head);
     try {
       return this.#replayRecords(head, reader);
     } finally {
@@ -170,9 +171,9 @@ class Replay {
     if (head.state === 'foreign') {
       return flawAt(head, 0, 'file header belongs to another file', true, true);
     }
-    const hasRecords = head.sizeBytes > FILE_HEADER_BYTES;
-    const flaw = flawAt(head, 0, `file header is ${head.state}`, hasRecords, true);
-    if (hasRecords || head.cleanEnd !== undefined || this.#mode === 'absolute') return flaw;
+    const flaw = flawAt(head, 0, `file header is ${head.state}`, head.mayHoldRecords, true);
+    if (head.mayHoldRecords || head.cleanEnd !== undefined || this.#mode === 'absolute')
+      return flaw;
     if (head.sizeBytes > 0) this.#drop(flaw);
     return undefined;
   }
@@ -191,7 +192,7 @@ class Replay {
       const step = reader.next();
       if (step === 'end') break;
       if (step === 'flaw') {
-        const flaw = flawAt(head, reader.position, reader.flaw, false, true);
+        const flaw = flawAt(head, reader.position, reader.flaw, reader.isForged, true);
         if (this.#mode !== 'skip') return flaw;
         this.#drop(flaw);
         if (reader.seekSound(reader.position + 1) !== 'record') return undefined;
@@ -254,11 +255,11 @@ class Replay {
    */
   #evidenceInLog(head: LogHead, flaw: Flaw | undefined): string | undefined {
     if (head.state !== 'sound') return undefined;
-    const reader = openLog(this.#options.fs, head.path, head.fileNumber);
+    const reader = this.#open(head);
     const prefix = new WalRecordPrefix();
     try {
       let bad = flaw?.isBadBlock ? flaw.offset : -1;
-      let from = bad < 0 ? FILE_HEADER_BYTES : bad + 1;
+      let from = bad + 1;
       for (;;) {
         const search = reader.seekSound(from);
         if (search === 'unclear') return 'what follows cannot be judged';
@@ -277,6 +278,11 @@ class Replay {
     } finally {
       reader.close();
     }
+  }
+
+  #open(head: LogHead): RecordLogReader {
+    const { fs, pipeline } = this.#options;
+    return openLog(fs, head.path, head.fileNumber, pipeline);
   }
 
   #drop(range: DroppedRange): void {

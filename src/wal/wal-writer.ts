@@ -3,11 +3,12 @@
  * records in wal-record.ts.
  * @module
  */
-import { BLOCK_WAL_RECORD } from '../block/block-codec.ts';
-import { FILE_CLASS_WAL, SALT_BYTES } from '../block/file-header.ts';
+import { BLOCK_HEADER_BYTES, BLOCK_WAL_RECORD } from '../block/block-format.ts';
+import { FILE_CLASS_WAL } from '../block/file-header.ts';
+import type { Pipeline } from '../block/pipeline.ts';
 import { RecordLogWriter, removeIfPossible } from '../block/record-log-writer.ts';
+import type { ByteWriter } from '../bytes/byte-writer.ts';
 import { writeU32, writeU64 } from '../bytes/fixed.ts';
-import type { Random } from '../env/port.ts';
 import { assert, type VarveError } from '../errors.ts';
 import type { Fs } from '../fs/port.ts';
 import { walName } from '../manifest/file-names.ts';
@@ -44,13 +45,18 @@ export class WalWriter {
     fileNumber: number,
     previousNumber: number,
     baseSeqno: number,
-    random: Random,
+    pipeline: Pipeline,
   ): WalWriter {
-    const salt = new Uint8Array(SALT_BYTES);
-    random.fill(salt);
-    const header = { fileClass: FILE_CLASS_WAL, fileNumber, salt, previousNumber, baseSeqno };
+    const header = pipeline.newHeader({
+      fileClass: FILE_CLASS_WAL,
+      fileNumber,
+      previousNumber,
+      baseSeqno,
+      protection: pipeline.logProtection,
+    });
     const name = walName(fileNumber);
-    const log = RecordLogWriter.create(fs, directory, name, header, BLOCK_WAL_RECORD);
+    const type = BLOCK_WAL_RECORD;
+    const log = RecordLogWriter.create(fs, directory, name, header, type, pipeline);
     try {
       log.sync();
     } catch (error) {
@@ -78,28 +84,21 @@ export class WalWriter {
   /**
    * Appends one record in one write; it survives the death of the process when this returns.
    *
-   * Borrows `buf` and overwrites 16 bytes before the content, its first
-   * `WAL_RECORD_PREFIX_BYTES`, and 8 bytes behind it.
-   * @param contentLen prefix and operations, in bytes
+   * Borrows `out`, whose bytes from `BLOCK_HEADER_BYTES` on are the record's content, and overwrites
+   * its first `WAL_RECORD_PREFIX_BYTES` and what surrounds it.
    * @param firstSeqno the log's last seqno + 1
    * @param durableSeqno the highest seqno known to be on stable storage, over all logs
    * @throws VarveError of the `Fs`, or the one that poisoned the writer
    */
-  append(
-    buf: Uint8Array,
-    contentOff: number,
-    contentLen: number,
-    firstSeqno: number,
-    count: number,
-    durableSeqno: number,
-  ): void {
+  append(out: ByteWriter, firstSeqno: number, count: number, durableSeqno: number): void {
     assert(firstSeqno === this.lastSeqno + 1, 'seqnos of a log leave no gap');
     assert(durableSeqno < firstSeqno && count > 0, 'a record follows what is durable');
+    const contentLen = out.length - BLOCK_HEADER_BYTES;
     assert(contentLen >= WAL_RECORD_PREFIX_BYTES, 'content has room for its prefix');
-    writeU64(buf, contentOff, firstSeqno);
-    writeU64(buf, contentOff + 8, durableSeqno);
-    writeU32(buf, contentOff + 16, count);
-    this.#log.append(buf, contentOff, contentLen);
+    writeU64(out.buf, BLOCK_HEADER_BYTES, firstSeqno);
+    writeU64(out.buf, BLOCK_HEADER_BYTES + 8, durableSeqno);
+    writeU32(out.buf, BLOCK_HEADER_BYTES + 16, count);
+    this.#log.append(out);
     this.lastSeqno = firstSeqno + count - 1;
   }
 

@@ -30,6 +30,11 @@ const ENGINE_OPTIONS: { readonly [name in Exclude<keyof DbOptions, 'fs'>]-?: tru
   l0TriggerCount: true,
   baseLevelBytes: true,
   levelRatio: true,
+  compression: true,
+  walCompression: true,
+  encryption: true,
+  ecc: true,
+  onEvent: true,
 };
 
 /** A tuning option of classic-level, and the range that the engine's counterpart allows. */

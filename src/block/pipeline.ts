@@ -1,0 +1,267 @@
+/**
+ * The block pipeline of one open database: what its files need to be written and read, whatever
+ * their settings. A new file is made with the settings of the day; an existing one says in its
+ * header what it was made with, so files of different settings live side by side.
+ * @module
+ */
+import { compareKeys } from '../bytes/compare.ts';
+import type { CodecSettings } from '../compress/options.ts';
+import { CODEC_LZ4, CODEC_ZSTD, type Compression, type Compressor } from '../compress/port.ts';
+import { NO_DICTIONARY, type ZstdDictionary } from '../compress/zstd-dictionary.ts';
+import { ZSTD_LEVEL_MIN } from '../compress/zstd-module.ts';
+import type { FileCipher } from '../crypto/file-cipher.ts';
+import type { KeyRing } from '../crypto/key-ring.ts';
+import { SUITE_NONE } from '../crypto/port.ts';
+import { createEccCodec } from '../ecc/codec.ts';
+import type { EccOptions } from '../ecc/options.ts';
+import type { EccCodec } from '../ecc/port.ts';
+import type { Random } from '../env/port.ts';
+import { VarveError } from '../errors.ts';
+import type { FileHandle } from '../fs/port.ts';
+import { BlockReader, type Correction } from './block-reader.ts';
+import { type BlockCompression, BlockWriter } from './block-writer.ts';
+import {
+  expectFileHeader,
+  FILE_HEADER_BYTES_MAX,
+  type FileHeader,
+  headerBinding,
+  isIntactHeader,
+  SALT_BYTES,
+} from './file-header.ts';
+import { type FileProtection, UNPROTECTED } from './file-protection.ts';
+
+/** What a pipeline is made of. */
+export interface PipelineOptions {
+  /** Where salts come from: unpredictable, where keys are real. */
+  readonly random: Random;
+  readonly compression: Compression;
+  /** Undefined for a database without encryption; destroyed with the pipeline. */
+  readonly keys: KeyRing | undefined;
+  /** Of the manifest and of logs that are written. */
+  readonly logEcc: EccOptions | undefined;
+  readonly logCompression: 'none' | 'lz4';
+  /** Told of damage that a read has put right. */
+  readonly onCorrection: (correction: Correction) => void;
+}
+
+/** See the module head. */
+export class Pipeline {
+  readonly random: Random;
+  readonly keys: KeyRing | undefined;
+  /** How manifest and logs are written. */
+  readonly logProtection: FileProtection;
+  readonly logCompression: BlockCompression | undefined;
+  readonly onCorrection: (correction: Correction) => void;
+  /** 16 bytes; set before the first file is written or read. */
+  databaseId: Uint8Array;
+  /** Epoch to key check, as far as the manifest has been read. */
+  keyChecks: ReadonlyMap<number, Uint8Array>;
+  /** Manifest and logs with this number or a higher one must be encrypted. */
+  sealedFrom: number;
+  /** Whether `Compression.loadZstd` has resolved. */
+  isZstdReady: boolean;
+  readonly #compression: Compression;
+  readonly #eccCodecs: Map<string, EccCodec>;
+  readonly #decompressors: Map<number, Compressor>;
+  readonly #dictionaries: Map<number, WeakRef<ZstdDictionary>>;
+  /** Epochs whose key was found to be the right one. */
+  readonly #checkedEpochs: Set<number>;
+
+  constructor(options: PipelineOptions) {
+    this.random = options.random;
+    this.keys = options.keys;
+    this.onCorrection = options.onCorrection;
+    this.databaseId = new Uint8Array(0);
+    this.keyChecks = new Map();
+    this.#checkedEpochs = new Set();
+    this.sealedFrom = Number.POSITIVE_INFINITY;
+    this.isZstdReady = false;
+    this.#compression = options.compression;
+    this.#eccCodecs = new Map();
+    this.#decompressors = new Map();
+    this.#dictionaries = new Map();
+    this.logProtection = this.protection(true, options.logEcc);
+    this.logCompression =
+      options.logCompression === 'none' ? undefined : this.#plainCompression(this.lz4());
+  }
+
+  /** How a new file is protected. */
+  protection(isEncrypted: boolean, ecc: EccOptions | undefined): FileProtection {
+    const { keys } = this;
+    if (keys === undefined || !isEncrypted)
+      return ecc === undefined ? UNPROTECTED : { ...UNPROTECTED, ecc };
+    return { suiteId: keys.suiteId, epoch: keys.epoch, ecc };
+  }
+
+  /** Fills in the header of a new file; the salt is fresh. */
+  newHeader(header: Omit<FileHeader, 'salt'>): FileHeader {
+    return { ...header, salt: this.newSalt() };
+  }
+
+  newSalt(): Uint8Array {
+    const salt = new Uint8Array(SALT_BYTES);
+    this.random.fill(salt);
+    return salt;
+  }
+
+  /** The writer of a new file. */
+  writer(path: string, header: FileHeader): BlockWriter {
+    const ecc = this.#eccCodec(header.protection.ecc);
+    return new BlockWriter(header.salt, this.#cipher(header, path), ecc);
+  }
+
+  /**
+   * The reader of a file with this header.
+   * @throws VarveError `KEY` when the file is encrypted under a key that is not there, `UNSUPPORTED`
+   * for a suite that this version does not know
+   */
+  reader(file: FileHandle, header: FileHeader): BlockReader {
+    return this.#reader(file, header, this.#cipher(header, file.path));
+  }
+
+  /** A reader that inspects and repairs blocks, without the file's key: it decodes none. */
+  blindReader(file: FileHandle, header: FileHeader): BlockReader {
+    return this.#reader(file, header, undefined);
+  }
+
+  #reader(file: FileHandle, header: FileHeader, cipher: FileCipher | undefined): BlockReader {
+    return new BlockReader(file, {
+      salt: header.salt,
+      cipher,
+      ecc: this.#eccCodec(header.protection.ecc),
+      decompressor: (codecId) => this.#decompressor(codecId),
+      onCorrection: this.onCorrection,
+    });
+  }
+
+  /**
+   * Reads the header of a file that must be of this class and number; damage to some of its copies
+   * is reported.
+   * @throws VarveError `CORRUPTION` when no copy is sound or it is another file's, `UNSUPPORTED`
+   */
+  readHeader(file: FileHandle, fileClass: number, fileNumber: number): FileHeader {
+    const buf = new Uint8Array(FILE_HEADER_BYTES_MAX);
+    const length = file.read(buf, 0, buf.length, 0);
+    const header = expectFileHeader(buf, length, file.path, fileClass, fileNumber);
+    this.noteHeader(file.path, buf, length, header);
+    return header;
+  }
+
+  /** Reports a header that was read although some of it is damaged. Borrows `buf`. */
+  noteHeader(path: string, buf: Uint8Array, length: number, header: FileHeader): void {
+    if (!isIntactHeader(buf, length, header)) this.noteRepair(path);
+  }
+
+  /** Reports that a record of several copies was read although some are damaged. */
+  noteRepair(path: string): void {
+    this.onCorrection({
+      file: path,
+      offset: 0,
+      blockType: 0,
+      correctedShards: 1,
+      correctedBits: 0,
+    });
+  }
+
+  /**
+   * Makes sure of the key of an epoch, as far as its key check is known.
+   * @param path a file that is encrypted under it, for messages
+   * @throws VarveError `KEY` when it is missing or another
+   */
+  expectEpoch(epoch: number, path: string): void {
+    if (this.#checkedEpochs.has(epoch)) return;
+    const { keys } = this;
+    if (keys === undefined) {
+      const text = `${path} is encrypted under epoch ${epoch}, and no keys were given`;
+      throw new VarveError('KEY', text, { file: path });
+    }
+    const check = this.keyChecks.get(epoch);
+    if (check === undefined) return;
+    keys.expectKey(epoch, this.databaseId, check, path);
+    this.#checkedEpochs.add(epoch);
+  }
+
+  /** How blocks are compressed under these settings; undefined: not at all. */
+  compression(
+    settings: CodecSettings,
+    dictionary: ZstdDictionary | undefined,
+  ): BlockCompression | undefined {
+    if (settings.codec === 'none') return undefined;
+    const quick = this.lz4();
+    if (settings.codec === 'lz4') return this.#plainCompression(quick);
+    const codec = this.#compression.zstd(settings.level, dictionary);
+    return { codec, quick, dictionaryId: dictionary?.id ?? NO_DICTIONARY };
+  }
+
+  /** Makes zstd ready, for as long as the process lives. */
+  async loadZstd(): Promise<void> {
+    await this.#compression.loadZstd();
+    this.isZstdReady = true;
+  }
+
+  /**
+   * The object that stands for these bytes in the whole database: what zstd prepares of a
+   * dictionary is kept by object.
+   */
+  dictionary(found: ZstdDictionary): ZstdDictionary {
+    const known = this.#dictionaries.get(found.id)?.deref();
+    if (known !== undefined && compareKeys(known.bytes, found.bytes) === 0) return known;
+    this.#dictionaries.set(found.id, new WeakRef(found));
+    return found;
+  }
+
+  /** Reads what was compressed with a dictionary; undefined while zstd is not ready. */
+  dictionaryCodec(dictionary: ZstdDictionary): Compressor | undefined {
+    return this.isZstdReady ? this.#compression.zstd(ZSTD_LEVEL_MIN, dictionary) : undefined;
+  }
+
+  lz4(): Compressor {
+    return this.#decompressor(CODEC_LZ4)!;
+  }
+
+  /** Overwrites the keys. Files that are open stay readable. */
+  close(): void {
+    this.keys?.destroy();
+  }
+
+  #plainCompression(codec: Compressor): BlockCompression {
+    return { codec, quick: codec, dictionaryId: NO_DICTIONARY };
+  }
+
+  #cipher(header: FileHeader, path: string): FileCipher | undefined {
+    const { suiteId, epoch } = header.protection;
+    if (suiteId === SUITE_NONE) return undefined;
+    this.expectEpoch(epoch, path);
+    const identity = {
+      databaseId: this.databaseId,
+      fileClass: header.fileClass,
+      fileNumber: header.fileNumber,
+      salt: header.salt,
+      binding: headerBinding(header),
+    };
+    return this.keys!.fileCipher(suiteId, epoch, identity, path);
+  }
+
+  /** Working memory is shared: nothing here runs while something else does. */
+  #eccCodec(ecc: EccOptions | undefined): EccCodec | undefined {
+    if (ecc === undefined) return undefined;
+    const name = JSON.stringify(ecc);
+    let codec = this.#eccCodecs.get(name);
+    if (codec === undefined) {
+      codec = createEccCodec(ecc);
+      this.#eccCodecs.set(name, codec);
+    }
+    return codec;
+  }
+
+  #decompressor(codecId: number): Compressor | undefined {
+    let codec = this.#decompressors.get(codecId);
+    if (codec !== undefined) return codec;
+    if (codecId === CODEC_LZ4) codec = this.#compression.lz4();
+    else if (codecId === CODEC_ZSTD && this.isZstdReady)
+      codec = this.#compression.zstd(ZSTD_LEVEL_MIN);
+    else return undefined;
+    this.#decompressors.set(codecId, codec);
+    return codec;
+  }
+}

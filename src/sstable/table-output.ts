@@ -1,0 +1,92 @@
+/**
+ * The file of a table as it is written: blocks are put together in a buffer, sealed there, and
+ * handed to the file in large pieces.
+ * @module
+ */
+import { BLOCK_HEADER_BYTES } from '../block/block-format.ts';
+import type { BlockCompression, BlockWriter } from '../block/block-writer.ts';
+import { type Digest64, FileChecksum } from '../block/checksum.ts';
+import { encodeFileHeader, type FileHeader } from '../block/file-header.ts';
+import type { Pipeline } from '../block/pipeline.ts';
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import { assert } from '../errors.ts';
+import type { FileHandle } from '../fs/port.ts';
+
+/** Tables stay below this size: 4 GiB. */
+export const TABLE_BYTES_MAX = 0xffff_ffff;
+
+/** Output is handed to the file in pieces of at least this size. */
+const CHUNK_BYTES = 256 * 1024;
+const BUFFER_INITIAL_BYTES = CHUNK_BYTES + 64 * 1024;
+/** A buffer that a huge value blew up beyond this is given back. */
+const BUFFER_KEPT_BYTES_MAX = 4 * 1024 * 1024;
+
+export class TableOutput {
+  /** Content of the block that was begun is appended here, from `contentOff` on. */
+  readonly out: ByteWriter;
+  contentOff: number;
+  readonly #file: FileHandle;
+  readonly #blocks: BlockWriter;
+  readonly #checksum: FileChecksum;
+  /** Bytes already handed to the file. */
+  #flushedBytes: number;
+
+  /** @param file fresh and empty; stays the caller's */
+  constructor(file: FileHandle, header: FileHeader, pipeline: Pipeline) {
+    this.out = new ByteWriter(BUFFER_INITIAL_BYTES);
+    this.contentOff = 0;
+    this.#file = file;
+    this.#blocks = pipeline.writer(file.path, header);
+    this.#checksum = new FileChecksum();
+    this.#flushedBytes = 0;
+    const bytes = encodeFileHeader(header);
+    this.out.bytes(bytes, 0, bytes.length);
+  }
+
+  /** Where in the file the next byte goes. */
+  get position(): number {
+    return this.#flushedBytes + this.out.length;
+  }
+
+  /** Leaves room for a block's header; its content is appended to `out` next. */
+  begin(): void {
+    this.out.reserve(BLOCK_HEADER_BYTES);
+    this.out.length += BLOCK_HEADER_BYTES;
+    this.contentOff = this.out.length;
+  }
+
+  /**
+   * Seals what was appended since {@link begin}.
+   * @returns the length of the block, without its parity section
+   */
+  seal(type: number, compression: BlockCompression | undefined): number {
+    const position = this.#flushedBytes + this.contentOff - BLOCK_HEADER_BYTES;
+    const length = this.#blocks.seal(type, this.out, this.contentOff, position, compression);
+    assert(this.position <= TABLE_BYTES_MAX, 'a table stays below 4 GiB');
+    if (this.out.length >= CHUNK_BYTES) this.#flush();
+    return length;
+  }
+
+  /** Takes back what was appended since {@link begin}, and `begin`. Returns a fresh copy of it. */
+  withdraw(): Uint8Array {
+    const content = this.out.buf.slice(this.contentOff, this.out.length);
+    this.out.length = this.contentOff - BLOCK_HEADER_BYTES;
+    return content;
+  }
+
+  /** Hands the rest to the file. @param digest receives the checksum of the whole file */
+  finish(digest: Digest64): void {
+    this.#flush();
+    this.#checksum.digest(digest);
+    this.#blocks.close();
+  }
+
+  #flush(): void {
+    const { out } = this;
+    this.#file.write(out.buf, 0, out.length, this.#flushedBytes);
+    this.#checksum.update(out.buf, 0, out.length);
+    this.#flushedBytes += out.length;
+    out.reset();
+    if (out.buf.length > BUFFER_KEPT_BYTES_MAX) out.buf = new Uint8Array(BUFFER_INITIAL_BYTES);
+  }
+}
