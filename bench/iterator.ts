@@ -15,6 +15,7 @@ import { compareBytes } from '../src/bytes/compare.ts';
 import { mergeCursors } from '../src/iterator/merging-cursor.ts';
 import { UserCursor } from '../src/iterator/user-cursor.ts';
 import type { Cursor } from '../src/key/cursor.ts';
+import { NO_ENTRY_CHECKSUM } from '../src/key/entry-checksum.ts';
 import { KIND_PUT, SEQNO_MAX } from '../src/key/kind.ts';
 
 const KEY_BYTES = 16;
@@ -46,6 +47,9 @@ class PackedCursor implements Cursor {
   }
   first(): boolean {
     return this.#stand(0);
+  }
+  entryChecksum(): number {
+    return NO_ENTRY_CHECKSUM;
   }
   last(): boolean {
     return this.#stand(this.#end - KEY_BYTES);

@@ -1,37 +1,41 @@
 /**
- * Fuzz target: several random damages at once to the files of a database that was closed cleanly.
- * Whatever is read afterwards is right, or a typed error.
+ * Fuzz target: several random damages at once to the files of a database that was closed cleanly,
+ * under random stages. Whatever is read afterwards is right, or a typed error.
  * @module
  */
 import type { MemoryFs } from '../src/fs/memory.ts';
 import { SeededRandom } from '../src/testing/seeded-random.ts';
-import { contentOf, examine, fileOf, makeSample } from '../test/prove/damage.ts';
+import { contentOf, examine, fileOf } from '../test/prove/damage.ts';
+import { Samples } from './samples.ts';
 
 /**
- * Damages the sample `runs` times.
- * @returns how often it could not be opened, and how often some read failed
+ * Damages a sample `runs` times.
+ * @returns how often it could not be opened, how often some read failed, and how often damage was
+ * put right on the way
  * @throws Error that names the run, for a wrong value or an error that is no VarveError
  */
 export async function fuzzDamagedFiles(
   seed: number,
   runs: number,
-): Promise<{ refused: number; failed: number }> {
-  const sample = await makeSample();
+): Promise<{ refused: number; failed: number; corrected: number }> {
+  const samples = await Samples.make();
   const random = new SeededRandom(seed);
-  const counts = { refused: 0, failed: 0 };
+  const counts = { refused: 0, failed: 0, corrected: 0 };
   for (let run = 0; run < runs; run++) {
+    const { stages, sample } = samples.pick(random);
     const fs = sample.fs.clone();
     const damages = 1 + random.below(4);
     for (let i = 0; i < damages; i++) {
       damage(fs, sample.files[random.below(sample.files.length)]!, sample.files, random);
     }
     try {
-      const { isRefused, failedReads } = await examine(sample, fs, random.chance(0.2));
-      if (isRefused) counts.refused++;
-      else if (failedReads > 0) counts.failed++;
+      const outcome = await examine(sample, fs, random.chance(0.2));
+      if (outcome.isRefused) counts.refused++;
+      else if (outcome.failedReads > 0) counts.failed++;
+      if (outcome.corrected.length > 0) counts.corrected++;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(`seed ${seed}, run ${run}: ${why}`, { cause });
+      throw new Error(`seed ${seed}, run ${run}, stages ${stages}: ${why}`, { cause });
     }
   }
   return counts;

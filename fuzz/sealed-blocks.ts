@@ -1,87 +1,74 @@
 /**
- * Fuzz target: blocks whose content is wrong although their checksum is right, as a bug in another
- * version or an attacker could make them. Values cannot be expected to be right; but there is no
- * hang, no broken invariant and no error but a VarveError.
+ * Fuzz target: blocks whose payload is wrong although their checksum is right, under random stages,
+ * as a bug in another version or an attacker could make them. Values cannot be expected to be
+ * right; but there is no hang, no broken invariant and no error but a VarveError.
  * @module
  */
-import { BlockCodec } from '../src/block/block-codec.ts';
-import { decodeFileHeader } from '../src/block/file-header.ts';
+import { BLOCK_CONTENT_BYTES_MAX } from '../src/block/block-format.ts';
 import type { Db } from '../src/db/database.ts';
+import type { DbOptions } from '../src/db/options.ts';
 import { VarveError } from '../src/errors.ts';
 import type { MemoryFs } from '../src/fs/memory.ts';
 import { SeededRandom } from '../src/testing/seeded-random.ts';
-import { contentOf, fileOf, makeSample } from '../test/prove/damage.ts';
+import type { Sample } from '../test/prove/damage.ts';
 import { openSeeded } from '../test/prove/environment.ts';
+import { Forger, type FoundBlock } from './forger.ts';
+import { Samples } from './samples.ts';
 
 /** No scan of the sample is longer than this, unless it goes in circles. */
 const ENTRIES_MAX = 100_000;
 
-interface FoundBlock {
-  readonly name: string;
-  readonly salt: Uint8Array;
-  readonly type: number;
-  readonly contentOff: number;
-  readonly contentLen: number;
-  readonly position: number;
-}
-
 /**
- * Changes the content of blocks `runs` times, seals them anew and reads everything.
- * @returns the number of blocks, and how often the database could not be opened
+ * Changes the payload of a block `runs` times, seals it anew and reads everything.
+ * @returns the number of blocks of all samples, and how often the database could not be opened
  * @throws Error that names the run, for an error that is no VarveError
  */
 export async function fuzzSealedBlocks(
   seed: number,
   runs: number,
 ): Promise<{ blocks: number; refused: number }> {
-  const sample = await makeSample();
-  const blocks = sample.files.flatMap((name) => blocksOf(sample.fs, name));
+  const samples = await Samples.make();
+  const forgers = new Map<Sample, Forger>();
+  let blocks = 0;
+  for (const sample of samples.all) {
+    const forger = await Forger.of(sample);
+    forgers.set(sample, forger);
+    blocks += forger.blocks.length;
+  }
   const random = new SeededRandom(seed);
   let refused = 0;
   for (let run = 0; run < runs; run++) {
+    const { stages, sample } = samples.pick(random);
     const fs = sample.fs.clone();
-    const block = blocks[random.below(blocks.length)]!;
-    reseal(fs, block, random);
+    const forger = forgers.get(sample)!;
+    const block = forger.blocks[random.below(forger.blocks.length)]!;
+    forge(forger, fs, block, random);
     try {
-      if (!(await readAll(fs))) refused++;
+      if (!(await readAll(fs, sample.options))) refused++;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      const where = `${block.name}, block of type ${block.type} at ${block.position}`;
-      throw new Error(`seed ${seed}, run ${run}, ${where}: ${why}`, { cause });
+      const where = `stages ${stages}, ${block.name}, block of type ${block.type}`;
+      throw new Error(`seed ${seed}, run ${run}, ${where} at ${block.position}: ${why}`, { cause });
     }
   }
-  return { blocks: blocks.length, refused };
+  return { blocks, refused };
 }
 
-/** All blocks of a file, found by trying every position. */
-function blocksOf(fs: MemoryFs, name: string): FoundBlock[] {
-  const bytes = contentOf(fileOf(fs, name));
-  const salt = decodeFileHeader(bytes, bytes.length, name)?.salt;
-  if (salt === undefined) return [];
-  const codec = new BlockCodec(name, salt);
-  const found: FoundBlock[] = [];
-  for (let position = 0; position < bytes.length; position++) {
-    if (codec.inspect(bytes, position, bytes.length, position) !== 'none') continue;
-    const { blockType: type, contentOff, contentLen } = codec;
-    found.push({ name, salt, type, contentOff, contentLen, position });
+/** Changes some bytes of the payload, which may be compressed, or what it is said to hold. */
+function forge(forger: Forger, fs: MemoryFs, block: FoundBlock, random: SeededRandom): void {
+  if (random.chance(0.1)) {
+    const lengths = [0, 1, block.length, 0x10_0000, BLOCK_CONTENT_BYTES_MAX];
+    const contentLen = lengths[random.below(lengths.length)]! + random.below(3);
+    forger.forge(fs, block, () => {}, Math.min(contentLen, BLOCK_CONTENT_BYTES_MAX));
+    return;
   }
-  return found;
-}
-
-function reseal(fs: MemoryFs, block: FoundBlock, random: SeededRandom): void {
-  const { name, salt, type, contentOff, contentLen, position } = block;
-  const file = fileOf(fs, name);
-  const bytes = contentOf(file);
-  if (contentLen > 0) {
-    const changes = 1 + random.below(3);
-    for (let i = 0; i < changes; i++) {
-      const at = contentOff + random.below(contentLen);
-      bytes[at] = changed(bytes[at]!, random);
+  const changes = 1 + random.below(3);
+  forger.forge(fs, block, (payload) => {
+    for (let i = 0; i < changes && payload.length > 0; i++) {
+      const at = random.below(payload.length);
+      payload[at] = changed(payload[at]!, random);
     }
-  }
-  const codec = new BlockCodec(name, salt);
-  codec.seal(type, bytes, contentOff, contentLen, position);
-  file.write(bytes, 0, bytes.length, 0);
+  });
 }
 
 /** Lengths and counts break at their edges. */
@@ -95,10 +82,10 @@ function changed(byte: number, random: SeededRandom): number {
 }
 
 /** @returns false when the database could not be opened */
-async function readAll(fs: MemoryFs): Promise<boolean> {
+async function readAll(fs: MemoryFs, options: DbOptions): Promise<boolean> {
   let db: Db;
   try {
-    db = await openSeeded(fs, 3, { createIfMissing: false });
+    db = await openSeeded(fs, 3, { ...options, createIfMissing: false });
   } catch (error) {
     expectTyped(error);
     return false;

@@ -34,8 +34,15 @@ export { openDatabase } from './db/open.ts';
 export type { ColumnFamilyOptions, DbOptions, Environment } from './db/options.ts';
 export type { RangeOptions } from './db/range.ts';
 export { Snapshot } from './db/snapshot.ts';
-export type { DbStats, FamilyStats, LevelStats } from './db/stats.ts';
-export { WriteBatch } from './db/write-batch.ts';
+export type {
+  DbStats,
+  EncryptionStats,
+  EpochStats,
+  FamilyStats,
+  LevelStats,
+  StorageStats,
+} from './db/stats.ts';
+export { WriteBatch, type WriteBatchOptions } from './db/write-batch.ts';
 export type { EccOptions } from './ecc/options.ts';
 export type { Clock, HostLoop, Random } from './env/port.ts';
 export { systemClock, systemHostLoop, systemRandom } from './env/system.ts';

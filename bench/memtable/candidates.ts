@@ -114,7 +114,8 @@ abstract class Rival implements Candidate {
   ): void {
     if (this.#index.find(hash, keys, off, len) !== 0) throw new Error('a key was put twice');
     const { arena } = this;
-    const record = appendKeyRecord(arena, keys, off, len, seqno, KIND_PUT, value, 0, value.length);
+    const valLen = value.length;
+    const record = appendKeyRecord(arena, keys, off, len, seqno, KIND_PUT, value, 0, valLen, 0);
     this.#index.add(hash, record);
     this.insert(record);
   }

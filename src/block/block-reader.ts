@@ -31,14 +31,17 @@ export type BlockFault = 'none' | 'truncated' | 'header' | 'checksum';
 /** What {@link BlockReader.decode} found. */
 export type ContentFault = 'none' | 'forged' | 'unsupported' | 'content';
 
-/** Damage that a read put right; the file still has it. */
+/**
+ * Damage that a read put right; the file still has it, unless it came from a read that went wrong
+ * and was repeated: then neither shards nor bits were corrected.
+ */
 export interface Correction {
   readonly file: string;
-  /** Where the damaged block begins, in bytes; 0 for the file's header. */
+  /** Where the damaged block, or the frame before it, begins, in bytes; 0 for the file's header. */
   readonly offset: number;
   /** A `BLOCK_*` number; 0 for the file's header. */
   readonly blockType: number;
-  /** Shards that were restored; copies of a header. */
+  /** Shards that were restored; 1 for copies of a header or a frame. */
   readonly correctedShards: number;
   /** Bits that were turned back. */
   readonly correctedBits: number;
@@ -155,8 +158,8 @@ export class BlockReader {
    * Undoes encryption and compression of the block in `buf` that {@link inspect} found sound, and
    * sets the result fields.
    * @param reuse where the content goes if it does not stand in `buf` already and fits; it must not
-   * overlap `buf`, which is then left as it is. Undefined gives `buf` up: it may be overwritten, and
-   * the content stands in it or in a fresh array.
+   * overlap `buf`, which is then left as it is. Undefined gives `buf` up: it may be overwritten,
+   * and the content stands in it or in a fresh array.
    */
   decode(buf: Uint8Array, reuse: Uint8Array | undefined): ContentFault {
     const off = this.#payloadOff - BLOCK_HEADER_BYTES;
@@ -245,7 +248,9 @@ export class BlockReader {
       this.inspect(buf, off, off + len, position) === 'none' &&
       this.blockLen === len &&
       this.blockType === type;
-    const done: EccRepair | undefined = this.#ecc?.repair(buf, off, len, isSound);
+    if (this.#ecc === undefined) return false;
+    // Read once more for its parity, a block may be right: then the first read was not.
+    const done = isSound() ? NOTHING_DONE : this.#ecc.repair(buf, off, len, isSound);
     if (done === undefined) return false;
     this.#report(type, position, done.correctedShards, done.correctedBits);
     return true;
@@ -265,9 +270,9 @@ export class BlockReader {
     this.#report(type, position, 1, 0);
   }
 
-  /** Reports damage to the file's header. */
-  noteHeaderRepair(): void {
-    this.#report(0, 0, 1, 0);
+  /** Reports damage to copies of the frame before a block, or with type 0 of the file's header. */
+  noteCopyRepair(type: number, position: number): void {
+    this.#report(type, position, 1, 0);
   }
 
   /** The error for what {@link decode} found at `position`. */
@@ -343,6 +348,7 @@ export class BlockReader {
 }
 
 const EMPTY = new Uint8Array(0);
+const NOTHING_DONE: EccRepair = { correctedShards: 0, correctedBits: 0 };
 
 /** `reuse` if it has room, else a fresh array. */
 function roomIn(reuse: Uint8Array, length: number): Uint8Array {

@@ -6,7 +6,10 @@
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { sharedPrefixLength } from '../bytes/compare.ts';
 import { assert } from '../errors.ts';
+import { ENTRY_CHECKSUM_BYTES, type EntryGuard } from '../key/entry-checksum.ts';
+import { DataBlockCheck } from './data-block-check.ts';
 import {
+  FLAG_ENTRY_CHECKSUMS,
   KIND_MIXED,
   RESTART_BYTES,
   RESTART_INTERVAL_MAX,
@@ -31,6 +34,13 @@ export class DataBlockBuilder {
   #count: number;
   #kinds: Uint8Array;
   #seqnos: Float64Array;
+  readonly #guard: EntryGuard | undefined;
+  readonly #check: DataBlockCheck | undefined;
+  /** Checksums of the entries, with a guard. */
+  #checksums: Uint32Array;
+  #checksumCount: number;
+  /** Bytes that one entry takes for its checksum. */
+  readonly #checksumBytes: number;
   #smallestSeqno: number;
   #largestSeqno: number;
   #kind: number;
@@ -44,8 +54,10 @@ export class DataBlockBuilder {
    * @param out where the content is appended; shared with the caller, who puts block headers and
    * checksums between contents
    * @param interval entries from one restart point to the next
+   * @param guard given, every entry is stored with its checksum, and a finished block is held
+   * against them
    */
-  constructor(out: ByteWriter, interval: number) {
+  constructor(out: ByteWriter, interval: number, guard?: EntryGuard) {
     if (!(Number.isInteger(interval) && interval >= 1 && interval <= RESTART_INTERVAL_MAX)) {
       throw new RangeError(`restart interval must be an integer of 1 to ${RESTART_INTERVAL_MAX}`);
     }
@@ -56,6 +68,11 @@ export class DataBlockBuilder {
     this.#count = 0;
     this.#kinds = new Uint8Array(ENTRIES_INITIAL);
     this.#seqnos = new Float64Array(ENTRIES_INITIAL);
+    this.#guard = guard;
+    this.#check = guard === undefined ? undefined : new DataBlockCheck();
+    this.#checksums = new Uint32Array(guard === undefined ? 0 : ENTRIES_INITIAL);
+    this.#checksumCount = 0;
+    this.#checksumBytes = guard === undefined ? 0 : ENTRY_CHECKSUM_BYTES;
     this.#smallestSeqno = 0;
     this.#largestSeqno = 0;
     this.#kind = 0;
@@ -76,17 +93,17 @@ export class DataBlockBuilder {
     this.#keys.reset();
     this.#count = 0;
     this.#restartCount = 0;
+    this.#checksumCount = 0;
   }
 
   /** Bytes of content if the block ended now. */
   contentBytes(): number {
     const entries = this.#count;
     const kinds = this.#kind === KIND_MIXED ? entries : 0;
-    const seqnos = entries * seqnoWidth(this.#largestSeqno - this.#smallestSeqno);
+    const width = seqnoWidth(this.#largestSeqno - this.#smallestSeqno);
+    const words = entries * (width + this.#checksumBytes) + this.#restartCount * RESTART_BYTES;
     const values = this.#out.length - this.#valueStart;
-    return (
-      values + this.#keys.length + kinds + seqnos + this.#restartCount * RESTART_BYTES + TAIL_BYTES
-    );
+    return values + this.#keys.length + kinds + words + TAIL_BYTES;
   }
 
   /**
@@ -121,7 +138,20 @@ export class DataBlockBuilder {
     this.#count = index + 1;
   }
 
-  /** Appends all other areas; the content reaches from where `begin` was to the end of `out`. */
+  /** With a guard, after each `add`: the checksum that the entry came with. */
+  addChecksum(checksum: number): void {
+    if (this.#checksumCount === this.#checksums.length) {
+      const checksums = new Uint32Array(this.#checksumCount * 2);
+      checksums.set(this.#checksums);
+      this.#checksums = checksums;
+    }
+    this.#checksums[this.#checksumCount++] = checksum;
+  }
+
+  /**
+   * Appends all other areas; the content reaches from where `begin` was to the end of `out`.
+   * @throws VarveError `CORRUPTION` when an entry is not any more what its checksum says
+   */
   finish(): void {
     const out = this.#out;
     const count = this.#count;
@@ -131,6 +161,7 @@ export class DataBlockBuilder {
     if (this.#kind === KIND_MIXED) out.bytes(this.#kinds, 0, count);
     const width = seqnoWidth(this.#largestSeqno - this.#smallestSeqno);
     this.#writeSeqnos(width);
+    if (this.#guard !== undefined) this.#writeChecksums();
     const headPrefix = this.#writeRestarts();
     out.u32(count);
     out.u32(valueBytes);
@@ -140,8 +171,38 @@ export class DataBlockBuilder {
     out.u8(this.#kind);
     out.u64(this.#smallestSeqno);
     out.u32(headPrefix);
-    out.u32(0);
+    out.u32(this.#guard === undefined ? 0 : FLAG_ENTRY_CHECKSUMS);
+    this.#checkContent(this.#valueStart, this.#seqnos);
     this.#count = 0;
+  }
+
+  /**
+   * Checks a block that was held back after it was finished, from `start` to the end of `out`.
+   * @throws VarveError as `finish`
+   */
+  checkHeld(start: number): void {
+    this.#checkContent(start, undefined);
+  }
+
+  #writeChecksums(): void {
+    const count = this.#count;
+    assert(this.#checksumCount === count, 'every entry of a guarded block came with a checksum');
+    for (let i = 0; i < count; i++) this.#out.u32(this.#checksums[i]!);
+  }
+
+  #checkContent(start: number, seqnos: Float64Array | undefined): void {
+    const guard = this.#guard;
+    const check = this.#check;
+    if (guard === undefined || check === undefined) return;
+    const { buf, length } = this.#out;
+    let isSound = false;
+    let cause: unknown;
+    try {
+      isSound = check.isSound(buf, start, length - start, seqnos);
+    } catch (error) {
+      cause = error;
+    }
+    if (!isSound) throw guard.mismatch('output block', check.seqno, cause);
   }
 
   #noteVersion(index: number, seqno: number, kind: number): void {

@@ -8,6 +8,7 @@
  */
 import { copyBytes } from '../bytes/byte-writer.ts';
 import { readU32 } from '../bytes/fixed.ts';
+import { entryChecksum, NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import { KEY_BYTES_MAX } from '../key/kind.ts';
 import { RESTART_BYTES } from './data-block-layout.ts';
 import { BlockPosition, DataBlock } from './data-block-reader.ts';
@@ -58,6 +59,11 @@ export class DataBlockCursor {
     this.#position = new BlockPosition();
   }
 
+  /** As in `Cursor`. */
+  entryChecksum(): number {
+    return this.#block.entryChecksumAt(this.#index);
+  }
+
   /** Takes a block; position in it next. Borrows the block until the next call of this method. */
   protected enterBlock(block: DataBlock): void {
     this.valid = false;
@@ -69,6 +75,14 @@ export class DataBlockCursor {
   /** After a successful `seekInBlock`: whether the entry has the user key that was sought. */
   protected get foundSoughtKey(): boolean {
     return this.#position.sameKey;
+  }
+
+  /** Whether the entry has the checksum that is stored with it, if one is. */
+  protected matchesChecksum(): boolean {
+    const stored = this.entryChecksum();
+    if (stored === NO_ENTRY_CHECKSUM) return true;
+    const { kind, keyBuf, keyOff, keyLen, valBuf, valOff, valLen } = this;
+    return stored === entryChecksum(kind, keyBuf, keyOff, keyLen, valBuf, valOff, valLen);
   }
 
   /** Whether key area and value area end with the entry that was decoded last. */

@@ -7,6 +7,7 @@
  *     k       key area: the key entries, back to back
  *     n or 0  kinds: one byte an entry; left out when all entries have the same kind
  *     n * w   seqnos: (seqno - base seqno) of each entry in w bytes
+ *     n * 4   entry checksums, a u32 each (key/entry-checksum.ts); left out without flag bit 0
  *     12 * r  restart array, one element for every `interval` entries:
  *               u32 offset in the key area, u32 offset in the value area, u32 head word
  *     32      tail:
@@ -18,7 +19,7 @@
  *       15      1   the kind of all entries, or 255 when each has its own
  *       16      8   base seqno: the smallest of the block
  *       24      4   p, head prefix length
- *       28      4   reserved, 0
+ *       28      4   flags: bit 0 entry checksums; a reader refuses bits that it does not know
  *
  * r = ceil(n / interval). Integers are little-endian. A key entry is
  *
@@ -46,6 +47,10 @@ export const TAIL_SEQNO_WIDTH = 14;
 export const TAIL_KIND = 15;
 export const TAIL_BASE_SEQNO = 16;
 export const TAIL_HEAD_PREFIX = 24;
+export const TAIL_FLAGS = 28;
+
+/** Flag: the block stores a checksum of each entry. */
+export const FLAG_ENTRY_CHECKSUMS = 1;
 
 /** In the tail: every entry has a kind of its own. */
 export const KIND_MIXED = 255;

@@ -9,8 +9,10 @@
  */
 import { readU16, readU32, readU64 } from '../bytes/fixed.ts';
 import { corruption, VarveError } from '../errors.ts';
+import { ENTRY_CHECKSUM_BYTES, NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import { KIND_UNKNOWN_MIN, SEQNO_MAX } from '../key/kind.ts';
 import {
+  FLAG_ENTRY_CHECKSUMS,
   KEY_ENTRY_BYTES_MIN,
   KIND_MIXED,
   RESTART_BYTES,
@@ -18,6 +20,7 @@ import {
   SEQNO_WIDTH_MAX,
   TAIL_BASE_SEQNO,
   TAIL_BYTES,
+  TAIL_FLAGS,
   TAIL_HEAD_PREFIX,
   TAIL_INTERVAL,
   TAIL_KEY_BYTES,
@@ -76,6 +79,8 @@ export class DataBlock {
   /** The kind of all entries, or `KIND_MIXED`. */
   kind: number;
   kindStart: number;
+  /** Where the entry checksums begin; 0 when the block has none. */
+  checksumStart: number;
   /** File and position of the block, for messages. */
   path: string;
   position: number;
@@ -97,6 +102,7 @@ export class DataBlock {
     this.baseSeqno = 0;
     this.kind = 0;
     this.kindStart = 0;
+    this.checksumStart = 0;
     this.path = '';
     this.position = 0;
   }
@@ -104,7 +110,8 @@ export class DataBlock {
   /**
    * Opens the content `buf[off, off + len)`; keeps and borrows `buf` until the next `open`.
    * @param path and position where the block stands, for messages
-   * @throws VarveError `CORRUPTION` when the content cannot be a data block
+   * @throws VarveError `CORRUPTION` when the content cannot be a data block, `UNSUPPORTED` when a
+   * newer version wrote it
    */
   open(buf: Uint8Array, off: number, len: number, path: string, position: number): void {
     this.buf = buf;
@@ -130,11 +137,30 @@ export class DataBlock {
     this.kindStart = this.keyEnd;
     this.seqnoStart = this.kindStart + (this.kind === KIND_MIXED ? count : 0);
     this.restartStart = this.seqnoStart + count * this.seqnoWidth;
+    this.checksumStart = 0;
+    const flags = readU32(buf, tail + TAIL_FLAGS);
+    if (flags !== 0) this.#openFlagged(flags, tail);
     if (this.restartStart + this.restartCount * RESTART_BYTES !== tail) {
       this.fail('areas of a data block do not add up');
     }
     if (this.kind !== KIND_MIXED) this.#checkKind(this.kind);
     this.#checkRestarts();
+  }
+
+  /** Makes room between the areas for what the flags announce. */
+  #openFlagged(flags: number, tail: number): void {
+    if ((flags & FLAG_ENTRY_CHECKSUMS) !== 0) {
+      this.checksumStart = this.restartStart;
+      this.restartStart += this.entryCount * ENTRY_CHECKSUM_BYTES;
+    }
+    const isKnown = flags === FLAG_ENTRY_CHECKSUMS;
+    // Areas that are too long already are damage, whatever else there may be.
+    if (isKnown || this.restartStart + this.restartCount * RESTART_BYTES > tail) return;
+    const what = `data block has unknown flags ${flags}: written by a newer version`;
+    throw new VarveError('UNSUPPORTED', `${what} (${this.path})`, {
+      file: this.path,
+      offset: this.position,
+    });
   }
 
   #checkRestarts(): void {
@@ -379,6 +405,12 @@ export class DataBlock {
     if (i < most) return buf[at + i]! < keyBuf[keyOff + shared + i]!;
     if (unshared !== keyLen - shared) return unshared < keyLen - shared;
     return this.seqnoAt(restart * this.interval) > seqno;
+  }
+
+  /** The checksum that is stored with an entry, or `NO_ENTRY_CHECKSUM` when the block has none. */
+  entryChecksumAt(index: number): number {
+    if (this.checksumStart === 0) return NO_ENTRY_CHECKSUM;
+    return readU32(this.buf, this.checksumStart + index * ENTRY_CHECKSUM_BYTES);
   }
 
   /** @throws VarveError `CORRUPTION`, naming the file and where the block begins */

@@ -57,6 +57,9 @@ export interface FileHeader {
   readonly protection: FileProtection;
 }
 
+/** Which file a header must belong to. */
+export type HeaderOwner = Pick<FileHeader, 'fileClass' | 'fileNumber'>;
+
 /** Bytes of the header of a file so protected: where its first block stands. */
 export function fileHeaderBytes(protection: FileProtection): number {
   const bytes = copyCount(protection) * COPY_BYTES;
@@ -90,6 +93,8 @@ export function headerBinding(header: FileHeader): Uint8Array {
  * Decodes the header from the first bytes of a file, from whichever copy is sound. Borrows `buf`;
  * the salt is a fresh copy.
  * @param length valid bytes in `buf`: `FILE_HEADER_BYTES_MAX`, or what the file has
+ * @param own the file that it should belong to: a write that went astray may have left a copy of
+ * another file's header, which then counts only if there is no other
  * @returns undefined when no copy is sound: a torn or damaged header
  * @throws VarveError `UNSUPPORTED` for a sound header of another format version or an unknown code
  */
@@ -97,16 +102,27 @@ export function decodeFileHeader(
   buf: Uint8Array,
   length: number,
   path: string,
+  own?: HeaderOwner,
 ): FileHeader | undefined {
-  for (
-    let off = 0;
-    off + COPY_BYTES <= Math.min(length, FILE_HEADER_BYTES_MAX);
-    off += COPY_BYTES
-  ) {
+  let foreign: FileHeader | undefined;
+  const end = Math.min(length, FILE_HEADER_BYTES_MAX);
+  for (let off = 0; off + COPY_BYTES <= end; off += COPY_BYTES) {
     const header = decodeCopy(buf, off, path);
     // Behind the header there may be anything, even what looks like a copy of one.
-    if (header !== undefined && off < copyCount(header.protection) * COPY_BYTES) return header;
+    if (header === undefined || off >= copyCount(header.protection) * COPY_BYTES) continue;
+    if (own === undefined || isHeaderOf(header, own)) return header;
+    foreign ??= header;
   }
+  return foreign ?? decodeRepaired(buf, length, path);
+}
+
+/** True if it is the header of that file. */
+export function isHeaderOf(header: FileHeader, { fileClass, fileNumber }: HeaderOwner): boolean {
+  return header.fileClass === fileClass && header.fileNumber === fileNumber;
+}
+
+/** The header, where SEC-DED makes a copy sound again. */
+function decodeRepaired(buf: Uint8Array, length: number, path: string): FileHeader | undefined {
   const copyBytes = COPIES_MIN * COPY_BYTES;
   const parityEnd = copyBytes + replicaParityBytes(copyBytes);
   if (length < parityEnd) return undefined;
@@ -133,9 +149,10 @@ export function expectFileHeader(
   fileClass: number,
   fileNumber: number,
 ): FileHeader {
-  const header = decodeFileHeader(buf, length, path);
+  const own = { fileClass, fileNumber };
+  const header = decodeFileHeader(buf, length, path, own);
   if (header === undefined) throw corruption('file header is damaged', path, 0);
-  if (header.fileClass !== fileClass || header.fileNumber !== fileNumber) {
+  if (!isHeaderOf(header, own)) {
     throw corruption('file header belongs to another file', path, 0);
   }
   return header;

@@ -112,8 +112,8 @@ export class Pipeline {
 
   /**
    * The reader of a file with this header.
-   * @throws VarveError `KEY` when the file is encrypted under a key that is not there, `UNSUPPORTED`
-   * for a suite that this version does not know
+   * @throws VarveError `KEY` when the file is encrypted under a key that is not there,
+   * `UNSUPPORTED` for a suite that this version does not know
    */
   reader(file: FileHandle, header: FileHeader): BlockReader {
     return this.#reader(file, header, this.#cipher(header, file.path));
@@ -143,13 +143,8 @@ export class Pipeline {
     const buf = new Uint8Array(FILE_HEADER_BYTES_MAX);
     const length = file.read(buf, 0, buf.length, 0);
     const header = expectFileHeader(buf, length, file.path, fileClass, fileNumber);
-    this.noteHeader(file.path, buf, length, header);
+    if (!isIntactHeader(buf, length, header)) this.noteRepair(file.path);
     return header;
-  }
-
-  /** Reports a header that was read although some of it is damaged. Borrows `buf`. */
-  noteHeader(path: string, buf: Uint8Array, length: number, header: FileHeader): void {
-    if (!isIntactHeader(buf, length, header)) this.noteRepair(path);
   }
 
   /** Reports that a record of several copies was read although some are damaged. */

@@ -21,8 +21,8 @@
  * @module
  */
 import { readU32, writeU32 } from '../bytes/fixed.ts';
-import { createEccCodec } from '../ecc/codec.ts';
 import type { EccOptions } from '../ecc/options.ts';
+import { accusedBit, NO_BIT, SecDedCodec } from '../ecc/sec-ded.ts';
 
 /** Length of one copy. */
 export const FRAME_COPY_BYTES = 8;
@@ -36,15 +36,22 @@ export class RecordFrame {
   /** Bytes of all copies; 0 for a log without a code, which has no frames. */
   readonly sizeBytes: number;
   readonly #copies: number;
-  readonly #isSecDed: boolean;
+  /** Undefined but for SEC-DED. */
+  readonly #secDed: SecDedCodec | undefined;
+  /** The one copy of a SEC-DED frame, with the bit turned back that its check byte accuses. */
+  readonly #corrected: Uint8Array;
+  /** A frame as it should be. */
+  readonly #expected: Uint8Array;
   readonly #saltLow: number;
   readonly #saltHigh: number;
 
   /** @param salt of the file; borrowed for the call */
   constructor(ecc: EccOptions | undefined, salt: Uint8Array) {
     this.#copies = copiesOf(ecc);
-    this.#isSecDed = ecc?.scheme === 'secded';
-    this.sizeBytes = this.#copies * FRAME_COPY_BYTES + (this.#isSecDed ? 1 : 0);
+    this.#secDed = ecc?.scheme === 'secded' ? new SecDedCodec() : undefined;
+    this.sizeBytes = this.#copies * FRAME_COPY_BYTES + (this.#secDed === undefined ? 0 : 1);
+    this.#corrected = new Uint8Array(FRAME_COPY_BYTES);
+    this.#expected = new Uint8Array(this.sizeBytes);
     this.#saltLow = readU32(salt, 0);
     this.#saltHigh = readU32(salt, 4);
   }
@@ -56,7 +63,7 @@ export class RecordFrame {
       writeU32(buf, off + at, blockLen);
       writeU32(buf, off + at + 4, this.#check(blockLen, position + at) + i);
     }
-    if (this.#isSecDed) createEccCodec({ scheme: 'secded' }).append(buf, off, FRAME_COPY_BYTES);
+    this.#secDed?.append(buf, off, FRAME_COPY_BYTES);
   }
 
   /**
@@ -66,22 +73,44 @@ export class RecordFrame {
   read(buf: Uint8Array, off: number, position: number): number {
     for (let i = 0; i < this.#copies; i++) {
       const at = i * FRAME_COPY_BYTES;
-      if (this.copyIndex(buf, off + at, position + at) === i) return readU32(buf, off + at);
+      if (this.#soundIndex(buf, off + at, position + at) === i) return readU32(buf, off + at);
     }
-    if (!this.#isSecDed) return NO_FRAME;
-    const copy = buf.slice(off, off + this.sizeBytes);
-    const isSound = () => this.copyIndex(copy, 0, position) === 0;
-    const codec = createEccCodec({ scheme: 'secded' });
-    return codec.repair(copy, 0, FRAME_COPY_BYTES, isSound) === undefined
-      ? NO_FRAME
-      : readU32(copy, 0);
+    return this.#isCorrectable(buf, off, position) ? readU32(this.#corrected, 0) : NO_FRAME;
   }
 
-  /** Number of the sound copy at `buf[off]`, which stands at `place` of the file; -1 if none does. */
+  /** True if no byte of the frame `buf[off, off + sizeBytes)` is wrong. Borrows `buf`. */
+  isIntact(buf: Uint8Array, off: number, blockLen: number, position: number): boolean {
+    this.write(this.#expected, 0, blockLen, position);
+    for (let i = 0; i < this.sizeBytes; i++) {
+      if (buf[off + i] !== this.#expected[i]) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Number of the copy at `buf[off]`, which stands at `place` of the file; -1 if it is not sound
+   * and no bit makes it so. Borrows `buf`, which goes on for at least one byte behind the copy.
+   */
   copyIndex(buf: Uint8Array, off: number, place: number): number {
+    const index = this.#soundIndex(buf, off, place);
+    return index < 0 && this.#isCorrectable(buf, off, place) ? 0 : index;
+  }
+
+  #soundIndex(buf: Uint8Array, off: number, place: number): number {
     const check = this.#check(readU32(buf, off), place);
     const index = (readU32(buf, off + 4) - check) >>> 0;
     return index < this.#copies ? index : -1;
+  }
+
+  /** Sets `#corrected` if that is a sound copy. */
+  #isCorrectable(buf: Uint8Array, off: number, place: number): boolean {
+    if (this.#secDed === undefined) return false;
+    const bit = accusedBit(buf, off, off + FRAME_COPY_BYTES);
+    if (bit === NO_BIT) return false;
+    const copy = this.#corrected;
+    for (let i = 0; i < FRAME_COPY_BYTES; i++) copy[i] = buf[off + i]!;
+    copy[bit >> 3] = copy[bit >> 3]! ^ (1 << (bit & 7));
+    return this.#soundIndex(copy, 0, place) === 0;
   }
 
   #check(blockLen: number, place: number): number {

@@ -7,8 +7,8 @@
  * looks like one that was never fully written.
  *
  * A search for the next sound record goes byte by byte and trusts no length of the bad block, so
- * no sound record is missed; checksums are bound to salt and position, so none is invented. In a log
- * with an error-correcting code a record is sound if it can be repaired, and the search is for
+ * no sound record is missed; checksums are bound to salt and position, so none is invented. In a
+ * log with an error-correcting code a record is sound if it can be repaired, and the search is for
  * frames.
  * @module
  */
@@ -29,6 +29,9 @@ import {
   FILE_HEADER_BYTES_MIN,
   type FileHeader,
   fileHeaderBytes,
+  type HeaderOwner,
+  isHeaderOf,
+  isIntactHeader,
 } from './file-header.ts';
 import { UNPROTECTED } from './file-protection.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -69,6 +72,8 @@ export class RecordLogReader {
   readonly headerState: LogHeaderState;
   /** Present when `headerState` is `sound`. */
   readonly header: FileHeader | undefined;
+  /** Some of it is damaged although `headerState` is `sound`. */
+  readonly isHeaderDamaged: boolean;
   /** Size of the file when it was opened. */
   readonly sizeBytes: number;
   /** Reading stops here; see {@link limit}. */
@@ -105,6 +110,7 @@ export class RecordLogReader {
     file: FileHandle,
     state: LogHeaderState,
     header: FileHeader | undefined,
+    isHeaderDamaged: boolean,
     blocks: BlockReader | undefined,
     type: number,
     isBlind: boolean,
@@ -113,6 +119,7 @@ export class RecordLogReader {
     this.path = file.path;
     this.headerState = state;
     this.header = header;
+    this.isHeaderDamaged = isHeaderDamaged;
     this.sizeBytes = file.size();
     this.endBytes = this.sizeBytes;
     this.position = 0;
@@ -175,17 +182,18 @@ export class RecordLogReader {
     try {
       const bytes = new Uint8Array(FILE_HEADER_BYTES_MAX);
       const length = file.read(bytes, 0, bytes.length, 0);
-      const header = decodeFileHeader(bytes, length, path);
-      const state = judgeHeader(header, bytes, length, fileClass, fileNumber);
+      const own = { fileClass, fileNumber };
+      const header = decodeFileHeader(bytes, length, path, own);
+      const state = judgeHeader(header, bytes, length, own);
       if (header === undefined || state !== 'sound') {
-        return new RecordLogReader(file, state, undefined, undefined, blockType, isBlind);
+        return new RecordLogReader(file, state, undefined, false, undefined, blockType, isBlind);
       }
       if (header.protection.suiteId === SUITE_NONE && fileNumber >= pipeline.sealedFrom) {
         throw corruption('file is in the clear where it must be encrypted', path, 0);
       }
-      pipeline.noteHeader(path, bytes, length, header);
+      const isDamaged = !isIntactHeader(bytes, length, header);
       const blocks = isBlind ? pipeline.blindReader(file, header) : pipeline.reader(file, header);
-      return new RecordLogReader(file, state, header, blocks, blockType, isBlind);
+      return new RecordLogReader(file, state, header, isDamaged, blocks, blockType, isBlind);
     } catch (error) {
       file.close();
       throw error;
@@ -236,7 +244,7 @@ export class RecordLogReader {
         return 'record';
       }
       if (fault !== 'checksum') continue;
-      work -= BLOCK_OVERHEAD_BYTES + this.#claimedLength(at);
+      work -= BLOCK_OVERHEAD_BYTES + this.#claimedLength(at + this.#frame.sizeBytes);
       if (work < 0) return 'unclear';
     }
     return 'none';
@@ -288,7 +296,7 @@ export class RecordLogReader {
     this.position = at;
     this.buf = blocks.buf;
     this.contentOff = blocks.contentOff;
-    this.contentLen = blocks.contentLen;
+    this.contentLen = this.#isBlind ? 0 : blocks.contentLen;
     const { blockLen } = blocks;
     this.nextPosition = at + this.#frame.sizeBytes + blockLen + blocks.parityBytes(blockLen);
   }
@@ -333,15 +341,26 @@ export class RecordLogReader {
   }
 
   #inspectFramed(at: number): BlockFault | 'frame' {
-    const blockAt = at + this.#frame.sizeBytes;
+    const frame = this.#frame;
+    const blockAt = at + frame.sizeBytes;
     this.#load(at, this.#recordBytesMin);
-    const blockLen = this.#frame.read(this.#window, at - this.#windowStart, at);
-    if (blockLen === NO_FRAME) return this.#inspectBlock(blockAt) === 'none' ? 'none' : 'frame';
+    const off = at - this.#windowStart;
+    const blockLen = frame.read(this.#window, off, at);
+    const isIntact = blockLen !== NO_FRAME && frame.isIntact(this.#window, off, blockLen, at);
+    let fault: BlockFault | 'frame';
+    if (blockLen !== NO_FRAME) fault = this.#inspectLength(blockAt, blockLen);
+    else fault = this.#inspectBlock(blockAt) === 'none' ? 'none' : 'frame';
+    if (fault === 'none' && !isIntact) this.#blocks!.noteCopyRepair(this.#blockType, at);
+    return fault;
+  }
+
+  /** Checks the block at `blockAt`, whose length is known, and repairs it if need be. */
+  #inspectLength(blockAt: number, blockLen: number): BlockFault {
+    const blocks = this.#blocks!;
     const rest = this.endBytes - blockAt;
     if (blockLen < BLOCK_OVERHEAD_BYTES || blockLen > rest) return 'truncated';
     this.#load(blockAt, blockLen);
     const fault = this.#inspectWindow(blockAt);
-    const blocks = this.#blocks!;
     if (fault === 'none' && blocks.blockLen === blockLen) return fault;
     const whole = new Uint8Array(blockLen + blocks.parityBytes(blockLen));
     this.#file.read(whole, 0, Math.min(whole.length, rest), blockAt);
@@ -350,10 +369,10 @@ export class RecordLogReader {
     return fault === 'none' ? 'header' : fault;
   }
 
-  /** The payload length that the block of the record at `at`, just inspected, claims. */
-  #claimedLength(at: number): number {
-    const off = at + this.#frame.sizeBytes - this.#windowStart;
-    return off >= 0 && off + 12 <= this.#windowEnd ? readU32(this.#window, off + 8) : 0;
+  /** The payload length that the block at `blockAt`, just inspected, claims. */
+  #claimedLength(blockAt: number): number {
+    const isLoaded = blockAt >= this.#windowStart && blockAt + 12 <= this.#windowEnd;
+    return isLoaded ? readU32(this.#window, blockAt - this.#windowStart + 8) : 0;
   }
 
   /** Position of the next byte, from `from` on, that may begin a record; -1 without one. */
@@ -374,12 +393,13 @@ export class RecordLogReader {
     return -1;
   }
 
-  /** Any sound copy of a frame shows where its record begins. */
+  /** Any sound copy of a frame shows where its record begins; a block follows the last one. */
   #findFrame(from: number): number {
     let at = from;
-    while (this.endBytes - at >= FRAME_COPY_BYTES) {
-      this.#load(at, FRAME_COPY_BYTES);
-      const end = this.#windowEnd - FRAME_COPY_BYTES;
+    const least = FRAME_COPY_BYTES + BLOCK_OVERHEAD_BYTES;
+    while (this.endBytes - at >= least) {
+      this.#load(at, least);
+      const end = this.#windowEnd - least;
       if (at > end) break;
       for (; at <= end; at++) {
         const index = this.#frame.copyIndex(this.#window, at - this.#windowStart, at);
@@ -413,8 +433,7 @@ function judgeHeader(
   header: FileHeader | undefined,
   bytes: Uint8Array,
   length: number,
-  fileClass: number,
-  fileNumber: number,
+  own: HeaderOwner,
 ): LogHeaderState {
   if (header === undefined) {
     if (length < FILE_HEADER_BYTES_MIN) return 'unwritten';
@@ -422,8 +441,7 @@ function judgeHeader(
     for (let i = end - 8; i < end; i++) if (bytes[i] !== 0) return 'damaged';
     return 'unwritten';
   }
-  const own = header.fileClass === fileClass && header.fileNumber === fileNumber;
-  return own ? 'sound' : 'foreign';
+  return isHeaderOf(header, own) ? 'sound' : 'foreign';
 }
 
 const FLAW_TEXT = {

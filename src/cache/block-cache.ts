@@ -81,6 +81,11 @@ export class BlockCache {
     entry.chargeBytes = 0;
   }
 
+  /** Evicts everything. */
+  clear(): void {
+    while (this.blockCount > 0) this.#evictOne();
+  }
+
   #evictOne(): void {
     let entry = this.#hand;
     assert(entry !== undefined, 'a cache over its budget holds an entry');

@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import type { Db } from '../index.ts';
 import { toJson } from './encoding.ts';
 import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts';
+import { addKeys } from './keys.ts';
 import {
   addEncoding,
   addFamily,
@@ -30,7 +31,7 @@ export function exportCommand(output: Output): Command {
     .addHelpText('after', HELP)
     .action(async (path: string, file: string | undefined, options: ExportOptions) => {
       const isFile = file !== undefined && file !== '-';
-      await withReader(path, async (db) => {
+      await withReader(path, options, async (db) => {
         // Checked before a file is replaced.
         if (options.family !== undefined) db.columnFamily(options.family);
         const target = isFile ? Output.file(file) : output;
@@ -46,6 +47,7 @@ export function exportCommand(output: Output): Command {
         }
       });
     });
+  addKeys(command, 'read');
   return addJson(addEncoding(addFamily(command, 'only this column family; all if absent')));
 }
 

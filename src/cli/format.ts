@@ -3,6 +3,7 @@
  * @module
  */
 import Table from 'cli-table3';
+import type { EccOptions } from '../index.ts';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
@@ -37,6 +38,18 @@ export function formatSeconds(milliseconds: number): string {
 /** `85 MB/s`, or `-` when the time was too short to tell. */
 export function formatRate(bytes: number, milliseconds: number): string {
   return milliseconds < 1 ? '-' : `${formatBytes((bytes * 1000) / milliseconds)}/s`;
+}
+
+/** `reed-solomon 4+2`, `none`. */
+export function eccName(ecc: EccOptions | undefined): string {
+  if (ecc === undefined) return 'none';
+  if (ecc.scheme === 'secded') return 'secded';
+  return `${ecc.scheme} ${ecc.data}+${ecc.scheme === 'xor' ? 1 : ecc.parity}`;
+}
+
+/** `stallCount` -> `stall count`. */
+export function wordsOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 /** A cell; numbers are formatted as counts and stand to the right. */

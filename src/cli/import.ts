@@ -17,7 +17,14 @@ import { toText } from './encoding.ts';
 import { CommandError, usageError } from './failure.ts';
 import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts';
 import { type ImportEntry, readEntries } from './json-lines.ts';
-import { addCreate, addFamily, addJson, addSync, type WriteOptions } from './options.ts';
+import {
+  addCreate,
+  addFamily,
+  addJson,
+  addSync,
+  addWriting,
+  type WriteOptions,
+} from './options.ts';
 import type { Output } from './output.ts';
 import { Progress } from './progress.ts';
 import { withWriter } from './session.ts';
@@ -49,7 +56,7 @@ export function importCommand(output: Output): Command {
       const importer = await importInto(path, sourceOf(path, file, options), options);
       await report(output, importer, performance.now() - begin, options);
     });
-  addSync(addCreate(command), 'wait for stable storage after every batch');
+  addSync(addCreate(addWriting(command)), 'wait for stable storage after every batch');
   return addJson(addFamily(command, 'column family of entries that name none; default if absent'));
 }
 
@@ -83,14 +90,11 @@ function sourceOf(path: string, file: string | undefined, options: ImportOptions
   return (importer, stop) => importLines(importer, createReadStream(file), totalBytes, stop, !json);
 }
 
-async function importInto(
-  path: string,
-  source: Source,
-  { create, family, sync }: ImportOptions,
-): Promise<Importer> {
+async function importInto(path: string, source: Source, options: ImportOptions): Promise<Importer> {
+  const { create, family, sync } = options;
   let importer: Importer | undefined;
   try {
-    await withWriter(path, { create, family }, async (db, stop) => {
+    await withWriter(path, options, async (db, stop) => {
       importer = new Importer(db, create, family, sync === true);
       try {
         await source(importer, stop);

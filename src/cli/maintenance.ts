@@ -5,14 +5,17 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { isVarveError } from '../errors.ts';
-import type { DbStats } from '../index.ts';
+import type { Correction, DbEvent, DbStats } from '../index.ts';
+import { typeName } from '../integrity/inspect-names.ts';
 import { keyArgument, toJson, toText } from './encoding.ts';
 import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE } from './failure.ts';
 import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts';
+import { addKeys } from './keys.ts';
 import {
   addEncoding,
   addFamily,
   addJson,
+  addWriting,
   type EncodingOptions,
   type FamilyOptions,
 } from './options.ts';
@@ -21,11 +24,12 @@ import { inFamily } from './point-commands.ts';
 import { Progress } from './progress.ts';
 import { unlessStopped, withReader, withWriter } from './session.ts';
 import { levelsText } from './stats.ts';
+import type { StorageOptions } from './storage.ts';
 
 /** A writer may remove a table before it is verified; then the newer tables are verified. */
 const VERIFY_ATTEMPTS_MAX = 3;
 
-interface CompactOptions extends FamilyOptions, EncodingOptions {
+interface CompactOptions extends FamilyOptions, EncodingOptions, StorageOptions {
   readonly from?: string;
   readonly to?: string;
 }
@@ -44,6 +48,8 @@ interface Verification {
   readonly bytesRead: number;
   /** Unfinished ends of logs: no damage, but nobody should be surprised by it. */
   readonly dropped: DbStats['recovery']['dropped'];
+  /** Damage that error correction puts right whenever it is read. */
+  readonly corrected: readonly Correction[];
   readonly damage: readonly ShownDamage[];
 }
 
@@ -58,15 +64,16 @@ function verifyCommand(output: Output): Command {
     .argument('<db>', 'directory of the database')
     .action(async (path: string, options: EncodingOptions) => {
       const begin = performance.now();
-      const found = await verify(path, !options.json);
+      const found = await verify(path, options);
       const milliseconds = performance.now() - begin;
-      const { tableCount, bytesRead, dropped, damage } = found;
+      const { tableCount, bytesRead, dropped, corrected, damage } = found;
       if (options.json) {
         await output.json({
           tables: tableCount,
           bytes: bytesRead,
           milliseconds: Math.round(milliseconds),
           dropped,
+          corrected,
           damage: damage.map((one) => damageJson(one, options)),
         });
       } else {
@@ -76,20 +83,24 @@ function verifyCommand(output: Output): Command {
         for (const { file, offset, reason } of dropped) {
           await output.text(`unfinished log, no damage: ${file}, offset ${offset}: ${reason}\n`);
         }
+        for (const one of corrected) await output.text(correctionText(one));
         for (const one of damage) await output.text(damageText(one, options));
-        if (damage.length === 0) await output.text('no damage\n');
+        if (damage.length === 0) {
+          await output.text(corrected.length === 0 ? 'no damage\n' : 'no other damage\n');
+        }
       }
       if (damage.length > 0) {
         const text = `${formatItems(damage.length, 'file is', 'files are')} damaged`;
         throw new CommandError('CORRUPTION', text, EXIT_NOT_FOUND_OR_DAMAGE);
       }
     });
+  addKeys(command, 'read');
   return addJson(addEncoding(command));
 }
 
-async function verify(path: string, isForPeople: boolean): Promise<Verification> {
+async function verify(path: string, options: EncodingOptions): Promise<Verification> {
   for (let attempt = 1; ; attempt++) {
-    const found = await verifyOnce(path, isForPeople).catch(asFinding);
+    const found = await verifyOnce(path, options).catch(asFinding);
     const isOutrun = found.damage.some(({ file }) => file !== undefined && !existsSync(file));
     if (!isOutrun || attempt === VERIFY_ATTEMPTS_MAX) return found;
   }
@@ -101,21 +112,36 @@ function asFinding(error: unknown): Verification {
   const { code, file, offset, message } = error;
   const isMissing = code === 'IO' && file !== undefined && !existsSync(file);
   if (code !== 'CORRUPTION' && !isMissing) throw error;
-  return { tableCount: 0, bytesRead: 0, dropped: [], damage: [{ file, offset, message }] };
+  const damage = [{ file, offset, message }];
+  return { tableCount: 0, bytesRead: 0, dropped: [], corrected: [], damage };
 }
 
-function verifyOnce(path: string, isForPeople: boolean): Promise<Verification> {
-  return withReader(path, async (db) => {
+function verifyOnce(path: string, options: EncodingOptions): Promise<Verification> {
+  const corrections = new Map<string, Correction>();
+  // Opening corrects what it reads of CURRENT, manifest and logs.
+  const onEvent = (event: DbEvent) => {
+    if (event.type === 'corrected') corrections.set(`${event.offset} ${event.file}`, event);
+  };
+  return withReader(path, { ...options, onEvent }, async (db) => {
     const { tableBytes, recovery } = db.stats();
-    const progress = new Progress('verifying', tableBytes, isForPeople);
+    const progress = new Progress('verifying', tableBytes, !options.json);
     try {
       const report = await db.verify((bytesRead) => progress.update(bytesRead));
-      const { tableCount, bytesRead, uncorrectable } = report;
-      return { tableCount, bytesRead, dropped: recovery.dropped, damage: uncorrectable };
+      const { tableCount, bytesRead, uncorrectable: damage } = report;
+      const corrected = [...corrections.values()];
+      return { tableCount, bytesRead, dropped: recovery.dropped, corrected, damage };
     } finally {
       progress.stop();
     }
   });
+}
+
+function correctionText(correction: Correction): string {
+  const { file, offset, blockType, correctedShards, correctedBits } = correction;
+  const what = blockType === 0 ? 'file header' : `${typeName(blockType)} block`;
+  const how =
+    correctedBits > 0 ? formatItems(correctedBits, 'bit') : formatItems(correctedShards, 'shard');
+  return `corrected when read, still in the file: ${file}, offset ${offset}: ${what}, ${how}\n`;
 }
 
 function damageJson(damage: ShownDamage, { encoding }: EncodingOptions): object {
@@ -152,14 +178,19 @@ function compactCommand(output: Output): Command {
         ...(to === undefined ? {} : { to: keyArgument(to, encoding) }),
       };
       const begin = performance.now();
-      const [before, after] = await withWriter(path, { create: false }, async (db, stop) => {
-        await unlessStopped(db.flush(inFamily(family, {})), stop);
-        const sizes = db.stats();
-        await unlessStopped(db.compact(inFamily(family, range)), stop);
-        return [sizes, db.stats()] as const;
-      });
+      const [before, after] = await withWriter(
+        path,
+        { ...options, create: false },
+        async (db, stop) => {
+          await unlessStopped(db.flush(inFamily(family, {})), stop);
+          const sizes = db.stats();
+          await unlessStopped(db.compact(inFamily(family, range)), stop);
+          return [sizes, db.stats()] as const;
+        },
+      );
       await report(output, before, after, performance.now() - begin, options);
     });
+  addWriting(command);
   return addJson(addEncoding(addFamily(command, 'only this column family; all if absent')));
 }
 

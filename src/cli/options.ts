@@ -4,9 +4,11 @@
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ENCODINGS, type Encoding } from './encoding.ts';
+import { addKeys, type KeyOptions } from './keys.ts';
+import { addStorage, type StorageOptions } from './storage.ts';
 
 /** Options of every command. */
-export interface CommonOptions {
+export interface CommonOptions extends KeyOptions {
   readonly json?: boolean;
 }
 
@@ -21,7 +23,7 @@ export interface EncodingOptions extends CommonOptions {
 }
 
 /** Options of commands that write. */
-export interface WriteOptions extends FamilyOptions {
+export interface WriteOptions extends FamilyOptions, StorageOptions {
   readonly sync?: boolean;
 }
 
@@ -44,6 +46,11 @@ export function addEncoding(command: Command): Command {
 /** Adds `--sync`. */
 export function addSync(command: Command, what: string): Command {
   return command.option('--sync', what);
+}
+
+/** Adds what every command that writes has: keys and how to store. */
+export function addWriting(command: Command): Command {
+  return addStorage(addKeys(command, 'write'));
 }
 
 /** Adds `--no-create`. */

@@ -6,12 +6,14 @@ import { Command } from 'commander';
 import { VALUE_BYTES_MAX, WriteBatch } from '../index.ts';
 import { keyArgument, toJson, toText, valueArgument } from './encoding.ts';
 import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE, usageError } from './failure.ts';
+import { addKeys } from './keys.ts';
 import {
   addCreate,
   addEncoding,
   addFamily,
   addJson,
   addSync,
+  addWriting,
   type EncodingOptions,
   type FamilyOptions,
   type WriteOptions,
@@ -41,12 +43,12 @@ function putCommand(output: Output): Command {
       const keyBytes = keyArgument(key, options.encoding);
       const valueBytes = await readValue(value, options);
       const { family, sync } = options;
-      const seqno = await withWriter(path, { create: options.create, family }, async (db) =>
+      const seqno = await withWriter(path, options, async (db) =>
         db.put(keyBytes, valueBytes, inFamily(family, { sync: sync === true })),
       );
       if (options.json) await output.json({ key: toJson(keyBytes, options.encoding), seqno });
     });
-  addSync(addCreate(command), 'wait for stable storage before the write counts');
+  addSync(addCreate(addWriting(command)), 'wait for stable storage before the write counts');
   return addJson(addEncoding(addFamily(command, 'column family; default if absent')));
 }
 
@@ -62,7 +64,9 @@ function getCommand(output: Output): Command {
     .action(async (path: string, key: string, options: GetOptions) => {
       const { encoding, family } = options;
       const keyBytes = keyArgument(key, encoding);
-      const value = await withReader(path, async (db) => db.get(keyBytes, inFamily(family, {})));
+      const value = await withReader(path, options, async (db) =>
+        db.get(keyBytes, inFamily(family, {})),
+      );
       if (value === undefined) {
         const text = `key not found: ${toText(keyBytes, encoding)}`;
         throw new CommandError('NOT_FOUND', text, EXIT_NOT_FOUND_OR_DAMAGE);
@@ -76,6 +80,7 @@ function getCommand(output: Output): Command {
         await output.text(`${toText(value, encoding)}\n`);
       }
     });
+  addKeys(command, 'read');
   return addJson(addEncoding(addFamily(command, 'column family; default if absent')));
 }
 
@@ -87,7 +92,7 @@ function deleteCommand(output: Output): Command {
     .action(async (path: string, keys: string[], options: DeleteOptions) => {
       const { encoding, family, sync } = options;
       const all = keys.map((key) => keyArgument(key, encoding));
-      const seqno = await withWriter(path, { create: false, family }, async (db) => {
+      const seqno = await withWriter(path, { ...options, create: false }, async (db) => {
         const handle = family === undefined ? undefined : db.columnFamily(family);
         const batch = new WriteBatch();
         for (const key of all) batch.delete(key, handle);
@@ -97,7 +102,7 @@ function deleteCommand(output: Output): Command {
         await output.json({ keys: all.map((key) => toJson(key, encoding)), seqno });
       }
     });
-  addSync(command, 'wait for stable storage before the write counts');
+  addSync(addWriting(command), 'wait for stable storage before the write counts');
   return addJson(addEncoding(addFamily(command, 'column family; default if absent')));
 }
 

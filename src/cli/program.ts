@@ -14,6 +14,8 @@ import {
   usageError,
 } from './failure.ts';
 import { importCommand } from './import.ts';
+import { inspectCommand } from './inspect.ts';
+import { KEYS_HELP } from './keys.ts';
 import { maintenanceCommands } from './maintenance.ts';
 import { Output } from './output.ts';
 import { pointCommands } from './point-commands.ts';
@@ -27,6 +29,7 @@ Examples:
   varve scan ./data --prefix user:       print all entries whose key begins so
   varve import ./data --dir ./photos     put files: path -> content
   varve export ./data > backup.jsonl     and: varve import ./copy backup.jsonl
+  varve inspect ./data                   what its files are made of, and what is damaged
 
 Commands that read work beside a process that writes. A key or value that begins with - goes
 behind --, as in: varve get ./data -- -key`;
@@ -61,7 +64,7 @@ function programOf(output: Output): Command {
   const program = new Command('varve')
     .description('Look into and change a Varve database.')
     .version(version())
-    .addHelpText('after', `${EXAMPLES}\n${EXIT_CODES_HELP}`);
+    .addHelpText('after', `${EXAMPLES}\n${KEYS_HELP}\n${EXIT_CODES_HELP}`);
   const commands = [
     ...pointCommands(output),
     scanCommand(output),
@@ -69,6 +72,7 @@ function programOf(output: Output): Command {
     exportCommand(output),
     statsCommand(output),
     ...maintenanceCommands(output),
+    inspectCommand(output),
   ];
   for (const command of commands) program.addCommand(command);
   // Messages are written in one place, above.

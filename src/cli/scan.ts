@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import type { EntriesOptions } from '../index.ts';
 import { type Encoding, keyArgument, toJson, toShortText, toText } from './encoding.ts';
 import { usageError } from './failure.ts';
+import { addKeys } from './keys.ts';
 import {
   addEncoding,
   addFamily,
@@ -55,7 +56,7 @@ export function scanCommand(output: Output): Command {
       if (options.keysOnly && options.valuesOnly) {
         throw usageError('--keys-only and --values-only exclude each other');
       }
-      await withReader(path, async (db) => {
+      await withReader(path, options, async (db) => {
         const range = rangeOf(options);
         const print = printerOf(output, options);
         // Without values wanted, none is copied.
@@ -72,6 +73,7 @@ export function scanCommand(output: Output): Command {
         }
       });
     });
+  addKeys(command, 'read');
   return addJson(addEncoding(addFamily(command, 'column family; default if absent')));
 }
 

@@ -4,8 +4,20 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
-import { type Db, type DbOptions, open } from '../index.ts';
+import { SUITE_NONE } from '../crypto/port.ts';
+import {
+  type Db,
+  type DbEvent,
+  type DbOptions,
+  isVarveError,
+  NodeFs,
+  open,
+  VarveError,
+} from '../index.ts';
+import { readCurrent } from '../manifest/current.ts';
 import { CommandError, EXIT_OTHER, systemCode } from './failure.ts';
+import { type KeyOptions, keyHint, type ReadKeys, readKeys, wipeKeys } from './keys.ts';
+import { type StorageOptions, storageOptions } from './storage.ts';
 
 /** Names that an interrupted creation leaves; whoever made them meant a database. */
 const DATABASE_FILE = /^(CURRENT|LOCK(\..*)?|MANIFEST-\d+|\d+\.(sst|wal))$/;
@@ -13,8 +25,13 @@ const DATABASE_FILE = /^(CURRENT|LOCK(\..*)?|MANIFEST-\d+|\d+\.(sst|wal))$/;
 /** The signals at which a command that writes closes the database before it ends. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** What a command that writes may do beyond writing. */
-export interface WriterOptions {
+/** What a command that reads is opened with. */
+export interface ReaderOptions extends KeyOptions {
+  readonly onEvent?: (event: DbEvent) => void;
+}
+
+/** What a command that writes may do beyond writing, and how it writes. */
+export interface WriterOptions extends KeyOptions, StorageOptions {
   /** Make the database, and `family`, if they do not exist. */
   readonly create: boolean;
   readonly family?: string | undefined;
@@ -22,11 +39,18 @@ export interface WriterOptions {
 
 /**
  * Does work on a database that is open read-only: beside a writer, without the lock, as it stands.
- * @throws CommandError when there is no database at `path`; whatever opening and `work` throw
+ * @throws CommandError when there is no database at `path` or a key file is wrong; whatever opening
+ * and `work` throw
  */
-export async function withReader<T>(path: string, work: (db: Db) => Promise<T>): Promise<T> {
+export async function withReader<T>(
+  path: string,
+  options: ReaderOptions,
+  work: (db: Db) => Promise<T>,
+): Promise<T> {
   requireDatabase(path);
-  const db = await open(path, { readOnly: true });
+  const { onEvent } = options;
+  const listener = onEvent === undefined ? {} : { onEvent };
+  const db = await openWith(path, { readOnly: true, ...listener }, options);
   try {
     return await work(db);
   } finally {
@@ -78,20 +102,38 @@ export async function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Pro
 
 async function runOpen<T>(
   path: string,
-  { create, family }: WriterOptions,
+  options: WriterOptions,
   stop: AbortSignal,
   work: (db: Db, stop: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const options: DbOptions =
-    create && family !== undefined
-      ? { createIfMissing: true, columnFamilies: [family] }
-      : { createIfMissing: create };
-  const db = await open(path, options);
+  const { create, family } = options;
+  const families = create && family !== undefined ? { columnFamilies: [family] } : {};
+  const settings = { createIfMissing: create, ...families, ...storageOptions(options) };
+  const db = await openWith(path, settings, options);
   try {
     return await work(db, stop);
   } finally {
     await db.close();
   }
+}
+
+/** Opens with the keys that were named; a `KEY` error says what to do about it. */
+async function openWith(path: string, settings: DbOptions, options: KeyOptions): Promise<Db> {
+  const encryption = readKeys(options);
+  try {
+    return await open(path, encryption === undefined ? settings : { ...settings, encryption });
+  } catch (error) {
+    throw isVarveError(error, 'KEY') ? withHint(error, path, encryption) : error;
+  } finally {
+    wipeKeys(encryption);
+  }
+}
+
+function withHint(error: VarveError, path: string, encryption: ReadKeys | undefined): VarveError {
+  const { file, offset } = error;
+  const isClear = readCurrent(new NodeFs(), path)?.slot.suiteId === SUITE_NONE;
+  const text = `${error.message}; ${keyHint(encryption, isClear)}`;
+  return new VarveError('KEY', text, { file, offset, cause: error });
 }
 
 /** Tells a wrong path from a database before the engine has to. */

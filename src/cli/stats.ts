@@ -6,8 +6,18 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { DbStats, FamilyStats } from '../index.ts';
+import { codecName, suiteName } from '../integrity/inspect-names.ts';
 import { toText } from './encoding.ts';
-import { type Cell, formatBytes, formatCount, formatItems, formatTable } from './format.ts';
+import {
+  type Cell,
+  eccName,
+  formatBytes,
+  formatCount,
+  formatItems,
+  formatTable,
+  wordsOf,
+} from './format.ts';
+import { addKeys } from './keys.ts';
 import { addFamily, addJson, type FamilyOptions } from './options.ts';
 import type { Output } from './output.ts';
 import { withReader } from './session.ts';
@@ -26,7 +36,7 @@ export function statsCommand(output: Output): Command {
     .argument('<db>', 'directory of the database')
     .action(async (path: string, options: FamilyOptions) => {
       const { family } = options;
-      const all = await withReader(path, async (db) => {
+      const all = await withReader(path, options, async (db) => {
         if (family !== undefined) db.columnFamily(family);
         return db.stats();
       });
@@ -35,6 +45,7 @@ export function statsCommand(output: Output): Command {
       if (options.json) await output.json({ ...stats, files });
       else await output.text(statsText(stats, files));
     });
+  addKeys(command, 'read');
   return addJson(addFamily(command, 'only the levels of this column family; all if absent'));
 }
 
@@ -78,6 +89,9 @@ function statsText(stats: DbStats, files: readonly FileStats[]): string {
     formatBytes(family.memtableBytes),
     formatBytes(family.compactionDebtBytes),
   ]);
+  const storage = stats.storage.map(({ codecId, ecc, tableCount, sizeBytes }) => {
+    return [codecName(codecId), eccName(ecc), tableCount, formatBytes(sizeBytes)];
+  });
   const memoryRows = [
     ['memtables', formatBytes(memory.memtableBytes)],
     ['indexes and filters', formatBytes(memory.tableBytes)],
@@ -88,9 +102,26 @@ function statsText(stats: DbStats, files: readonly FileStats[]): string {
     levelsText(stats.columnFamilies),
     formatTable(['family', 'in memtable', 'size', 'to compact'], memtables),
     formatTable(['files', 'count', 'size'], files.map(fileRow)),
+    ...(storage.length === 0
+      ? []
+      : [formatTable(['compression', 'ECC', 'tables', 'size'], storage)]),
+    ...encryptionTexts(stats),
     formatTable(['memory', 'size'], memoryRows),
     countersText(stats),
   ].join('\n');
+}
+
+/** How far a change of key has come; nothing for a database without keys. */
+function encryptionTexts({ encryption }: DbStats): string[] {
+  if (encryption === undefined) return [];
+  const now = `${suiteName(encryption.suiteId)}, epoch ${encryption.epoch}`;
+  const rows = encryption.tables.map(({ suiteId, epoch, tableCount, sizeBytes }) => {
+    return [suiteName(suiteId), epoch === 0 ? '-' : epoch, tableCount, formatBytes(sizeBytes)];
+  });
+  const head = `  new files are encrypted with ${now}\n`;
+  return [
+    rows.length === 0 ? head : head + formatTable(['suite', 'epoch', 'tables', 'size'], rows),
+  ];
 }
 
 /** The counters that count something; they begin at 0 with every command. */
@@ -104,11 +135,6 @@ function countersText({ counters }: DbStats): string {
 
 function fileRow({ kind, count, sizeBytes }: FileStats): Cell[] {
   return [kind, count, formatBytes(sizeBytes)];
-}
-
-/** `stallCount` -> `stall count`. */
-function wordsOf(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 /** What is in the directory; a file that a writer removes meanwhile does not count. */

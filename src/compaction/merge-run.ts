@@ -12,6 +12,7 @@ import { compareBytes } from '../bytes/compare.ts';
 import { VarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
 import type { Cursor } from '../key/cursor.ts';
+import type { EntryGuard } from '../key/entry-checksum.ts';
 import { KIND_DELETE, KIND_PUT, KIND_UNKNOWN_MIN } from '../key/kind.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import type { TableWriter } from '../sstable/table-writer.ts';
@@ -19,8 +20,11 @@ import type { KeyRangeSweep } from './key-range-sweep.ts';
 
 /** Makes and takes back output files. */
 export interface TableSink {
-  /** A writer on a new, empty table file with a number of its own. */
-  create(): { file: FileHandle; writer: TableWriter };
+  /**
+   * A writer on a new, empty table file with a number of its own.
+   * @param guard given, the table stores the checksums of its entries
+   */
+  create(guard?: EntryGuard): { file: FileHandle; writer: TableWriter };
   /** Seals a finished table: its bytes are on stable storage and the handle closed on return. */
   finish(file: FileHandle, writer: TableWriter): TableMeta;
   /** Removes files that will not become part of the database. */
@@ -41,10 +45,14 @@ export interface MergeRunOptions {
   readonly grandparents: KeyRangeSweep | undefined;
   /** Nothing deeper meets the key range: seqnos that no snapshot needs become 0. */
   readonly isBottommost: boolean;
+  /** Given, entries are checked as they are read, and written with their checksums. */
+  readonly guard?: EntryGuard | undefined;
 }
 
 /** An output ends when it overlaps more than this many target sizes of the level below. */
 const GRANDPARENT_TABLES_MAX = 10;
+/** Instead of a seqno: the entry is not kept. */
+const DROPPED = -1;
 
 /** A merge under way. */
 export class MergeRun {
@@ -96,12 +104,9 @@ export class MergeRun {
       input.first();
     }
     const stop = this.bytesRead + budgetBytes;
-    while (input.valid && this.bytesRead < stop) {
-      this.#take(input);
-      this.bytesRead += input.keyLen + input.valLen;
-      this.entriesRead++;
-      input.next();
-    }
+    const { guard } = this.#options;
+    if (guard === undefined) this.#merge(stop);
+    else this.#mergeChecked(stop, guard);
     if (input.valid) return false;
     this.#finishTable();
     input.close();
@@ -119,7 +124,43 @@ export class MergeRun {
     this.#writer = undefined;
   }
 
-  #take(input: Cursor): void {
+  #merge(stopBytes: number): void {
+    const input = this.#input;
+    while (input.valid && this.bytesRead < stopBytes) {
+      const { keyBuf, keyOff, keyLen, kind, valBuf, valOff, valLen } = input;
+      const seqno = this.#place(input);
+      if (seqno !== DROPPED) {
+        const writer = this.#openTable();
+        writer.add(keyBuf, keyOff, keyLen, seqno, kind, valBuf, valOff, valLen);
+      }
+      this.#advance(input);
+    }
+  }
+
+  /** Checks every entry before it decides anything: a key that changed could pass for another. */
+  #mergeChecked(stopBytes: number, guard: EntryGuard): void {
+    const input = this.#input;
+    while (input.valid && this.bytesRead < stopBytes) {
+      const checksum = guard.checkInput(input);
+      const { keyBuf, keyOff, keyLen, kind, valBuf, valOff, valLen } = input;
+      const seqno = this.#place(input);
+      if (seqno !== DROPPED) {
+        const writer = this.#openTable();
+        writer.add(keyBuf, keyOff, keyLen, seqno, kind, valBuf, valOff, valLen);
+        writer.addChecksum(checksum);
+      }
+      this.#advance(input);
+    }
+  }
+
+  #advance(input: Cursor): void {
+    this.bytesRead += input.keyLen + input.valLen;
+    this.entriesRead++;
+    input.next();
+  }
+
+  /** The seqno with which the entry is to be written, or `DROPPED`. */
+  #place(input: Cursor): number {
     if (input.kind >= KIND_UNKNOWN_MIN) {
       throw new VarveError('UNSUPPORTED', `an entry is of kind ${input.kind}, which is not known`);
     }
@@ -134,19 +175,10 @@ export class MergeRun {
     this.#lastStratum = stratum;
     if (isShadowed || (stratum === 0 && input.kind === KIND_DELETE && this.#isGone(input))) {
       this.entriesDropped++;
-      return;
+      return DROPPED;
     }
     const isAgeless = stratum === 0 && input.kind === KIND_PUT && this.#options.isBottommost;
-    this.#openTable().add(
-      input.keyBuf,
-      input.keyOff,
-      input.keyLen,
-      isAgeless ? 0 : input.seqno,
-      input.kind,
-      input.valBuf,
-      input.valOff,
-      input.valLen,
-    );
+    return isAgeless ? 0 : input.seqno;
   }
 
   /** Positive for a new user key, 0 for a further version of the last one, negative for neither. */
@@ -194,7 +226,7 @@ export class MergeRun {
 
   #openTable(): TableWriter {
     if (this.#writer === undefined) {
-      const created = this.#options.sink.create();
+      const created = this.#options.sink.create(this.#options.guard);
       this.#file = created.file;
       this.#writer = created.writer;
     }

@@ -91,21 +91,31 @@ export function pickManualL0(
 /**
  * Merges everything in a key range into the deepest level that holds any of it. Parameters as for
  * {@link pickManualL0}.
+ * @param isOutdated whether a table is worth rewriting for how it is stored alone; absent: none is
  * @returns undefined when nothing is to be gained
  */
 export function pickManual(
   levels: Levels,
   from: Uint8Array | undefined,
   to: Uint8Array | undefined,
+  isOutdated: (table: TableMeta) => boolean = () => false,
 ): CompactionPlan | undefined {
   const inputs = closureOverLevels(levels, from, to);
   const bottom = inputs.at(-1);
   if (bottom === undefined) return undefined;
+  const { level, tables } = bottom;
+  const outputLevel = Math.max(1, level);
+  const isOneRun = inputs.length === 1 && level > 0;
   // A run that was merged down while no snapshot needed its seqnos has lost them and all excess.
-  const isOneRun = inputs.length === 1 && bottom.level > 0;
-  if (isOneRun && bottom.tables.every((table) => table.largestSeqno === 0)) return undefined;
-  const outputLevel = Math.max(1, bottom.level);
-  return { inputs, outputLevel, isTrivialMove: false, reason: 'manual' };
+  if (!isOneRun || tables.some((table) => table.largestSeqno > 0)) {
+    return { inputs, outputLevel, isTrivialMove: false, reason: 'manual' };
+  }
+  const first = tables.findIndex(isOutdated);
+  if (first < 0) return undefined;
+  // With all between them: no output may reach across a table that stays.
+  const rewritten = tables.slice(first, tables.findLastIndex(isOutdated) + 1);
+  const input = { level, tables: rewritten };
+  return { inputs: [input], outputLevel, isTrivialMove: false, reason: 'manual' };
 }
 
 /** Bytes that compaction still has to rewrite before every level is within its limit. */

@@ -15,9 +15,12 @@ export class ColumnFamily {
   readonly name: string;
   /** Stable number of the family; never reused within a database. */
   readonly id: number;
+  /** Whether its entries carry checksums; see the option. */
+  readonly entryChecksums: boolean;
 
-  constructor(name: string, id: number) {
+  constructor(name: string, id: number, entryChecksums = false) {
     this.name = name;
     this.id = id;
+    this.entryChecksums = entryChecksums;
   }
 }

@@ -91,6 +91,7 @@ export class CompactionJob {
       deeper: new KeyRangeSweep(deeper),
       grandparents: new KeyRangeSweep(deeper.slice(0, 1)),
       isBottommost: deeper.every((tables) => tables.length === 0),
+      guard: this.family.entryGuard('compaction'),
     });
   }
 

@@ -148,15 +148,17 @@ export class DbCore {
     this.version = manifest.version;
   }
 
-  newMemtable(): LoggedMemtable {
-    const memtable = new Memtable({ arenaPool: this.arenas });
+  newMemtable(settings: FamilySettings): LoggedMemtable {
+    const { entryChecksums } = settings;
+    const memtable = new Memtable({ arenaPool: this.arenas, entryChecksums });
     return new LoggedMemtable(memtable, this.wal?.activeNumber ?? 0);
   }
 
   /** Brings a family of the version into memory, with no memtable content. */
   addFamily(id: number, name: string, settings: FamilySettings): Family {
-    const handle = new ColumnFamily(name, id);
-    const family = new Family(handle, settings, this.newMemtable(), this.#slotsOf(id));
+    const handle = new ColumnFamily(name, id, settings.entryChecksums);
+    const memtable = this.newMemtable(settings);
+    const family = new Family(handle, settings, memtable, this.#slotsOf(id));
     this.families.set(id, family);
     return family;
   }

@@ -92,8 +92,8 @@ export class Db {
     this.#scheduler = new Scheduler(core);
     this.#writes = new WritePath(core, this.#scheduler);
     this.#reads = new ReadPath(core);
-    this.#single = new BatchEncoder();
     this.#default = core.families.get(DEFAULT_FAMILY_ID)!;
+    this.#single = new BatchEncoder(this.#default.settings.entryChecksums);
     this.#closing = undefined;
   }
 

@@ -17,7 +17,8 @@ export class EventSink {
   /** Blocks and headers that were put right when they were read. */
   correctionCount: number;
   readonly #listener: ((event: DbEvent) => void) | undefined;
-  #collector: Correction[] | undefined;
+  /** By offset. */
+  #collector: Map<number, Correction> | undefined;
 
   constructor(listener: ((event: DbEvent) => void) | undefined) {
     this.correctionCount = 0;
@@ -26,8 +27,9 @@ export class EventSink {
   }
 
   corrected(correction: Correction): void {
+    if (this.#collector?.has(correction.offset)) return;
+    this.#collector?.set(correction.offset, correction);
     this.correctionCount++;
-    this.#collector?.push(correction);
     try {
       this.#listener?.({ type: 'corrected', ...correction });
     } catch {
@@ -35,16 +37,18 @@ export class EventSink {
     }
   }
 
-  /** Runs `work` and returns the corrections that it led to, one for each place. */
+  /**
+   * Runs `work` on one file and returns the corrections that it led to. Each place is told and
+   * counted once, however often it is read.
+   */
   collect(work: () => void): Correction[] {
-    const corrections: Correction[] = [];
+    const corrections = new Map<number, Correction>();
     this.#collector = corrections;
     try {
       work();
     } finally {
       this.#collector = undefined;
     }
-    const places = new Set<number>();
-    return corrections.filter(({ offset }) => !places.has(offset) && places.add(offset));
+    return [...corrections.values()];
   }
 }

@@ -83,7 +83,7 @@ export class FlushJob {
 
   #begin(member: FlushMember): MergeRun {
     this.#sink = new DirectorySink(this.#core, member.family.settings, 0, false);
-    return flushRun(this.#core, member.entry.memtable, this.#sink);
+    return flushRun(this.#core, member.family, member.entry.memtable, this.#sink);
   }
 
   /** True when a log still holds writes that are no newer than these and in no table. */
@@ -123,7 +123,12 @@ export class FlushJob {
 }
 
 /** The merge that writes a memtable out; tombstones stay, for L0 cannot know what is below it. */
-export function flushRun(core: DbCore, memtable: Memtable, sink: DirectorySink): MergeRun {
+export function flushRun(
+  core: DbCore,
+  family: Family,
+  memtable: Memtable,
+  sink: DirectorySink,
+): MergeRun {
   return new MergeRun({
     input: memtable.cursor(),
     snapshots: core.snapshots.distinct(),
@@ -133,6 +138,7 @@ export function flushRun(core: DbCore, memtable: Memtable, sink: DirectorySink):
     deeper: undefined,
     grandparents: undefined,
     isBottommost: false,
+    guard: family.entryGuard('flush'),
   });
 }
 

@@ -79,6 +79,10 @@ export class LevelCursor implements Cursor {
     return this.#settleBackward(this.#cursor!.prev());
   }
 
+  entryChecksum(): number {
+    return this.#cursor!.entryChecksum();
+  }
+
   close(): void {
     this.valid = false;
     this.#release();

@@ -163,11 +163,18 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
       mode: settings.walRecovery,
       cleanEnds: manifest.walEnds,
       firstSeqno: manifest.lastSeqno + 1,
+      firstLogNumber: first,
     },
     (logNumber, firstSeqno, count, buf, off, len) => {
       operations.apply(logNumber, firstSeqno, count, buf, off, len);
     },
   );
+  // With a WAL, an edit that names a seqno follows a sync of the logs up to there.
+  const isLogged = result.recordsRead > 0 || manifest.walEnds.size > 0;
+  if (isStrict && isLogged && result.lastSeqno < manifest.lastSeqno) {
+    const what = `logs end at seqno ${result.lastSeqno}, but reached ${manifest.lastSeqno}`;
+    throw corruption(what, joinPath(location.directory, walName(Math.max(...logNumbers))), 0);
+  }
   core.lastSeqno = Math.max(manifest.lastSeqno, result.lastSeqno);
   core.persistedSeqno = persistedSeqno(core);
   core.recovery = result;
@@ -196,7 +203,7 @@ function installRecovered(core: DbCore, logNumber: number): void {
     const { memtable } = family.active;
     if (memtable.isEmpty) continue;
     const sink = new DirectorySink(core, family.settings, 0, false);
-    const run = flushRun(core, memtable, sink);
+    const run = flushRun(core, family, memtable, sink);
     try {
       while (!run.step(Number.POSITIVE_INFINITY));
     } catch (error) {
@@ -205,7 +212,7 @@ function installRecovered(core: DbCore, logNumber: number): void {
     }
     for (const meta of run.outputs) addedTables.push({ familyId, level: 0, meta });
     memtable.release();
-    family.active = core.newMemtable();
+    family.active = core.newMemtable(family.settings);
   }
   core.fs.syncDirectory(core.location.directory);
   const logNumbers = [...core.families.keys()].map((familyId) => ({ familyId, logNumber }));

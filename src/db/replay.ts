@@ -57,7 +57,13 @@ export class OperationReplay {
     if (family === undefined) return;
     if (logNumber < this.#core.version.families.get(familyId)!.logNumber) return;
     const hash = hash32(buf, keyOff, keyLen);
-    family.active.memtable.put(buf, keyOff, keyLen, hash, seqno, kind, buf, valOff, valLen);
+    const { memtable } = family.active;
+    if (family.settings.entryChecksums) {
+      const checksum = this.#operations.entryChecksum();
+      memtable.putChecked(buf, keyOff, keyLen, hash, seqno, kind, buf, valOff, valLen, checksum);
+    } else {
+      memtable.put(buf, keyOff, keyLen, hash, seqno, kind, buf, valOff, valLen);
+    }
   }
 
   #unknownKind(logNumber: number): Error {

@@ -13,6 +13,8 @@ import type { WritePath } from './write.ts';
  */
 export function resumeWriting(core: DbCore, writes: WritePath): void {
   if (core.backgroundError === undefined) return;
+  // What was found damaged may be so in memory only.
+  core.blocks.clear();
   core.backgroundError = undefined;
   try {
     core.manifest!.start();

@@ -3,6 +3,7 @@
  * @module
  */
 import { compactionDebtBytes, levelLimitBytes, totalBytes } from '../compaction/pick.ts';
+import type { EccOptions } from '../ecc/options.ts';
 import type { DroppedRange } from '../wal/wal-replay.ts';
 import type { DbCore } from './core.ts';
 import type { Counters } from './counters.ts';
@@ -36,6 +37,16 @@ export interface EpochStats {
   readonly suiteId: number;
   /** 0 for tables in the clear. */
   readonly epoch: number;
+  readonly tableCount: number;
+  readonly sizeBytes: number;
+}
+
+/** Tables that are stored in one way. */
+export interface StorageStats {
+  /** What data blocks were offered to: 0 none, 1 LZ4, 2 zstd, 3 zstd with a dictionary. */
+  readonly codecId: number;
+  /** Undefined without error correction. */
+  readonly ecc: EccOptions | undefined;
   readonly tableCount: number;
   readonly sizeBytes: number;
 }
@@ -77,6 +88,8 @@ export interface DbStats {
     /** Blocks and headers in which a read put damage right. */
     readonly corrections: number;
   };
+  /** How tables are stored; what is written now may be stored otherwise. */
+  readonly storage: readonly StorageStats[];
   /** Undefined without encryption. */
   readonly encryption: EncryptionStats | undefined;
   /** What `open` found in the WAL. */
@@ -119,6 +132,7 @@ export function statsOf(core: DbCore): DbStats {
     snapshotCount: core.snapshots.count,
     cursorCount: core.openCursors.size,
     counters,
+    storage: storageStats(core),
     encryption: encryptionStats(core),
     recovery: {
       recordCount: core.recovery?.recordsRead ?? 0,
@@ -126,6 +140,20 @@ export function statsOf(core: DbCore): DbStats {
     },
     backgroundError: core.backgroundError?.message,
   };
+}
+
+function storageStats(core: DbCore): StorageStats[] {
+  const groups = new Map<string, StorageStats>();
+  for (const { levels } of core.version.families.values()) {
+    for (const { codecId, protection, sizeBytes } of levels.flat()) {
+      const { ecc } = protection;
+      const name = `${codecId} ${JSON.stringify(ecc)}`;
+      const before = groups.get(name) ?? { codecId, ecc, tableCount: 0, sizeBytes: 0 };
+      const tableCount = before.tableCount + 1;
+      groups.set(name, { ...before, tableCount, sizeBytes: before.sizeBytes + sizeBytes });
+    }
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
 }
 
 function encryptionStats(core: DbCore): EncryptionStats | undefined {

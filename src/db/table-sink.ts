@@ -5,6 +5,7 @@
 import { removeIfPossible } from '../block/record-log-writer.ts';
 import type { TableSink } from '../compaction/merge-run.ts';
 import { type FileHandle, joinPath } from '../fs/port.ts';
+import type { EntryGuard } from '../key/entry-checksum.ts';
 import { tableName } from '../manifest/file-names.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import { TableWriter } from '../sstable/table-writer.ts';
@@ -29,13 +30,13 @@ export class DirectorySink implements TableSink {
     this.bytesWritten = 0;
   }
 
-  create(): { file: FileHandle; writer: TableWriter } {
+  create(guard?: EntryGuard): { file: FileHandle; writer: TableWriter } {
     const { fs, location, pipeline } = this.#core;
     const fileNumber = this.#core.newFileNumber();
     const file = fs.open(joinPath(location.directory, tableName(fileNumber)), 'create');
     try {
       const options = tableOptions(this.#settings, this.#level, this.#isLastLevel, pipeline);
-      return { file, writer: new TableWriter(file, fileNumber, pipeline, options) };
+      return { file, writer: new TableWriter(file, fileNumber, pipeline, options, guard) };
     } catch (error) {
       this.#remove(file);
       throw error;

@@ -14,12 +14,16 @@
  *
  * The buffer keeps room before the operations for the block header and the WAL record prefix, and
  * behind them for the checksum.
+ *
+ * Entry checksums stand beside the buffer, one an operation, so that a change of the buffer shows.
+ * Each is bound to the family as well, which is part of the operation but not of the entry.
  * @module
  */
 
 import { BLOCK_CONTENT_BYTES_MAX, BLOCK_HEADER_BYTES } from '../block/block-format.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { VARINT_BYTES_MAX, VarintReader } from '../bytes/varint.ts';
+import { entryChecksum, NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import {
   KEY_BYTES_MAX,
   KIND_DELETE,
@@ -38,6 +42,7 @@ const OPERATION_OVERHEAD_BYTES_MAX = 1 + 3 * VARINT_BYTES_MAX;
 /** A cleared batch gives a larger buffer back. */
 const RETAINED_BYTES_MAX = 1_048_576;
 const FIRST_CAPACITY_BYTES = 512;
+const FAMILY_FACTOR = 0x9e3779b1;
 
 /** Encodes operations; the database uses one directly for single writes. */
 export class BatchEncoder {
@@ -46,14 +51,23 @@ export class BatchEncoder {
   count: number;
   /** The families that operations were added for, each once; the default one without a handle. */
   readonly families: ColumnFamily[];
+  /**
+   * Bound checksums of the first operations, `NO_ENTRY_CHECKSUM` for those without one; the
+   * operations behind the last have none.
+   */
+  readonly checksums: number[];
+  readonly #checksDefault: boolean;
   readonly #key: ByteInput;
   readonly #value: ByteInput;
 
-  constructor() {
+  /** @param checksDefault whether operations without a handle get a checksum */
+  constructor(checksDefault = false) {
     this.writer = new ByteWriter(FIRST_CAPACITY_BYTES);
     this.writer.reset(OPERATIONS_OFF);
     this.count = 0;
     this.families = [];
+    this.checksums = [];
+    this.#checksDefault = checksDefault;
     this.#key = keyInput();
     this.#value = valueInput();
   }
@@ -66,6 +80,7 @@ export class BatchEncoder {
     this.writer.reset(OPERATIONS_OFF);
     this.count = 0;
     this.families.length = 0;
+    this.checksums.length = 0;
   }
 
   /** Bytes of operations. */
@@ -85,6 +100,13 @@ export class BatchEncoder {
     this.#begin(KIND_DELETE, family, 0);
   }
 
+  /** Stores the checksum of operation `index`, which has none, of a family. */
+  setChecksum(index: number, checksum: number, familyId: number): void {
+    const { checksums } = this;
+    while (checksums.length < index) checksums.push(NO_ENTRY_CHECKSUM);
+    checksums[index] = bindToFamily(checksum, familyId);
+  }
+
   #begin(kind: number, family: ColumnFamily | undefined, valueLen: number): void {
     const writer = this.writer;
     const more = OPERATION_OVERHEAD_BYTES_MAX + this.#key.len + valueLen;
@@ -97,12 +119,38 @@ export class BatchEncoder {
       }
       this.families.push(family);
     }
+    const familyId = family?.id ?? DEFAULT_FAMILY_ID;
     writer.reserve(more);
+    if (family?.entryChecksums ?? this.#checksDefault) {
+      this.#addChecksum(kind, familyId, valueLen);
+    }
     writer.u8(kind);
-    writer.varint(family?.id ?? DEFAULT_FAMILY_ID);
+    writer.varint(familyId);
     writer.lengthPrefixed(this.#key.buf, 0, this.#key.len);
     this.count++;
   }
+
+  /** From the user's bytes, before anything is copied. */
+  #addChecksum(kind: number, familyId: number, valueLen: number): void {
+    const { buf, len } = this.#key;
+    const checksum = entryChecksum(kind, buf, 0, len, this.#value.buf, 0, valueLen);
+    this.setChecksum(this.count, checksum, familyId);
+  }
+}
+
+/** Binds a checksum to a family; done again, it gives the checksum back. */
+export function bindToFamily(checksum: number, familyId: number): number {
+  return (checksum ^ Math.imul(familyId, FAMILY_FACTOR)) >>> 0;
+}
+
+/** What a batch can be given. */
+export interface WriteBatchOptions {
+  /**
+   * Give operations of the default family a checksum when they are added, for a database whose
+   * default family has `entryChecksums`; false if absent: they then get it when the batch is
+   * written. A handle tells this by itself.
+   */
+  readonly entryChecksums?: boolean;
 }
 
 /**
@@ -113,8 +161,13 @@ export class BatchEncoder {
 export class WriteBatch {
   readonly #encoder: BatchEncoder;
 
-  constructor() {
-    this.#encoder = new BatchEncoder();
+  /** @throws TypeError for an option of a wrong type */
+  constructor(options: WriteBatchOptions = {}) {
+    const { entryChecksums = false } = options;
+    if (typeof entryChecksums !== 'boolean') {
+      throw new TypeError('entryChecksums must be true or false');
+    }
+    this.#encoder = new BatchEncoder(entryChecksums);
   }
 
   /** Number of operations. */
@@ -183,6 +236,12 @@ export class OperationReader {
   reset(buf: Uint8Array, off: number, end: number): void {
     this.buf = buf;
     this.#reader.reset(buf, off, end);
+  }
+
+  /** The checksum of the current operation's entry, from its bytes. */
+  entryChecksum(): number {
+    const { buf, kind, keyOff, keyLen, valOff, valLen } = this;
+    return entryChecksum(kind, buf, keyOff, keyLen, buf, valOff, valLen);
   }
 
   /** True when every byte was consumed by sound operations. */

@@ -4,12 +4,14 @@
  */
 import { hash32 } from '../bytes/hash32.ts';
 import { assert, VarveError } from '../errors.ts';
+import { entryMismatch, NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
+import { DEFAULT_FAMILY_ID } from './column-family.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import type { FlushJob } from './flush-job.ts';
 import type { Scheduler } from './scheduler.ts';
-import { type BatchEncoder, OPERATIONS_OFF, OperationReader } from './write-batch.ts';
+import { type BatchEncoder, bindToFamily, OPERATIONS_OFF, OperationReader } from './write-batch.ts';
 
 /** Live logs may hold this many write buffers before all families are flushed. */
 const WAL_BUFFERS_MAX = 4;
@@ -38,7 +40,8 @@ export class WritePath {
    * the operating system's hands, with `sync` on stable storage.
    * @returns the seqno of its last operation; the newest seqno when it is empty
    * @throws VarveError when writing is not possible; the batch then has no effect that a reader of
-   * this database sees
+   * this database sees. `CORRUPTION` also when an operation does not match its entry checksum any
+   * more: then nothing was written, and other writes go on
    */
   write(encoder: BatchEncoder, sync: boolean): number {
     const core = this.#core;
@@ -55,8 +58,10 @@ export class WritePath {
       if (core.lastSeqno > SEQNO_MAX - encoder.count) {
         throw new VarveError('INVALID', 'the database has used up its sequence numbers');
       }
+      const isChecked = this.#hasChecksums(encoder);
+      if (isChecked) this.#checkEntries(encoder);
       this.#log(encoder, sync);
-      this.#apply(encoder);
+      this.#apply(encoder, isChecked);
       this.#unweighedBytes += encoder.operationBytes;
       this.#scheduler.charge(encoder.operationBytes);
     } else if (sync) {
@@ -74,7 +79,7 @@ export class WritePath {
     const members = full.map((family) => {
       const entry = family.active;
       family.frozen.push(entry);
-      family.active = core.newMemtable();
+      family.active = core.newMemtable(family.settings);
       core.refreshView(family);
       return { family, entry };
     });
@@ -139,35 +144,90 @@ export class WritePath {
     }
   }
 
-  #apply(encoder: BatchEncoder): void {
-    const core = this.#core;
+  /** With a handle an operation knows by itself; without one it is of the default family. */
+  #hasChecksums(encoder: BatchEncoder): boolean {
+    if (encoder.checksums.length > 0) return true;
+    return this.#core.families.get(DEFAULT_FAMILY_ID)!.settings.entryChecksums;
+  }
+
+  /** Holds the operations against their checksums, and computes those that are missing. */
+  #checkEntries(encoder: BatchEncoder): void {
     const operations = this.#operations;
     operations.reset(encoder.writer.buf, OPERATIONS_OFF, encoder.writer.length);
+    for (let i = 0; i < encoder.count; i++) {
+      const isSound = operations.next();
+      const { familyId } = operations;
+      const family = this.#core.families.get(familyId);
+      if (!isSound || family === undefined) throw entryMismatch(`write batch, operation ${i}`);
+      const stored = encoder.checksums[i] ?? NO_ENTRY_CHECKSUM;
+      if (stored === NO_ENTRY_CHECKSUM) {
+        if (family.settings.entryChecksums) {
+          encoder.setChecksum(i, operations.entryChecksum(), familyId);
+        }
+      } else if (stored !== bindToFamily(operations.entryChecksum(), familyId)) {
+        const where = `write batch, operation ${i}, column family '${family.handle.name}'`;
+        throw entryMismatch(where);
+      }
+    }
+  }
+
+  #apply(encoder: BatchEncoder, isChecked: boolean): void {
+    const core = this.#core;
+    this.#operations.reset(encoder.writer.buf, OPERATIONS_OFF, encoder.writer.length);
     const logNumber = core.wal?.activeNumber ?? 0;
     try {
-      let seqno = core.lastSeqno;
-      let family: Family | undefined;
-      for (let i = 0; i < encoder.count; i++) {
-        const isSound = operations.next();
-        assert(isSound, 'a batch holds the operations it counts');
-        if (family?.handle.id !== operations.familyId) {
-          family = core.families.get(operations.familyId)!;
-        }
-        this.#insert(family, ++seqno, logNumber);
-      }
-      core.lastSeqno = seqno;
+      if (isChecked) this.#insertChecked(encoder, logNumber);
+      else this.#insert(encoder, logNumber);
+      core.lastSeqno += encoder.count;
     } catch (error) {
       // Logged but not readable: only reopening the database makes the two agree again.
       throw core.fail(error);
     }
   }
 
-  #insert(family: Family, seqno: number, logNumber: number): void {
-    const { buf, keyOff, keyLen, kind, valOff, valLen } = this.#operations;
-    const active = family.active;
+  #insert(encoder: BatchEncoder, logNumber: number): void {
+    const operations = this.#operations;
+    let seqno = this.#core.lastSeqno;
+    let family: Family | undefined;
+    for (let i = 0; i < encoder.count; i++) {
+      family = this.#nextOperation(family, logNumber);
+      const { buf, keyOff, keyLen, kind, valOff, valLen } = operations;
+      const hash = hash32(buf, keyOff, keyLen);
+      const { memtable } = family.active;
+      memtable.put(buf, keyOff, keyLen, hash, ++seqno, kind, buf, valOff, valLen);
+    }
+  }
+
+  /** As `#insert`, where some families want checksums. */
+  #insertChecked(encoder: BatchEncoder, logNumber: number): void {
+    const operations = this.#operations;
+    let seqno = this.#core.lastSeqno;
+    let family: Family | undefined;
+    for (let i = 0; i < encoder.count; i++) {
+      family = this.#nextOperation(family, logNumber);
+      const { buf, familyId, keyOff, keyLen, kind, valOff, valLen } = operations;
+      const hash = hash32(buf, keyOff, keyLen);
+      const { memtable } = family.active;
+      seqno++;
+      if (family.settings.entryChecksums) {
+        const sum = bindToFamily(encoder.checksums[i]!, familyId);
+        memtable.putChecked(buf, keyOff, keyLen, hash, seqno, kind, buf, valOff, valLen, sum);
+      } else {
+        memtable.put(buf, keyOff, keyLen, hash, seqno, kind, buf, valOff, valLen);
+      }
+    }
+  }
+
+  /** Reads the next operation and finds its family, likely that of the last one. */
+  #nextOperation(last: Family | undefined, logNumber: number): Family {
+    const operations = this.#operations;
+    const isSound = operations.next();
+    assert(isSound, 'a batch holds the operations it counts');
+    const { familyId } = operations;
+    const family = last?.handle.id === familyId ? last : this.#core.families.get(familyId)!;
+    const { active } = family;
     if (active.memtable.isEmpty) active.firstLogNumber = logNumber;
-    const hash = hash32(buf, keyOff, keyLen);
-    active.memtable.put(buf, keyOff, keyLen, hash, seqno, kind, buf, valOff, valLen);
+    return family;
   }
 }
 

@@ -21,8 +21,8 @@ import { assert } from '../errors.ts';
 import type { EccCodec, EccLayout, EccRepair } from './port.ts';
 
 const WORD_BYTES = 8;
-/** Marks a syndrome that is no column. */
-const NO_BIT = 0xff;
+/** Marks a syndrome that is no column: nothing is wrong, the check byte, or too much. */
+export const NO_BIT = 0xff;
 
 const COLUMNS: Uint8Array = makeColumns();
 /** Check byte of a word that holds only byte value v, at place j: `CHECKS[256 * j + v]`. */
@@ -111,6 +111,14 @@ export class SecDedCodec implements EccCodec {
     turnBits(buf, off, accused);
     return undefined;
   }
+}
+
+/**
+ * The bit of the word `buf[at, at + 8)`, 0 to 63, that its check byte `buf[checkAt]` accuses, or
+ * `NO_BIT`. Borrows `buf`.
+ */
+export function accusedBit(buf: Uint8Array, at: number, checkAt: number): number {
+  return BIT_OF_SYNDROME[wordCheck(buf, at) ^ buf[checkAt]!]!;
 }
 
 function wordCheck(buf: Uint8Array, at: number): number {

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Cursor } from '../key/cursor.ts';
+import { NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import { KIND_DELETE } from '../key/kind.ts';
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -53,6 +54,10 @@ export class EmptyCursor implements Cursor {
 
   prev(): boolean {
     return false;
+  }
+
+  entryChecksum(): number {
+    return NO_ENTRY_CHECKSUM;
   }
 
   close(): void {}

@@ -113,6 +113,10 @@ export class MergingCursor implements Cursor {
     return this.#show();
   }
 
+  entryChecksum(): number {
+    return this.#sorted[0]!.entryChecksum();
+  }
+
   close(): void {
     this.valid = false;
     for (const child of this.#children) child.close();

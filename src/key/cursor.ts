@@ -45,6 +45,11 @@ export interface Cursor {
   seekForPrev(buf: Uint8Array, off: number, len: number, seqno: number): boolean;
   next(): boolean;
   prev(): boolean;
+  /**
+   * The checksum that is stored with the current entry (entry-checksum.ts), or `NO_ENTRY_CHECKSUM`
+   * where there is none. Called only while `valid`.
+   */
+  entryChecksum(): number;
   /** Releases what the cursor pins. Closing twice is allowed. */
   close(): void;
 }

@@ -42,9 +42,10 @@ import { corruption, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { CURRENT_NAME } from './file-names.ts';
 
-const SLOT_BYTES = 1024;
-const COPY_BYTES = 128;
-const COPIES = 7;
+export const CURRENT_SLOTS = 2;
+export const CURRENT_SLOT_BYTES = 1024;
+export const CURRENT_COPY_BYTES = 128;
+export const CURRENT_COPIES = 7;
 const FORMAT_VERSION = 1;
 const FILE_CLASS_CURRENT = 0x43;
 const MAGIC = new TextEncoder().encode('VARVECUR');
@@ -87,17 +88,30 @@ export interface CurrentSlot {
 export function readCurrent(fs: Fs, directory: string): FoundSlot | undefined {
   const path = joinPath(directory, CURRENT_NAME);
   if (!fs.exists(path)) return undefined;
-  const buf = new Uint8Array(2 * SLOT_BYTES);
+  const buf = new Uint8Array(CURRENT_SLOTS * CURRENT_SLOT_BYTES);
   const file = fs.open(path, 'read');
   try {
     file.read(buf, 0, buf.length, 0);
   } finally {
     file.close();
   }
-  const first = decodeSlot(buf, 0, path);
-  const second = decodeSlot(buf, 1, path);
-  if (first === undefined || second === undefined) return first ?? second;
-  return first.slot.generation > second.slot.generation ? first : second;
+  let newest: FoundSlot | undefined;
+  for (const found of decodeSlots(buf, path)) {
+    if (newest === undefined || (found?.slot.generation ?? 0) > newest.slot.generation) {
+      newest = found;
+    }
+  }
+  return newest;
+}
+
+/**
+ * The slots in the bytes of CURRENT, which stay as they are; undefined for those that are not valid.
+ * @throws VarveError `UNSUPPORTED` for a valid slot of another format version
+ */
+export function decodeSlots(bytes: Uint8Array, path: string): (FoundSlot | undefined)[] {
+  // A repair is made in place.
+  const buf = bytes.slice();
+  return Array.from({ length: CURRENT_SLOTS }, (_, index) => decodeSlot(buf, index, path));
 }
 
 /** A slot as it was found. */
@@ -147,7 +161,7 @@ export function writeCurrent(
   const file = fs.open(path, 'update');
   try {
     const bytes = encodeSlot(slot, pipeline, path);
-    file.write(bytes, 0, SLOT_BYTES, slotIndex(slot.generation) * SLOT_BYTES);
+    file.write(bytes, 0, CURRENT_SLOT_BYTES, slotIndex(slot.generation) * CURRENT_SLOT_BYTES);
     file.sync();
   } finally {
     file.close();
@@ -159,7 +173,7 @@ function slotIndex(generation: number): number {
 }
 
 function encodeSlot(slot: CurrentSlot, pipeline: Pipeline, path: string): Uint8Array {
-  const buf = new Uint8Array(SLOT_BYTES);
+  const buf = new Uint8Array(CURRENT_SLOT_BYTES);
   buf.set(MAGIC, 0);
   writeU16(buf, 8, FORMAT_VERSION);
   buf[10] = slot.isClean ? 1 : 0;
@@ -177,8 +191,8 @@ function encodeSlot(slot: CurrentSlot, pipeline: Pipeline, path: string): Uint8A
     cipher.seal(TAG_CONTEXT, buf, TAG_OFF, 0, buf, TAG_OFF);
     cipher.destroy();
   }
-  writeReplicas(buf, 0, COPY_BYTES, COPIES);
-  writeReplicaParity(buf, 0, COPIES * COPY_BYTES);
+  writeReplicas(buf, 0, CURRENT_COPY_BYTES, CURRENT_COPIES);
+  writeReplicaParity(buf, 0, CURRENT_COPIES * CURRENT_COPY_BYTES);
   return buf;
 }
 
@@ -199,30 +213,40 @@ function slotCipher(
 }
 
 function decodeSlot(buf: Uint8Array, index: number, path: string): FoundSlot | undefined {
-  const off = index * SLOT_BYTES;
-  let at = soundCopy(buf, off);
-  const isWhole = at === off && isUniform(buf, off);
-  if (at < 0 && repairReplicas(buf, off, COPY_BYTES, COPIES)) at = soundCopy(buf, off);
-  if (at < 0) return undefined;
-  const bytes = buf.slice(at, at + COPY_BYTES);
-  const slot = decodeCopy(bytes, path);
-  if (slot === undefined || slotIndex(slot.generation) !== index) return undefined;
-  return { slot, bytes, isDamaged: !isWhole };
+  const off = index * CURRENT_SLOT_BYTES;
+  const isDamaged = !isUniform(buf, off);
+  const found = newestCopy(buf, index, path);
+  if (found !== undefined) return { ...found, isDamaged };
+  if (!repairReplicas(buf, off, CURRENT_COPY_BYTES, CURRENT_COPIES)) return undefined;
+  const repaired = newestCopy(buf, index, path);
+  return repaired === undefined ? undefined : { ...repaired, isDamaged: true };
 }
 
-/** Where the first sound copy of a slot stands; -1 without one. */
-function soundCopy(buf: Uint8Array, off: number): number {
-  for (let i = 0; i < COPIES; i++) {
-    const at = off + i * COPY_BYTES;
+/**
+ * The newest of a slot's sound copies; undefined without one. A write that was torn, or did not
+ * reach all of the slot, leaves older ones, one that went astray those of the other slot.
+ */
+function newestCopy(
+  buf: Uint8Array,
+  index: number,
+  path: string,
+): Omit<FoundSlot, 'isDamaged'> | undefined {
+  let newest: Omit<FoundSlot, 'isDamaged'> | undefined;
+  for (let i = 0; i < CURRENT_COPIES; i++) {
+    const at = index * CURRENT_SLOT_BYTES + i * CURRENT_COPY_BYTES;
     const isOurs = MAGIC.every((byte, j) => buf[at + j] === byte);
-    if (isOurs && isSoundReplica(buf, at, COPY_BYTES)) return at;
+    if (!isOurs || !isSoundReplica(buf, at, CURRENT_COPY_BYTES)) continue;
+    const bytes = buf.slice(at, at + CURRENT_COPY_BYTES);
+    const slot = decodeCopy(bytes, path);
+    if (slot === undefined || slotIndex(slot.generation) !== index) continue;
+    if (newest === undefined || slot.generation > newest.slot.generation) newest = { slot, bytes };
   }
-  return -1;
+  return newest;
 }
 
 function isUniform(buf: Uint8Array, off: number): boolean {
-  for (let i = COPY_BYTES; i < COPIES * COPY_BYTES; i++) {
-    if (buf[off + i] !== buf[off + (i % COPY_BYTES)]) return false;
+  for (let i = CURRENT_COPY_BYTES; i < CURRENT_COPIES * CURRENT_COPY_BYTES; i++) {
+    if (buf[off + i] !== buf[off + (i % CURRENT_COPY_BYTES)]) return false;
   }
   return true;
 }

@@ -77,6 +77,8 @@ export function recoverState(fs: Fs, directory: string, pipeline: Pipeline): Rec
   if (!fs.exists(path)) throw corruption('the manifest that CURRENT names is missing', path, 0);
   const reader = openManifestLog(fs, path, current.manifestNumber, pipeline);
   try {
+    if (reader.isHeaderDamaged) pipeline.noteRepair(path);
+    expectSameSeal(reader, current, currentPath);
     const recovered = readEdits(reader, current);
     const { sealedFrom, keyChecks } = recovered.state;
     pipeline.sealedFrom = sealedFrom;
@@ -86,6 +88,17 @@ export function recoverState(fs: Fs, directory: string, pipeline: Pipeline): Rec
   } finally {
     reader.close();
   }
+}
+
+/**
+ * CURRENT is sealed as its manifest is: one in the clear was put there by somebody else, even where
+ * databases in the clear are let in.
+ */
+function expectSameSeal({ header }: RecordLogReader, current: CurrentSlot, path: string): void {
+  if (header === undefined) return;
+  const { suiteId, epoch } = header.protection;
+  if (suiteId === current.suiteId && epoch === current.epoch) return;
+  throw corruption('CURRENT and its manifest are not sealed alike', path, 0);
 }
 
 /** The keys of all tables and of new files: it is now that a missing or wrong one has to show. */
@@ -112,7 +125,10 @@ function readEdits(reader: RecordLogReader, current: CurrentSlot): RecoveredStat
     const edit = decodeVersionEdit(buf, contentOff, contentLen, path, position);
     state = applyToState(state, edit, path, position);
   }
-  if (sizeBytes < current.manifestBytes) throw corruption('manifest is cut short', path, sizeBytes);
+  // What the file has lost of its last parity section is not missed.
+  if (reader.position < current.manifestBytes) {
+    throw corruption('manifest is cut short', path, sizeBytes);
+  }
   if (current.isClean && sizeBytes > current.manifestBytes) {
     throw corruption('manifest goes on behind its end', path, current.manifestBytes);
   }

@@ -6,6 +6,7 @@
  */
 import { type Arena, CHUNK_SHIFT, CHUNK_WORD_MASK } from '../bytes/arena.ts';
 import type { Cursor } from '../key/cursor.ts';
+import { NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import { KIND_DELETE } from '../key/kind.ts';
 import { compareKeyWithRecord, recordKeyLength } from './key-order.ts';
 import { type KeyTree, LEAF_RECORDS } from './key-tree.ts';
@@ -19,6 +20,7 @@ import {
   newestRecordUpTo,
   olderRecord,
   oldestRecordFrom,
+  recordChecksum,
   seqnoIn,
   VALUE_INLINE_BYTES_MAX,
   VALUE_LENGTH_WORD,
@@ -44,6 +46,7 @@ export class MemtableCursor implements Cursor {
   valLen: number;
   readonly #arena: Arena;
   readonly #keys: OrderedKeys;
+  readonly #hasChecksums: boolean;
   /** The number of keys when leaf and slot were found. */
   #keyCount: number;
   #leaf: number;
@@ -62,7 +65,8 @@ export class MemtableCursor implements Cursor {
   #keyRecord: number;
   #record: number;
 
-  constructor(arena: Arena, keys: OrderedKeys) {
+  /** @param hasChecksums whether the records have checksums */
+  constructor(arena: Arena, keys: OrderedKeys, hasChecksums: boolean) {
     this.valid = false;
     this.keyBuf = NO_BYTES;
     this.keyOff = 0;
@@ -74,6 +78,7 @@ export class MemtableCursor implements Cursor {
     this.valLen = 0;
     this.#arena = arena;
     this.#keys = keys;
+    this.#hasChecksums = hasChecksums;
     this.#keyCount = -1;
     this.#leaf = 0;
     this.#leafWords = NO_WORDS;
@@ -131,6 +136,11 @@ export class MemtableCursor implements Cursor {
     if (this.#keyCount !== this.#keys.count) this.#findAgain();
     const newer = oldestRecordFrom(this.#arena, this.#keyRecord, this.seqno + 1);
     return newer !== 0 ? this.#show(newer) : this.#previousKey();
+  }
+
+  entryChecksum(): number {
+    if (!this.#hasChecksums) return NO_ENTRY_CHECKSUM;
+    return recordChecksum(this.#arena, this.#record, this.#record === this.#keyRecord);
   }
 
   close(): void {

@@ -18,6 +18,7 @@
 import { Arena, ArenaPool, CHUNK_SHIFT, CHUNK_WORD_MASK } from '../bytes/arena.ts';
 import { assert } from '../errors.ts';
 import type { Cursor } from '../key/cursor.ts';
+import { ENTRY_CHECKSUM_BYTES } from '../key/entry-checksum.ts';
 import { KEY_BYTES_MAX, KIND_DELETE, SEQNO_MAX, VALUE_BYTES_MAX } from '../key/kind.ts';
 import type { Lookup } from '../key/lookup.ts';
 import { HashIndex } from './hash-index.ts';
@@ -32,6 +33,7 @@ import {
   newestRecordUpTo,
   recordSeqno,
   seqnoIn,
+  storeChecksum,
   VALUE_INLINE_BYTES_MAX,
   VALUE_LENGTH_WORD,
   valueOffset,
@@ -41,6 +43,8 @@ import {
 export interface MemtableOptions {
   /** Where its memory comes from and goes back to; by default a pool of its own. */
   readonly arenaPool?: ArenaPool;
+  /** Whether each entry is stored with its checksum; false if absent. */
+  readonly entryChecksums?: boolean;
 }
 
 export class Memtable {
@@ -54,6 +58,8 @@ export class Memtable {
   largestSeqno: number;
   readonly #index: HashIndex;
   readonly #keys: OrderedKeys;
+  /** Bytes of a checksum in each record. */
+  readonly #checksumBytes: number;
   #released: boolean;
 
   constructor(options: MemtableOptions = {}) {
@@ -65,6 +71,7 @@ export class Memtable {
     this.largestSeqno = 0;
     this.#index = new HashIndex(this.#arena, pool);
     this.#keys = new OrderedKeys(this.#arena);
+    this.#checksumBytes = options.entryChecksums === true ? ENTRY_CHECKSUM_BYTES : 0;
     this.#released = false;
   }
 
@@ -83,7 +90,8 @@ export class Memtable {
   }
 
   /**
-   * Adds an entry, copying key and value; borrows both buffers for the call.
+   * Adds an entry, copying key and value; borrows both buffers for the call. Only for a memtable
+   * without entry checksums.
    * @param keyHash hash32 of the key
    * @param seqno higher than that of every earlier entry of the same key
    */
@@ -98,33 +106,41 @@ export class Memtable {
     valOff: number,
     valLen: number,
   ): void {
-    assert(!this.#released, 'a released memtable is not used');
-    assert(keyLen <= KEY_BYTES_MAX && valLen <= VALUE_BYTES_MAX, 'key and value are within limits');
-    const arena = this.#arena;
-    const present = this.#index.find(keyHash, keyBuf, keyOff, keyLen);
-    if (present === 0) {
-      const record = appendKeyRecord(
-        arena,
-        keyBuf,
-        keyOff,
-        keyLen,
-        seqno,
-        kind,
-        valBuf,
-        valOff,
-        valLen,
-      );
-      this.#index.add(keyHash, record);
-      this.#keys.add(record, keyBuf, keyOff, keyLen);
-    } else {
-      const newest = recordSeqno(arena, newestRecord(arena, present));
-      assert(seqno > newest, 'the versions of a key arrive in the order of their seqnos');
-      appendVersionRecord(arena, present, seqno, kind, valBuf, valOff, valLen);
-    }
-    this.entryCount++;
-    if (kind === KIND_DELETE) this.tombstoneCount++;
-    if (seqno < this.smallestSeqno) this.smallestSeqno = seqno;
-    if (seqno > this.largestSeqno) this.largestSeqno = seqno;
+    const present = this.#find(keyBuf, keyOff, keyLen, keyHash);
+    this.#add(present, keyBuf, keyOff, keyLen, keyHash, seqno, kind, valBuf, valOff, valLen);
+  }
+
+  /**
+   * As {@link put}, for a memtable with entry checksums.
+   * @param checksum `entryChecksum` of the entry
+   */
+  putChecked(
+    keyBuf: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    keyHash: number,
+    seqno: number,
+    kind: number,
+    valBuf: Uint8Array,
+    valOff: number,
+    valLen: number,
+    checksum: number,
+  ): void {
+    assert(this.#checksumBytes > 0, 'the records of the memtable have room for a checksum');
+    const present = this.#find(keyBuf, keyOff, keyLen, keyHash);
+    const record = this.#add(
+      present,
+      keyBuf,
+      keyOff,
+      keyLen,
+      keyHash,
+      seqno,
+      kind,
+      valBuf,
+      valOff,
+      valLen,
+    );
+    storeChecksum(this.#arena, record, present === 0, checksum);
   }
 
   /**
@@ -164,7 +180,7 @@ export class Memtable {
 
   /** A cursor over all entries; it follows later puts and must not outlive {@link release}. */
   cursor(): Cursor {
-    return new MemtableCursor(this.#arena, this.#keys);
+    return new MemtableCursor(this.#arena, this.#keys, this.#checksumBytes > 0);
   }
 
   /**
@@ -176,5 +192,64 @@ export class Memtable {
     this.#keys.release();
     this.#arena.release();
     this.#index.release();
+  }
+
+  /** The key record of a key that is there already, or 0. */
+  #find(keyBuf: Uint8Array, keyOff: number, keyLen: number, keyHash: number): number {
+    assert(!this.#released, 'a released memtable is not used');
+    return this.#index.find(keyHash, keyBuf, keyOff, keyLen);
+  }
+
+  /** Adds an entry behind the key record `present`; returns its record. */
+  #add(
+    present: number,
+    keyBuf: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    keyHash: number,
+    seqno: number,
+    kind: number,
+    valBuf: Uint8Array,
+    valOff: number,
+    valLen: number,
+  ): number {
+    assert(keyLen <= KEY_BYTES_MAX && valLen <= VALUE_BYTES_MAX, 'key and value are within limits');
+    const arena = this.#arena;
+    const checksumBytes = this.#checksumBytes;
+    let record: number;
+    if (present === 0) {
+      record = appendKeyRecord(
+        arena,
+        keyBuf,
+        keyOff,
+        keyLen,
+        seqno,
+        kind,
+        valBuf,
+        valOff,
+        valLen,
+        checksumBytes,
+      );
+      this.#index.add(keyHash, record);
+      this.#keys.add(record, keyBuf, keyOff, keyLen);
+    } else {
+      const newest = recordSeqno(arena, newestRecord(arena, present));
+      assert(seqno > newest, 'the versions of a key arrive in the order of their seqnos');
+      record = appendVersionRecord(
+        arena,
+        present,
+        seqno,
+        kind,
+        valBuf,
+        valOff,
+        valLen,
+        checksumBytes,
+      );
+    }
+    this.entryCount++;
+    if (kind === KIND_DELETE) this.tombstoneCount++;
+    if (seqno < this.smallestSeqno) this.smallestSeqno = seqno;
+    if (seqno > this.largestSeqno) this.largestSeqno = seqno;
+    return record;
   }
 }

@@ -12,6 +12,7 @@
  *     16      4     key length in bytes
  *     20      n     key
  *     -       -     to the next multiple of 8: value, or the number of its large (4 bytes)
+ *     -       0, 4  to the next multiple of 4: checksum of the entry
  *
  * Each later entry of the same key is a version record, linked from newest to oldest:
  *
@@ -21,6 +22,9 @@
  *     16      4     position of an older record to jump to
  *     20      4     depth: number of older records of the key
  *     24      n     value, or the number of its large (4 bytes)
+ *     -       0, 4  to the next multiple of 4: checksum of the entry
+ *
+ * All records of a memtable have a checksum, or none (key/entry-checksum.ts).
  *
  * A value longer than {@link VALUE_INLINE_BYTES_MAX} stands in a large. Values are aligned to 8,
  * because copies from and to shared memory are several times faster between aligned ranges.
@@ -80,7 +84,10 @@ export function recordSeqno(arena: Arena, record: number): number {
   return seqnoIn(arena.chunkWords[record >>> CHUNK_SHIFT]!, record & CHUNK_WORD_MASK);
 }
 
-/** Copies key and value into a new key record; borrows both buffers for the call. */
+/**
+ * Copies key and value into a new key record; borrows both buffers for the call.
+ * @param checksumBytes room for a checksum, which is stored next: 0 or a multiple of 4
+ */
 export function appendKeyRecord(
   arena: Arena,
   keyBuf: Uint8Array,
@@ -91,9 +98,10 @@ export function appendKeyRecord(
   valBuf: Uint8Array,
   valOff: number,
   valLen: number,
+  checksumBytes: number,
 ): number {
   const offset = valueOffsetBehindKey(keyLen);
-  const record = arena.allocate(offset + inlineLength(valLen));
+  const record = arena.allocate(offset + inlineLength(valLen) + checksumBytes);
   const words = arena.chunkWords[record >>> CHUNK_SHIFT]!;
   const base = record & CHUNK_WORD_MASK;
   words[base] = seqno | 0;
@@ -109,6 +117,7 @@ export function appendKeyRecord(
 /**
  * Copies a value into a new version record and makes it the newest of `keyRecord`; borrows the
  * buffer for the call. The seqno is higher than those of the key's other records.
+ * @param checksumBytes as for {@link appendKeyRecord}
  */
 export function appendVersionRecord(
   arena: Arena,
@@ -118,8 +127,9 @@ export function appendVersionRecord(
   valBuf: Uint8Array,
   valOff: number,
   valLen: number,
-): void {
-  const record = arena.allocate(VERSION_VALUE_OFFSET + inlineLength(valLen));
+  checksumBytes: number,
+): number {
+  const record = arena.allocate(VERSION_VALUE_OFFSET + inlineLength(valLen) + checksumBytes);
   const older = newestRecord(arena, keyRecord);
   const words = arena.chunkWords[record >>> CHUNK_SHIFT]!;
   const base = record & CHUNK_WORD_MASK;
@@ -132,6 +142,30 @@ export function appendVersionRecord(
   storeValue(arena, record, VERSION_VALUE_OFFSET, valBuf, valOff, valLen);
   const keyWords = arena.chunkWords[keyRecord >>> CHUNK_SHIFT]!;
   keyWords[(keyRecord & CHUNK_WORD_MASK) + NEWEST_WORD] = record;
+  return record;
+}
+
+/** Stores the checksum of a record that has room for it. */
+export function storeChecksum(
+  arena: Arena,
+  record: number,
+  isKeyRecord: boolean,
+  checksum: number,
+): void {
+  const words = arena.chunkWords[record >>> CHUNK_SHIFT]!;
+  words[checksumWord(words, record & CHUNK_WORD_MASK, isKeyRecord)] = checksum;
+}
+
+/** The checksum of a record that has one. */
+export function recordChecksum(arena: Arena, record: number, isKeyRecord: boolean): number {
+  const words = arena.chunkWords[record >>> CHUNK_SHIFT]!;
+  return words[checksumWord(words, record & CHUNK_WORD_MASK, isKeyRecord)]! >>> 0;
+}
+
+/** The word that holds the checksum of the record at word `base` of `words`. */
+function checksumWord(words: Int32Array, base: number, isKeyRecord: boolean): number {
+  const valueBytes = inlineLength(words[base + VALUE_LENGTH_WORD]!);
+  return base + ((valueOffset(words, base, isKeyRecord) + valueBytes + 3) >>> 2);
 }
 
 /** Newest record of a key, the key record itself when it is the only one. */

@@ -45,6 +45,8 @@ export interface TableProperties {
   readonly createdAtMs: number;
   /** Version of the table writer, counted from 1. */
   readonly writerVersion: number;
+  /** 1 when each entry is stored with its checksum, 0 otherwise. */
+  readonly entryChecksums: number;
 }
 
 const NUMBERS = [
@@ -66,6 +68,7 @@ const NUMBERS = [
   'eccParityShards',
   'createdAtMs',
   'writerVersion',
+  'entryChecksums',
 ] as const;
 const KEYS = ['smallestKey', 'largestKey'] as const;
 const NAME_BYTES_MAX = 64;

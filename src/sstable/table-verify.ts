@@ -16,6 +16,7 @@ import { BlockPosition, type DataBlock } from '../block/data-block-reader.ts';
 import {
   decodeFileHeader,
   encodeFileHeader,
+  FILE_CLASS_TABLE,
   fileHeaderBytes,
   isIntactHeader,
 } from '../block/file-header.ts';
@@ -78,13 +79,14 @@ function verifyHeader(parts: TableParts, checksum: FileChecksum): void {
   const { blocks, meta } = parts;
   const buf = new Uint8Array(fileHeaderBytes(meta.protection));
   blocks.reader.fill(buf, 0, buf.length, 0);
-  const header = decodeFileHeader(buf, buf.length, blocks.path);
+  const own = { fileClass: FILE_CLASS_TABLE, fileNumber: meta.fileNumber };
+  const header = decodeFileHeader(buf, buf.length, blocks.path, own);
   if (header === undefined) throw corruption('file header is damaged', blocks.path, 0);
   if (!isIntactHeader(buf, buf.length, header)) {
     if (!blocks.reader.hasParity) {
       throw corruption('a copy of the file header is damaged', blocks.path, 0);
     }
-    blocks.reader.noteHeaderRepair();
+    blocks.reader.noteCopyRepair(0, 0);
   }
   checksum.update(encodeFileHeader(header), 0, buf.length);
 }
@@ -94,7 +96,7 @@ function verifyDataBlocks(parts: TableParts, checksum: FileChecksum): EntryCheck
   const { blockOffs, blockCount } = blocks.index;
   const checker = new EntryChecker(parts);
   const block = new CachedBlock();
-  let buf = new Uint8Array(READ_BYTES);
+  let buf = new Uint8Array(Math.min(READ_BYTES, blockOffs[blockCount]! - blockOffs[0]!));
   let content: Uint8Array = EMPTY;
   for (let first = 0; first < blockCount; ) {
     const start = blockOffs[first]!;
@@ -206,9 +208,14 @@ class EntryChecker extends DataBlockCursor {
 
   checkBlock(ordinal: number, block: DataBlock): void {
     this.enterBlock(block);
+    const hasChecksums = block.checksumStart !== 0;
+    if (hasChecksums !== (this.#parts.properties.entryChecksums === 1)) {
+      block.fail('entry checksums are not as the properties of the table say');
+    }
     let index = 0;
     for (let more = this.firstInBlock(); more; more = this.nextInBlock()) {
       this.#checkOrder(block);
+      if (!this.matchesChecksum()) block.fail('entry does not match its own checksum');
       this.#checkLookup(ordinal, block, index++);
       this.#count();
     }

@@ -27,6 +27,7 @@ import { ECC_DESCRIPTOR_BYTES, writeEccDescriptor } from '../ecc/options.ts';
 import { assert } from '../errors.ts';
 import { BloomFilterBuilder, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
 import type { FileHandle } from '../fs/port.ts';
+import type { EntryGuard } from '../key/entry-checksum.ts';
 import { KEY_BYTES_MAX, KIND_DELETE, VALUE_BYTES_MAX } from '../key/kind.ts';
 import { BlockCompressor } from './block-compressor.ts';
 import { encodeFooter, type TableFooter } from './table-footer.ts';
@@ -56,6 +57,7 @@ export class TableWriter {
   readonly #output: TableOutput;
   readonly #compressor: BlockCompressor;
   readonly #block: DataBlockBuilder;
+  readonly #hasEntryChecksums: boolean;
   readonly #index: TableIndexBuilder;
   readonly #filter: BloomFilterBuilder | undefined;
   #smallestKey: Uint8Array;
@@ -71,6 +73,7 @@ export class TableWriter {
 
   /**
    * @param file fresh and empty; stays the caller's, who syncs and closes it after `finish`
+   * @param guard given, entries are stored with their checksums; see `addChecksum`
    * @throws VarveError `KEY` when the key of `options.protection` is missing
    */
   constructor(
@@ -78,6 +81,7 @@ export class TableWriter {
     fileNumber: number,
     pipeline: Pipeline,
     options: TableWriterOptions,
+    guard?: EntryGuard,
   ) {
     this.#fileNumber = fileNumber;
     this.#options = options;
@@ -90,7 +94,8 @@ export class TableWriter {
     });
     this.#output = new TableOutput(file, header, pipeline);
     this.#compressor = new BlockCompressor(pipeline, options.compression);
-    this.#block = new DataBlockBuilder(this.#output.out, options.restartInterval);
+    this.#block = new DataBlockBuilder(this.#output.out, options.restartInterval, guard);
+    this.#hasEntryChecksums = guard !== undefined;
     this.#index = new TableIndexBuilder();
     this.#filter =
       options.filterBitsPerKey === 0 ? undefined : new BloomFilterBuilder(options.filterBitsPerKey);
@@ -151,6 +156,11 @@ export class TableWriter {
     this.#entryCount++;
     this.#rawKeyBytes += keyLen;
     this.#rawValueBytes += valLen;
+  }
+
+  /** With a guard, after each `add`: the `entryChecksum` of the entry. */
+  addChecksum(checksum: number): void {
+    this.#block.addChecksum(checksum);
   }
 
   /**
@@ -263,6 +273,7 @@ export class TableWriter {
     for (const content of this.#compressor.release()) {
       this.#output.begin();
       this.#output.out.bytes(content, 0, content.length);
+      this.#block.checkHeld(this.#output.contentOff);
       this.#index.end(this.#output.seal(BLOCK_DATA, this.#compressor.data));
     }
   }
@@ -300,6 +311,7 @@ export class TableWriter {
       eccParityShards: ecc[2]!,
       createdAtMs,
       writerVersion: WRITER_VERSION,
+      entryChecksums: this.#hasEntryChecksums ? 1 : 0,
     });
   }
 

@@ -75,6 +75,7 @@ function readHead(
   }
   const reader = openLog(fs, path, fileNumber, pipeline);
   try {
+    if (reader.isHeaderDamaged) pipeline.noteRepair(path);
     const { headerState: state, sizeBytes, mayHoldRecords, header } = reader;
     return { state, sizeBytes, mayHoldRecords, baseSeqno: header?.baseSeqno ?? 0 };
   } finally {

@@ -40,6 +40,8 @@ export interface ReplayOptions {
   readonly cleanEnds: ReadonlyMap<number, number>;
   /** The logs together must begin at this seqno or before it: what is older is in tables. */
   readonly firstSeqno?: number;
+  /** The manifest refers to this log, so its header was on stable storage. */
+  readonly firstLogNumber?: number;
 }
 
 /**
@@ -149,8 +151,16 @@ class Replay {
   /** Replays one log; returns the flaw that ends it, if one does. */
   #replayLog(head: LogHead): Flaw | undefined {
     if (head.state !== 'sound') return this.#judgeHeader(head);
-    if (isVoid(head)) return undefined;
-    if (this.#isGapBefore(head)) {
+    const isGap = !isVoid(head) && this.#isGapBefore(head);
+    const isUnread = isGap || head.baseSeqno >= head.voidAbove;
+    if (isUnread && this.#isForged(head)) {
+      return flawAt(head, 0, 'file header is not authentic', true, false);
+    }
+    if (isVoid(head)) {
+      if (head.cleanEnd === undefined) return undefined;
+      return flawAt(head, 0, 'log is void, but was closed cleanly', true, false);
+    }
+    if (isGap) {
       const gap = flawAt(head, 0, 'records before this log are missing', false, false);
       if (this.#mode !== 'skip') return gap;
       this.#drop(gap);
@@ -171,11 +181,21 @@ class Replay {
     if (head.state === 'foreign') {
       return flawAt(head, 0, 'file header belongs to another file', true, true);
     }
-    const flaw = flawAt(head, 0, `file header is ${head.state}`, head.mayHoldRecords, true);
-    if (head.mayHoldRecords || head.cleanEnd !== undefined || this.#mode === 'absolute')
-      return flaw;
+    const isCertain = head.mayHoldRecords || head.fileNumber === this.#options.firstLogNumber;
+    const flaw = flawAt(head, 0, `file header is ${head.state}`, isCertain, true);
+    if (isCertain || head.cleanEnd !== undefined || this.#mode === 'absolute') return flaw;
     if (head.sizeBytes > 0) this.#drop(flaw);
     return undefined;
+  }
+
+  /** The key of an encrypted log is bound to its header: under another one no record opens. */
+  #isForged(head: LogHead): boolean {
+    const reader = this.#open(head);
+    try {
+      return reader.next() === 'flaw' && reader.isForged;
+    } finally {
+      reader.close();
+    }
   }
 
   #isGapBefore(head: LogHead): boolean {
@@ -188,7 +208,8 @@ class Replay {
     if (head.cleanEnd !== undefined) reader.limit(head.cleanEnd);
     for (;;) {
       // What follows the last seqno that counts is void, or was left by a failed append.
-      if (this.#lastSeqno === head.voidAbove && this.#mode !== 'absolute') return undefined;
+      const isRestVoid = this.#lastSeqno === head.voidAbove && head.cleanEnd === undefined;
+      if (isRestVoid && this.#mode !== 'absolute') return undefined;
       const step = reader.next();
       if (step === 'end') break;
       if (step === 'flaw') {
@@ -203,7 +224,8 @@ class Replay {
       if (this.#mode !== 'skip') return flaw;
       this.#drop(flaw);
     }
-    if (head.cleanEnd === undefined || head.cleanEnd <= head.sizeBytes) return undefined;
+    // What the file has lost of its last parity section is not missed.
+    if (head.cleanEnd === undefined || head.cleanEnd <= reader.position) return undefined;
     return flawAt(head, head.sizeBytes, 'log is shorter than it was', true, false);
   }
 

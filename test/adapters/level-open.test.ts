@@ -157,6 +157,24 @@ test('options of classic-level are brought into range; unknown ones do no harm',
   });
 });
 
+test('compression is on with true, as by default, and off with false, as in classic-level', async () => {
+  const size = async (options: { compression?: boolean }): Promise<number> => {
+    let bytes = 0;
+    await withLevel(options, async (db) => {
+      await fill(db, 2000);
+      await db.compactRange('0', '9');
+      bytes = await db.approximateSize('0', '9');
+    });
+    return bytes;
+  };
+  const usual = await size({});
+  assert.equal(await size({ compression: true }), usual);
+  assert.ok((await size({ compression: false })) > 2 * usual);
+  await withLevel({ compression: ['none', 'lz4'] }, (db) => db.put('a', '1'));
+  const db = new VarveLevel('db', { fs: new MemoryFs(), compression: 'snappy' } as object);
+  await assert.rejects(db.open(), (error: Error) => error.cause instanceof TypeError);
+});
+
 test('options of Varve pass through, and count before those of classic-level', async () => {
   await withLevel({ blockCacheBytes: 2048, cacheSize: 1024 }, async (db) => {
     const { memory } = JSON.parse(db.getProperty('varve.stats'));

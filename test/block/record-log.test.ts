@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { BLOCK_WAL_RECORD } from '../../src/block/block-codec.ts';
+import { BLOCK_HEADER_BYTES, BLOCK_WAL_RECORD } from '../../src/block/block-format.ts';
 import { loadChecksum } from '../../src/block/checksum.ts';
 import { FILE_CLASS_WAL } from '../../src/block/file-header.ts';
+import { UNPROTECTED } from '../../src/block/file-protection.ts';
 import { RecordLogReader } from '../../src/block/record-log-reader.ts';
 import { RecordLogWriter } from '../../src/block/record-log-writer.ts';
+import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { Fs } from '../../src/fs/port.ts';
+import { plainPipeline } from './pipelines.ts';
 
 const PATH = 'd/log';
 const SALT = new Uint8Array(16).map((_, i) => 17 * i + 3);
@@ -22,20 +25,22 @@ function newWriter(fs: Fs, blockType = BLOCK_WAL_RECORD): RecordLogWriter {
     salt: SALT,
     previousNumber: 0,
     baseSeqno: 0,
+    protection: UNPROTECTED,
   };
-  return RecordLogWriter.create(fs, 'd', 'log', header, blockType);
+  return RecordLogWriter.create(fs, 'd', 'log', header, blockType, plainPipeline());
 }
 
 function append(log: RecordLogWriter, content: Uint8Array): number {
   const position = log.sizeBytes;
-  const buf = new Uint8Array(content.length + 24);
-  buf.set(content, 16);
-  log.append(buf, 16, content.length);
+  const out = new ByteWriter(64);
+  out.reset(BLOCK_HEADER_BYTES);
+  out.bytes(content, 0, content.length);
+  log.append(out);
   return position;
 }
 
 function openReader(fs: Fs): RecordLogReader {
-  return RecordLogReader.open(fs, PATH, FILE_CLASS_WAL, 7, BLOCK_WAL_RECORD);
+  return RecordLogReader.open(fs, PATH, FILE_CLASS_WAL, 7, BLOCK_WAL_RECORD, plainPipeline());
 }
 
 function contentOf(reader: RecordLogReader): Uint8Array {
@@ -226,10 +231,11 @@ describe('a log header', () => {
 
   test('is foreign in a file of another number or class', () => {
     const fs = new MemoryFs();
+    const pipeline = plainPipeline();
     newWriter(fs);
-    const other = RecordLogReader.open(fs, PATH, FILE_CLASS_WAL, 8, BLOCK_WAL_RECORD);
+    const other = RecordLogReader.open(fs, PATH, FILE_CLASS_WAL, 8, BLOCK_WAL_RECORD, pipeline);
     assert.equal(other.headerState, 'foreign');
-    const manifest = RecordLogReader.open(fs, PATH, 0x4d, 7, BLOCK_WAL_RECORD);
+    const manifest = RecordLogReader.open(fs, PATH, 0x4d, 7, BLOCK_WAL_RECORD, pipeline);
     assert.equal(manifest.headerState, 'foreign');
   });
 });

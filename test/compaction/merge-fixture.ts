@@ -3,12 +3,15 @@
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { UNPROTECTED } from '../../src/block/file-protection.ts';
+import type { Pipeline } from '../../src/block/pipeline.ts';
 import { compareKeys } from '../../src/bytes/compare.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
 import { KeyRangeSweep } from '../../src/compaction/key-range-sweep.ts';
 import { MergeRun } from '../../src/compaction/merge-run.ts';
+import { SUITE_AES_256_GCM } from '../../src/crypto/port.ts';
 import type { DbCore } from '../../src/db/core.ts';
-import { resolveOptions } from '../../src/db/options.ts';
+import { type DbOptions, resolveOptions } from '../../src/db/options.ts';
 import { DirectorySink } from '../../src/db/table-sink.ts';
 import { type MemoryFile, MemoryFs } from '../../src/fs/memory.ts';
 import type { FileHandle, Fs, OpenMode } from '../../src/fs/port.ts';
@@ -18,13 +21,58 @@ import { KIND_DELETE, KIND_PUT } from '../../src/key/kind.ts';
 import { tableName } from '../../src/manifest/file-names.ts';
 import { Table } from '../../src/sstable/table.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
-import { TableWriter } from '../../src/sstable/table-writer.ts';
+import { TableWriter, type TableWriterOptions } from '../../src/sstable/table-writer.ts';
 import { FaultFs } from '../../src/testing/fault-fs.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import {
+  codecSettings,
+  PLAIN_META,
+  PLAIN_STORAGE,
+  pipelineOf,
+  plainPipeline,
+  testKeys,
+} from '../block/pipelines.ts';
 import { compareEntry, type Entry } from '../iterator/array-cursor.ts';
 
 export const DIRECTORY = 'db';
-export const WRITER_OPTIONS = { blockSizeBytes: 512, restartInterval: 4, filterBitsPerKey: 10 };
+const FORM = { blockSizeBytes: 512, restartInterval: 4, filterBitsPerKey: 10 };
+
+/** How the tables of a world are stored: those that are written beside the sink take turns. */
+export interface Storage {
+  readonly pipeline: Pipeline;
+  readonly sink: DbOptions;
+  readonly inputs: readonly Pick<TableWriterOptions, 'compression' | 'protection'>[];
+}
+
+/** No stage is on; always the same salts. */
+function plainStorage(): Storage {
+  return {
+    pipeline: plainPipeline(new SeededRandom(7)),
+    sink: { compression: 'none' },
+    inputs: [PLAIN_STORAGE],
+  };
+}
+
+/** Inputs of all kinds; outputs have every stage. */
+export async function mixedStorage(): Promise<Storage> {
+  const suite = 'chacha20-poly1305';
+  const epoch = 2;
+  const ecc = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
+  const aes = { suiteId: SUITE_AES_256_GCM, epoch: 1, ecc: undefined };
+  return {
+    pipeline: await pipelineOf({ suite, epoch, random: new SeededRandom(8) }),
+    sink: { compression: 'zstd', encryption: { suite, epoch, keys: testKeys(epoch) }, ecc },
+    inputs: [
+      PLAIN_STORAGE,
+      { compression: codecSettings('lz4'), protection: { ...UNPROTECTED, ecc } },
+      { compression: codecSettings('zstd'), protection: aes },
+      {
+        compression: codecSettings({ codec: 'zstd', dictionary: { trainedBytes: 1024 } }),
+        protection: { ...aes, ecc: { scheme: 'secded' } },
+      },
+    ],
+  };
+}
 
 /** In order: the empty key, prefixes of each other, a long one, high bytes. */
 export const KEYS: readonly Uint8Array[] = [
@@ -56,22 +104,25 @@ export class World {
   readonly fs: FaultFs;
   readonly sink: DirectorySink;
   readonly cache: BlockCache;
+  readonly #storage: Storage;
   #nextNumber: number;
+  #written: number;
 
-  constructor() {
+  constructor(storage: Storage = plainStorage()) {
     this.memory = new WatchedFs();
     this.memory.createDirectory(DIRECTORY);
     this.fs = new FaultFs(this.memory);
     this.cache = new BlockCache(1 << 20);
+    this.#storage = storage;
     this.#nextNumber = 1;
-    const location = {
-      directory: DIRECTORY,
-      random: new SeededRandom(7),
-      clock: { now: () => 1234, monotonic: () => 0 },
-    };
+    this.#written = 0;
+    const { pipeline } = storage;
+    const clock = { now: () => 1234, monotonic: () => 0 };
+    const location = { directory: DIRECTORY, clock };
     const newFileNumber = (): number => this.#nextNumber++;
-    const core = { fs: this.fs as Fs, location, newFileNumber } as unknown as DbCore;
-    this.sink = new DirectorySink(core, resolveOptions(WRITER_OPTIONS).familyDefaults, 1);
+    const core = { fs: this.fs as Fs, location, pipeline, newFileNumber } as unknown as DbCore;
+    const settings = resolveOptions({ ...FORM, ...storage.sink }).familyDefaults;
+    this.sink = new DirectorySink(core, settings, 1, false);
   }
 
   files(): string[] {
@@ -87,7 +138,9 @@ export class World {
     const fileNumber = this.#nextNumber++;
     const path = `${DIRECTORY}/${tableName(fileNumber)}`;
     const file = this.memory.open(path, 'create');
-    const writer = new TableWriter(file, fileNumber, new SeededRandom(3), WRITER_OPTIONS);
+    const { pipeline, inputs } = this.#storage;
+    const options = { ...FORM, ...inputs[this.#written++ % inputs.length]! };
+    const writer = new TableWriter(file, fileNumber, pipeline, options);
     for (const { key, seqno, kind, value } of entries) {
       writer.add(key, 0, key.length, seqno, kind, value, 0, value.length);
     }
@@ -98,7 +151,7 @@ export class World {
 
   openTable(meta: TableMeta): Table {
     const path = `${DIRECTORY}/${tableName(meta.fileNumber)}`;
-    return Table.open(this.memory.open(path, 'read'), meta, this.cache);
+    return Table.open(this.memory.open(path, 'read'), meta, this.cache, this.#storage.pipeline);
   }
 
   /** Everything in a finished table, which is verified as well. */
@@ -201,6 +254,7 @@ export function tablesOf(run: readonly Entry[], perTable: number): TableMeta[] {
     checksumLow: 0,
     checksumHigh: 0,
     createdAtMs: 0,
+    ...PLAIN_META,
   }));
 }
 

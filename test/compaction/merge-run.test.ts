@@ -8,6 +8,7 @@ import { loadChecksum } from '../../src/block/checksum.ts';
 import { compareKeys } from '../../src/bytes/compare.ts';
 import { KeyRangeSweep } from '../../src/compaction/key-range-sweep.ts';
 import { MergeRun } from '../../src/compaction/merge-run.ts';
+import { CODEC_ZSTD } from '../../src/compress/port.ts';
 import { KIND_DELETE, KIND_PUT } from '../../src/key/kind.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
 import { ArrayCursor, compareEntry, type Entry } from '../iterator/array-cursor.ts';
@@ -15,6 +16,7 @@ import {
   expectedOutput,
   finish,
   KEYS,
+  mixedStorage,
   openInputs,
   read,
   runOf,
@@ -122,6 +124,27 @@ suite('a merge of any runs under any snapshots', () => {
         }
       }),
       { numRuns: 200 },
+    );
+  });
+
+  test('keeps the same of tables of any storage and writes its own', async () => {
+    const storage = await mixedStorage();
+    const protection = storage.pipeline.protection(true, {
+      scheme: 'reed-solomon',
+      data: 4,
+      parity: 2,
+    });
+    fc.assert(
+      fc.property(scenarios, (scenario) => {
+        const world = new World(storage);
+        const outputs = finish(runOf(scenario, world, openInputs(scenario, world)));
+        assert.deepEqual(checkTables(world, outputs, scenario), expectedOutput(scenario));
+        for (const meta of outputs) {
+          assert.deepEqual(meta.protection, protection);
+          assert.equal(meta.codecId, CODEC_ZSTD);
+        }
+      }),
+      { numRuns: 100 },
     );
   });
 

@@ -15,6 +15,7 @@ import { LEVEL_COUNT } from '../../src/manifest/family-version.ts';
 import { Version } from '../../src/manifest/version.ts';
 import { emptyEdit } from '../../src/manifest/version-edit.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
+import { PLAIN_META } from '../block/pipelines.ts';
 
 /** Bytes that an entry adds to a table. */
 export const ENTRY_BYTES = 100;
@@ -154,6 +155,7 @@ export class Tree {
       checksumLow: 0,
       checksumHigh: 0,
       createdAtMs: 0,
+      ...PLAIN_META,
     };
   }
 }

@@ -11,6 +11,7 @@ import { TableCache, type TableSlot } from '../../src/db/table-cache.ts';
 import { isVarveError } from '../../src/errors.ts';
 import type { Cursor } from '../../src/key/cursor.ts';
 import { KIND_PUT } from '../../src/key/kind.ts';
+import { plainPipeline } from '../block/pipelines.ts';
 import { DIRECTORY, World } from '../compaction/merge-fixture.ts';
 import {
   ArrayCursor,
@@ -38,7 +39,13 @@ interface Level {
 /** A level with tables of the given groups of keys; the keys come with some older versions. */
 function levelOf(groups: readonly (readonly number[])[], openMax = 16): Level {
   const world = new World();
-  const tables = new TableCache(world.fs, DIRECTORY, new BlockCache(1 << 20), openMax);
+  const tables = new TableCache(
+    world.fs,
+    DIRECTORY,
+    new BlockCache(1 << 20),
+    plainPipeline(),
+    openMax,
+  );
   const lists = groups.map((group) =>
     group
       .flatMap((key) => Array.from({ length: 1 + (key % 3) }, (_, i) => entryOf(key, i + 1)))

@@ -3,7 +3,16 @@
  */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { type DbOptions, resolveOptions, tableOptions } from '../../src/db/options.ts';
+import { UNPROTECTED } from '../../src/block/file-protection.ts';
+import {
+  type ColumnFamilyOptions,
+  type DbOptions,
+  type FamilySettings,
+  resolveNewFamily,
+  resolveOptions,
+  tableOptions,
+} from '../../src/db/options.ts';
+import { codecSettings, pipelineOf, plainPipeline, testKeys } from '../block/pipelines.ts';
 
 const MIB = 1_048_576;
 
@@ -21,6 +30,32 @@ const INTEGERS: readonly [name: keyof DbOptions, min: number, max: number][] = [
   ['openTablesMax', 16, Number.MAX_SAFE_INTEGER],
 ];
 const FLAGS: readonly (keyof DbOptions)[] = ['createIfMissing', 'errorIfExists', 'readOnly', 'wal'];
+/** Options that are neither. */
+const OTHERS: readonly (keyof DbOptions)[] = [
+  'filterBitsPerKey',
+  'compression',
+  'ecc',
+  'encryption',
+  'walCompression',
+  'walRecovery',
+  'columnFamilies',
+  'onEvent',
+  'fs',
+  'clock',
+  'random',
+  'hostLoop',
+];
+const ENCRYPTION: NonNullable<DbOptions['encryption']> = {
+  suite: 'aes-256-gcm',
+  epoch: 1,
+  keys: testKeys(1),
+};
+const RS42 = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
+
+/** Options that the types forbid. */
+function wrong(options: object): DbOptions {
+  return options as DbOptions;
+}
 
 suite('without options', () => {
   test('the documented defaults hold', () => {
@@ -34,6 +69,7 @@ suite('without options', () => {
       openTablesMax: 500,
       wal: true,
       walRecovery: 'tolerate-tail',
+      walCompression: 'none',
     });
     assert.equal(families.size, 0);
     assert.deepEqual(familyDefaults, {
@@ -44,14 +80,16 @@ suite('without options', () => {
       l0TriggerCount: 4,
       baseLevelBytes: 64 * MIB,
       levelRatio: 10,
+      entryChecksums: false,
+      compression: { levels: [codecSettings('lz4')], last: codecSettings('zstd') },
+      ecc: undefined,
+      encryption: false,
     });
   });
 
   test('an option that is undefined is an absent one', () => {
     const absent = Object.fromEntries(
-      [...INTEGERS.map(([name]) => name), ...FLAGS, 'walRecovery', 'columnFamilies', 'fs'].map(
-        (name) => [name, undefined],
-      ),
+      [...INTEGERS.map(([name]) => name), ...FLAGS, ...OTHERS].map((name) => [name, undefined]),
     );
     assert.deepEqual(resolveOptions(absent), resolveOptions({}));
   });
@@ -92,6 +130,20 @@ suite('other settings', () => {
       for (const value of [1, 0, 'true', null]) {
         assert.throws(() => resolveOptions({ [name]: value } as DbOptions), TypeError);
       }
+    }
+  });
+
+  test('entry checksums are on or off, by family', () => {
+    const columnFamilies = { a: { entryChecksums: false }, b: {} };
+    const { families, familyDefaults } = resolveOptions({ entryChecksums: true, columnFamilies });
+    assert.equal(familyDefaults.entryChecksums, true);
+    assert.equal(families.get('a')!.entryChecksums, false);
+    assert.equal(families.get('b')!.entryChecksums, true);
+    for (const value of [1, 0, 'true', null]) {
+      assert.throws(
+        () => resolveOptions({ entryChecksums: value } as unknown as DbOptions),
+        TypeError,
+      );
     }
   });
 
@@ -153,7 +205,7 @@ suite('filterBitsPerKey', () => {
   test('may differ by level; the last one holds for all deeper levels', () => {
     const { familyDefaults } = resolveOptions({ filterBitsPerKey: [14, 10.5, 0] });
     const bits = [0, 1, 2, 3, 6].map(
-      (level) => tableOptions(familyDefaults, level).filterBitsPerKey,
+      (level) => tableOptions(familyDefaults, level, false, plainPipeline()).filterBitsPerKey,
     );
     assert.deepEqual(bits, [14, 10.5, 0, 0, 0]);
     assert.deepEqual(resolveOptions({ filterBitsPerKey: 5 }).familyDefaults.filterBitsPerKey, [5]);
@@ -173,12 +225,135 @@ suite('filterBitsPerKey', () => {
     const bits = [10, 5];
     const { familyDefaults } = resolveOptions({ filterBitsPerKey: bits });
     bits[0] = 0;
-    assert.equal(tableOptions(familyDefaults, 0).filterBitsPerKey, 10);
+    assert.equal(tableOptions(familyDefaults, 0, false, plainPipeline()).filterBitsPerKey, 10);
   });
 
   test('and the block layout reach the table writer', () => {
     const { familyDefaults } = resolveOptions({ blockSizeBytes: 1024, restartInterval: 4 });
-    const expected = { blockSizeBytes: 1024, restartInterval: 4, filterBitsPerKey: 10 };
-    assert.deepEqual(tableOptions(familyDefaults, 3), expected);
+    assert.deepEqual(tableOptions(familyDefaults, 3, false, plainPipeline()), {
+      blockSizeBytes: 1024,
+      restartInterval: 4,
+      filterBitsPerKey: 10,
+      compression: codecSettings('lz4'),
+      protection: UNPROTECTED,
+    });
+  });
+});
+
+suite('compression', () => {
+  const codecs = (options: DbOptions, levels: readonly number[], isLast = false): string[] => {
+    const { familyDefaults } = resolveOptions(options);
+    const pipeline = plainPipeline();
+    return levels.map(
+      (level) => tableOptions(familyDefaults, level, isLast, pipeline).compression.codec,
+    );
+  };
+
+  test('is lz4, and zstd in the last level that holds data', () => {
+    assert.deepEqual(codecs({}, [0, 1, 6]), ['lz4', 'lz4', 'lz4']);
+    assert.deepEqual(codecs({}, [0, 1, 6], true), ['zstd', 'zstd', 'zstd']);
+  });
+
+  test('may be chosen by level, or not at all', () => {
+    const compression = ['none', 'lz4', { codec: 'zstd', level: 9 }] as const;
+    assert.deepEqual(codecs({ compression }, [0, 1, 2, 6]), ['none', 'lz4', 'zstd', 'zstd']);
+    assert.deepEqual(codecs({ compression }, [0], true), ['none']);
+    assert.deepEqual(codecs({ compression: false }, [0, 6], true), ['none', 'none']);
+  });
+
+  test('of a family may differ from that of the database', () => {
+    const { families } = resolveOptions({
+      compression: 'none',
+      columnFamilies: { a: { compression: 'lz4' }, b: {} },
+    });
+    const found = [...families.values()].map(({ compression }) => compression.levels[0]!.codec);
+    assert.deepEqual(found, ['lz4', 'none']);
+  });
+
+  test('of another name is refused, for the log too', () => {
+    assert.throws(() => resolveOptions(wrong({ compression: 'snappy' })), TypeError);
+    const own = { a: { compression: 'snappy' } };
+    assert.throws(() => resolveOptions(wrong({ columnFamilies: own })), TypeError);
+    assert.equal(resolveOptions({ walCompression: 'lz4' }).walCompression, 'lz4');
+    for (const value of ['zstd', true, null, false]) {
+      assert.throws(() => resolveOptions(wrong({ walCompression: value })), TypeError);
+    }
+  });
+});
+
+suite('an error-correcting code', () => {
+  test('is that of the database unless a family has its own or none', () => {
+    const { familyDefaults, families } = resolveOptions({
+      ecc: RS42,
+      columnFamilies: { a: {}, b: { ecc: { scheme: 'secded' } }, c: { ecc: false } },
+    });
+    assert.deepEqual(familyDefaults.ecc, RS42);
+    const found = [...families.values()].map(({ ecc }) => ecc);
+    assert.deepEqual(found, [RS42, { scheme: 'secded' }, undefined]);
+    assert.equal(resolveOptions({ ecc: false }).familyDefaults.ecc, undefined);
+  });
+
+  test('that does not exist is refused', () => {
+    for (const ecc of [true, null, 'xor', {}, { scheme: 'raid' }, { ...RS42, spare: 1 }]) {
+      assert.throws(() => resolveOptions(wrong({ ecc })), TypeError);
+      assert.throws(() => resolveOptions(wrong({ columnFamilies: { a: { ecc } } })), TypeError);
+    }
+    for (const ecc of [
+      { ...RS42, parity: 7 },
+      { scheme: 'xor', data: 0 },
+    ]) {
+      assert.throws(() => resolveOptions(wrong({ ecc })), RangeError);
+    }
+  });
+
+  test('reaches the table writer', () => {
+    const { familyDefaults } = resolveOptions({ ecc: RS42 });
+    const { protection } = tableOptions(familyDefaults, 0, false, plainPipeline());
+    assert.deepEqual(protection, { suiteId: 0, epoch: 0, ecc: RS42 });
+  });
+});
+
+suite('encryption', () => {
+  test('of the database is that of its families, which may do without', async () => {
+    const { familyDefaults, families } = resolveOptions({
+      encryption: ENCRYPTION,
+      columnFamilies: { a: {}, b: { encryption: false } },
+    });
+    const pipeline = await pipelineOf({ suite: 'chacha20-poly1305', epoch: 3 });
+    const suiteOf = (settings: FamilySettings): number[] => {
+      const { suiteId, epoch } = tableOptions(settings, 0, false, pipeline).protection;
+      return [suiteId, epoch];
+    };
+    assert.deepEqual(suiteOf(familyDefaults), [2, 3]);
+    assert.deepEqual(suiteOf(families.get('a')!), [2, 3]);
+    assert.deepEqual(suiteOf(families.get('b')!), [0, 0]);
+  });
+
+  test('of a family needs that of the database', () => {
+    for (const encryption of [undefined, false] as const) {
+      const columnFamilies = { a: { encryption: true } };
+      assert.throws(
+        () => resolveOptions(wrong({ encryption, columnFamilies })),
+        /'a' cannot be encrypted/,
+      );
+    }
+    const clear = resolveOptions({}).familyDefaults;
+    assert.throws(() => resolveNewFamily({ encryption: true }, clear), TypeError);
+    const sealed = resolveOptions({ encryption: ENCRYPTION }).familyDefaults;
+    assert.equal(resolveNewFamily({}, sealed).encryption, true);
+    assert.equal(resolveNewFamily({ encryption: false }, sealed).encryption, false);
+  });
+
+  test('is an object for the database and a flag for a family', () => {
+    for (const encryption of [true, null, 'aes-256-gcm', 1]) {
+      assert.throws(() => resolveOptions(wrong({ encryption })), TypeError);
+    }
+    for (const encryption of [ENCRYPTION, null, 1]) {
+      const own = { a: { encryption } } as unknown as Record<string, ColumnFamilyOptions>;
+      assert.throws(
+        () => resolveOptions({ encryption: ENCRYPTION, columnFamilies: own }),
+        TypeError,
+      );
+    }
   });
 });

@@ -13,6 +13,7 @@ import { approximateSize, keyBytes, keyRangeOf, type RangeOptions } from '../../
 import { TableCache } from '../../src/db/table-cache.ts';
 import type { KeyRange } from '../../src/iterator/user-cursor.ts';
 import { KIND_PUT } from '../../src/key/kind.ts';
+import { plainPipeline } from '../block/pipelines.ts';
 import { DIRECTORY, World } from '../compaction/merge-fixture.ts';
 
 await loadChecksum();
@@ -99,7 +100,7 @@ suite('keyRangeOf', () => {
 
 suite('approximateSize', () => {
   const world = new World();
-  const tables = new TableCache(world.fs, DIRECTORY, new BlockCache(1 << 20), 16);
+  const tables = new TableCache(world.fs, DIRECTORY, new BlockCache(1 << 20), plainPipeline(), 16);
   const value = new Uint8Array(100);
   const table = (from: number, to: number) => {
     const keys = Array.from({ length: to - from }, (_, i) => Uint8Array.of(from + i));

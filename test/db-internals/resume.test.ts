@@ -3,6 +3,8 @@
  */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { portableCompression } from '../../src/compress/portable.ts';
+import { nodeCrypto } from '../../src/crypto/node.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import { WriteBatch } from '../../src/db/write-batch.ts';
 import { systemHostLoop } from '../../src/env/system.ts';
@@ -24,6 +26,8 @@ suite('after a failure of the log', () => {
           clock: CLOCK,
           random: new SeededRandom(1),
           hostLoop: systemHostLoop,
+          compression: portableCompression,
+          crypto: nodeCrypto(),
         };
         const columnFamilies = families.slice(0, count);
         const db = await openDatabase('db', { columnFamilies }, environment);

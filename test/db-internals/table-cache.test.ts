@@ -9,6 +9,7 @@ import { BlockCache } from '../../src/cache/block-cache.ts';
 import { TableCache, type TableSlot } from '../../src/db/table-cache.ts';
 import { isVarveError } from '../../src/errors.ts';
 import { KIND_PUT } from '../../src/key/kind.ts';
+import { plainPipeline } from '../block/pipelines.ts';
 import { DIRECTORY, World } from '../compaction/merge-fixture.ts';
 
 await loadChecksum();
@@ -21,7 +22,13 @@ interface Fixture {
 
 function fixture(tableCount: number, openMax: number): Fixture {
   const world = new World();
-  const tables = new TableCache(world.fs, DIRECTORY, new BlockCache(1 << 20), openMax);
+  const tables = new TableCache(
+    world.fs,
+    DIRECTORY,
+    new BlockCache(1 << 20),
+    plainPipeline(),
+    openMax,
+  );
   const slots = Array.from({ length: tableCount }, (_, i) => {
     const key = Uint8Array.of(i);
     return tables.slot(world.write([{ key, seqno: 1, kind: KIND_PUT, value: key }]));

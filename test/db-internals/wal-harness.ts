@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { WalSet } from '../../src/db/wal-set.ts';
 import { BatchEncoder } from '../../src/db/write-batch.ts';
 import { walName } from '../../src/manifest/file-names.ts';
-import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { plainPipeline } from '../block/pipelines.ts';
 import { GatedFs, settled } from './gated-fs.ts';
 
 export const DIRECTORY = 'db';
@@ -26,7 +26,7 @@ export class WalHarness {
   constructor() {
     this.fs = new GatedFs();
     this.fs.createDirectory(DIRECTORY);
-    this.set = new WalSet(this.fs, DIRECTORY, new SeededRandom(1), 0);
+    this.set = new WalSet(this.fs, DIRECTORY, plainPipeline(), 0);
     this.lastSeqno = 0;
     this.acknowledged = [];
     this.refusals = 0;

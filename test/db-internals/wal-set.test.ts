@@ -3,14 +3,17 @@
  */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { BLOCK_HEADER_BYTES } from '../../src/block/block-codec.ts';
+import { BLOCK_HEADER_BYTES } from '../../src/block/block-format.ts';
 import { loadChecksum } from '../../src/block/checksum.ts';
-import { FILE_HEADER_BYTES } from '../../src/block/file-header.ts';
+import { fileHeaderBytes } from '../../src/block/file-header.ts';
+import { UNPROTECTED } from '../../src/block/file-protection.ts';
 import { readU64 } from '../../src/bytes/fixed.ts';
 import { settled } from './gated-fs.ts';
 import { pathOf, WalHarness } from './wal-harness.ts';
 
 await loadChecksum();
+
+const LOG_HEADER_BYTES = fileHeaderBytes(UNPROTECTED);
 
 /** A harness whose syncs so far do not count. */
 function harness(): WalHarness {
@@ -113,7 +116,7 @@ suite('waiting for stable storage', () => {
     wal.append();
     const buf = new Uint8Array(8);
     const file = wal.fs.open(pathOf(1), 'read');
-    file.read(buf, 0, 8, FILE_HEADER_BYTES + BLOCK_HEADER_BYTES + 8);
+    file.read(buf, 0, 8, LOG_HEADER_BYTES + BLOCK_HEADER_BYTES + 8);
     assert.equal(readU64(buf, 0), 0);
     file.read(buf, 0, 8, sizeBytes + BLOCK_HEADER_BYTES + 8);
     assert.equal(readU64(buf, 0), 2);
@@ -213,7 +216,7 @@ suite('rotation', () => {
     wal.append();
     wal.rotate();
     assert.ok(!wal.fs.syncs.includes(pathOf(1)));
-    assert.equal(wal.fs.durableBytes.get(pathOf(2)), FILE_HEADER_BYTES);
+    assert.equal(wal.fs.durableBytes.get(pathOf(2)), LOG_HEADER_BYTES);
     assert.equal(wal.set.activeNumber, 2);
     assert.equal(wal.set.count, 2);
   });

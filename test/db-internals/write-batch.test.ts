@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { BLOCK_CONTENT_BYTES_MAX, BLOCK_TRAILER_BYTES } from '../../src/block/block-codec.ts';
+import { BLOCK_CONTENT_BYTES_MAX, BLOCK_TRAILER_BYTES } from '../../src/block/block-format.ts';
 import { ColumnFamily } from '../../src/db/column-family.ts';
 import {
   BatchEncoder,

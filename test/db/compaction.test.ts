@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { DbOptions } from '../../src/db/options.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { open } from '../../src/node.ts';
 import { code, fill, keyAt, openMemory, PATH, text, texts } from './helpers.ts';
 
 const KIB = 1024;
-const SMALL = { writeBufferBytes: 64 * KIB, targetTableBytes: 64 * KIB, baseLevelBytes: 64 * KIB };
+/** Not compressed: these tests look at sizes. */
+const SMALL: DbOptions = {
+  writeBufferBytes: 64 * KIB,
+  targetTableBytes: 64 * KIB,
+  baseLevelBytes: 64 * KIB,
+  compression: 'none',
+};
 
 function diskBytes(fs: MemoryFs): number {
   return fs.list(PATH).reduce((sum, name) => sum + fs.fileAt(`${PATH}/${name}`)!.size, 0);

@@ -5,7 +5,9 @@
  */
 import assert from 'node:assert/strict';
 import { ascii, compare } from './raw-bytes.ts';
-import { firstLogNumber, type RawState, readCurrent, readManifest } from './raw-manifest.ts';
+import { readCurrent } from './raw-current.ts';
+import { RawFile, type RawSecrets } from './raw-file.ts';
+import { firstLogNumber, type RawState, readManifest } from './raw-manifest.ts';
 import { type RawEntry, readTable } from './raw-table.ts';
 import { type RawLog, readLogs } from './raw-wal.ts';
 
@@ -24,21 +26,45 @@ export interface RawContent {
   readonly deepestLevel: number;
   /** Operations of the WAL that count. */
   readonly operationCount: number;
+  /** Headers, frames, blocks and sections that the files' codes put right. */
+  readonly corrected: number;
+  /** What the files of the database were made with: `codec 1`, `suite 2`, `scheme 3`, `epoch 1`. */
+  readonly stages: ReadonlySet<string>;
+  /** The files that were read, CURRENT excepted. */
+  readonly files: readonly RawFile[];
 }
 
-/** Reads everything. */
-export function readDatabase(directory: RawDirectory): RawContent {
-  const slot = readCurrent(directory.read('CURRENT'));
-  const state = readManifest(directory.read(`MANIFEST-${digits(slot.manifestNumber)}`), slot);
+/**
+ * Reads everything.
+ * @param keys by epoch, for a database that is encrypted
+ */
+export function readDatabase(
+  directory: RawDirectory,
+  keys: ReadonlyMap<number, Uint8Array> = new Map(),
+): RawContent {
+  const slot = readCurrent(directory.read('CURRENT'), keys);
+  const secrets = { databaseId: slot.databaseId, keys };
+  const { manifestNumber } = slot;
+  const manifestBytes = directory.read(`MANIFEST-${digits(manifestNumber)}`);
+  const manifest = RawFile.open(manifestBytes, 'M', manifestNumber, secrets);
+  assert.ok(manifest !== undefined, 'the manifest has a header');
+  const state = readManifest(manifest, slot, secrets);
+  const files = [manifest];
   const found = new Map([...state.families.keys()].map((id) => [id, new Map<string, RawEntry>()]));
   for (const table of state.tables.values()) {
-    const entries = readTable(directory.read(`${digits(table.fileNumber)}.sst`), table);
+    const { fileNumber, sizeBytes } = table;
+    const bytes = directory.read(`${digits(fileNumber)}.sst`);
+    const file = RawFile.open(bytes, 'T', fileNumber, secrets, sizeBytes);
+    assert.ok(file !== undefined, 'a table has a header');
+    files.push(file);
+    const entries = readTable(file, table);
     checkOrder(entries);
     for (const entry of entries) keepNewest(found.get(table.familyId)!, entry);
   }
   checkLevels(state);
   let operationCount = 0;
-  for (const operation of readLogs(logsOf(directory, state))) {
+  const logs = logsOf(directory, state, secrets);
+  for (const operation of readLogs(logs)) {
     assert.ok(operation.familyId < state.nextFamilyId);
     const family = state.families.get(operation.familyId);
     if (family === undefined || operation.logNumber < family.logNumber) continue;
@@ -47,17 +73,26 @@ export function readDatabase(directory: RawDirectory): RawContent {
   }
   const entries = new Map<string, [Uint8Array, Uint8Array][]>();
   for (const [id, { name }] of state.families) entries.set(name, liveEntries(found.get(id)!));
-  const deepestLevel = Math.max(0, ...[...state.tables.values()].map(({ level }) => level));
+  for (const { file } of logs) if (file !== undefined) files.push(file);
   return {
     entries,
     wasClosedCleanly: slot.isClean,
     tableCount: state.tables.size,
-    deepestLevel,
+    deepestLevel: Math.max(0, ...[...state.tables.values()].map(({ level }) => level)),
     operationCount,
+    corrected: files.reduce((sum, { corrected }) => sum + corrected, Number(slot.isDamaged)),
+    stages: new Set(files.flatMap(stagesOf)),
+    files,
   };
 }
 
-function logsOf(directory: RawDirectory, state: RawState): RawLog[] {
+function stagesOf({ header, codecs }: RawFile): string[] {
+  const { suite, epoch, code } = header.protection;
+  const names = [`suite ${suite}`, `epoch ${epoch}`, `scheme ${code.scheme}`];
+  return [...names, ...[...codecs].map((codec) => `codec ${codec}`)];
+}
+
+function logsOf(directory: RawDirectory, state: RawState, secrets: RawSecrets): RawLog[] {
   const first = firstLogNumber(state);
   const numbers = new Set(state.walEnds.keys());
   for (const name of directory.names) {
@@ -68,9 +103,15 @@ function logsOf(directory: RawDirectory, state: RawState): RawLog[] {
   return [...numbers]
     .sort((a, b) => a - b)
     .map((logNumber) => {
-      const file = directory.read(`${digits(logNumber)}.wal`);
+      const bytes = directory.read(`${digits(logNumber)}.wal`);
       const endBytes = state.walEnds.get(logNumber);
-      assert.ok(endBytes === undefined || endBytes <= file.length);
+      const file = RawFile.open(bytes.subarray(0, endBytes), 'W', logNumber, secrets);
+      if (file === undefined) {
+        assert.ok(bytes.length <= 128 || bytes.every((byte) => byte === 0));
+        assert.ok(endBytes === undefined && logNumber !== first);
+      } else {
+        assert.equal(logNumber >= state.sealedFrom, file.header.protection.suite !== 0);
+      }
       return { logNumber, file, endBytes };
     });
 }

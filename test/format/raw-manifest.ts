@@ -1,19 +1,15 @@
 /**
- * CURRENT and the manifest, read as docs/FORMAT.md says.
+ * The manifest, read as docs/FORMAT.md says.
  * @module
  */
 import assert from 'node:assert/strict';
-import { ascii, Bytes, FILE_HEADER_BYTES, readBlock, readFileHeader, xxh64 } from './raw-bytes.ts';
+import { Bytes, compare } from './raw-bytes.ts';
+import { NO_CODE } from './raw-codes.ts';
+import type { RawSlot } from './raw-current.ts';
+import { type RawFile, type RawProtection, type RawSecrets, readProtection } from './raw-file.ts';
+import { keyCheck } from './raw-stages.ts';
 
-const SLOT_BYTES = 512;
 const TYPE_EDIT = 32;
-
-export interface RawSlot {
-  readonly generation: number;
-  readonly manifestNumber: number;
-  readonly durableBytes: number;
-  readonly isClean: boolean;
-}
 
 /** What the manifest says of a table. */
 export interface RawTableFacts {
@@ -30,6 +26,8 @@ export interface RawTableFacts {
   readonly smallestKey: Uint8Array;
   readonly largestKey: Uint8Array;
   readonly checksum: bigint;
+  readonly codec: number;
+  readonly protection: RawProtection;
 }
 
 export interface RawState {
@@ -39,48 +37,32 @@ export interface RawState {
   readonly tables: Map<number, RawTableFacts>;
   /** Log number to size. */
   readonly walEnds: Map<number, number>;
+  /** By epoch. */
+  readonly keyChecks: Map<number, Uint8Array>;
   nextFileNumber: number;
   lastSeqno: number;
   nextFamilyId: number;
-}
-
-/** The slot that counts. */
-export function readCurrent(file: Uint8Array): RawSlot {
-  const slots: RawSlot[] = [];
-  for (const index of [0, 1]) {
-    const bytes = file.subarray(index * SLOT_BYTES, (index + 1) * SLOT_BYTES);
-    if (bytes.length < SLOT_BYTES || ascii(bytes.subarray(0, 8)) !== 'VARVECUR') continue;
-    if (new Bytes(bytes, 504).wide() !== xxh64(bytes.subarray(0, 504))) continue;
-    const reader = new Bytes(bytes, 8);
-    assert.equal(reader.u16(), 1, 'format version');
-    const isClean = reader.u8() === 1;
-    reader.take(5);
-    const generation = reader.u64();
-    assert.equal((generation - 1) % 2, index, 'place of the generation');
-    const manifestNumber = reader.u64();
-    slots.push({ generation, manifestNumber, durableBytes: reader.u64(), isClean });
-  }
-  slots.sort((a, b) => b.generation - a.generation);
-  assert.ok(slots[0] !== undefined, 'CURRENT has no valid slot');
-  return slots[0];
+  /** Infinite if nothing is encrypted. */
+  sealedFrom: number;
 }
 
 /** What the edits of a manifest add up to. A bad record may only stand at its torn end. */
-export function readManifest(file: Uint8Array, slot: RawSlot): RawState {
-  const header = readFileHeader(file);
-  assert.equal(header?.fileClass, 'M');
-  assert.equal(header?.fileNumber, slot.manifestNumber);
+export function readManifest(file: RawFile, slot: RawSlot, secrets: RawSecrets): RawState {
+  const { protection } = file.header;
+  assert.deepEqual([protection.suite, protection.epoch], [slot.suite, slot.epoch]);
   const state: RawState = {
     families: new Map(),
     tables: new Map(),
     walEnds: new Map(),
+    keyChecks: new Map(),
     nextFileNumber: 1,
     lastSeqno: 0,
     nextFamilyId: 0,
+    sealedFrom: Number.POSITIVE_INFINITY,
   };
-  let at = FILE_HEADER_BYTES;
-  while (at < file.length) {
-    const block = readBlock(file, at, header!.seed);
+  let at = file.start;
+  while (at < file.bytes.length) {
+    const block = file.recordAt(at, TYPE_EDIT);
     if (block === undefined) break;
     assert.equal(block.type, TYPE_EDIT);
     applyEdit(state, fieldsOf(block.content));
@@ -88,7 +70,21 @@ export function readManifest(file: Uint8Array, slot: RawSlot): RawState {
   }
   assert.ok(at >= slot.durableBytes, 'the manifest is damaged');
   if (slot.isClean) assert.equal(at, slot.durableBytes);
+  assert.equal(slot.manifestNumber >= state.sealedFrom, slot.suite !== 0, 'sealed from');
+  checkKeys(state, secrets);
   return state;
+}
+
+/** Of every epoch that was ever used there is a key check, and of every one in use the key. */
+function checkKeys({ keyChecks, tables }: RawState, { databaseId, keys }: RawSecrets): void {
+  for (const [epoch, check] of keyChecks) {
+    const key = keys.get(epoch);
+    if (key !== undefined) assert.equal(compare(keyCheck(key, databaseId), check), 0);
+  }
+  for (const { protection } of tables.values()) {
+    if (protection.suite === 0) continue;
+    assert.ok(keyChecks.has(protection.epoch) && keys.has(protection.epoch), 'key of a table');
+  }
 }
 
 interface RawField {
@@ -108,7 +104,7 @@ function fieldsOf(content: Uint8Array): RawField[] {
 }
 
 /** Order of effects by field number: drop, create, remove, add, numbers. */
-const EFFECT_ORDER = [4, 3, 2, 1, 5, 6, 7, 8, 9];
+const EFFECT_ORDER = [4, 3, 2, 1, 5, 6, 7, 8, 9, 10, 11];
 
 function applyEdit(state: RawState, fields: readonly RawField[]): void {
   for (const { number } of fields) assert.ok(EFFECT_ORDER.includes(number), `field ${number}`);
@@ -132,12 +128,22 @@ function applyField(state: RawState, number: number, body: Bytes): void {
   else if (number === 6) state.nextFileNumber = body.varint();
   else if (number === 7) state.lastSeqno = body.varint();
   else if (number === 8) while (body.left > 0) state.walEnds.set(body.varint(), body.varint());
-  else state.nextFamilyId = body.varint();
+  else if (number === 9) state.nextFamilyId = body.varint();
+  else if (number === 10) state.sealedFrom = body.varint();
+  else addKeyCheck(state, body);
 }
 
 /** The lowest log that some family still needs. */
 export function firstLogNumber(state: RawState): number {
   return Math.min(...[...state.families.values()].map((family) => family.logNumber));
+}
+
+function addKeyCheck(state: RawState, body: Bytes): void {
+  const epoch = body.varint();
+  const check = body.take(16);
+  const known = state.keyChecks.get(epoch);
+  assert.ok(known === undefined || compare(known, check) === 0, 'a key check never changes');
+  state.keyChecks.set(epoch, check);
 }
 
 function addTable(state: RawState, body: Bytes): void {
@@ -157,10 +163,17 @@ function addTable(state: RawState, body: Bytes): void {
     smallestKey: parts.get(2)!.bytes,
     largestKey: parts.get(3)!.bytes,
     checksum: parts.get(4)!.wide(),
+    ...storage(parts.get(5)),
   };
   assert.ok(state.families.has(table.familyId) && table.level <= 6);
   assert.ok(!state.tables.has(table.fileNumber), 'a file number is used twice');
   state.tables.set(table.fileNumber, table);
+}
+
+function storage(body: Bytes | undefined): Pick<RawTableFacts, 'codec' | 'protection'> {
+  if (body === undefined) return { codec: 0, protection: { suite: 0, epoch: 0, code: NO_CODE } };
+  assert.ok(body.bytes.length === 9 && body.bytes.some((byte) => byte !== 0));
+  return { codec: body.u8(), protection: readProtection(body) };
 }
 
 function removeTable(state: RawState, body: Bytes): void {

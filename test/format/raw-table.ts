@@ -1,27 +1,21 @@
 /**
  * Table files, read as docs/FORMAT.md says. Reads everything and checks every promise of the page:
- * footer, index, filter, properties, restart points.
+ * footer, dictionary, index, filter, properties, restart points, checksums of entries and file.
  * @module
  */
 import assert from 'node:assert/strict';
-import {
-  ascii,
-  Bytes,
-  compare,
-  expectBlock,
-  FILE_HEADER_BYTES,
-  readFileHeader,
-  xxh32,
-  xxh64,
-} from './raw-bytes.ts';
+import { ascii, Bytes, compare, xxh32, xxh64 } from './raw-bytes.ts';
+import type { RawFile } from './raw-file.ts';
 import type { RawTableFacts } from './raw-manifest.ts';
+import { dictionaryId } from './raw-stages.ts';
 
-const FOOTER_BLOCK_BYTES = 72;
+const FOOTER_CONTENT_BYTES = 60;
 const TYPE_DATA = 1;
 const TYPE_INDEX = 2;
 const TYPE_FILTER = 3;
 const TYPE_PROPERTIES = 4;
 const TYPE_FOOTER = 5;
+const TYPE_DICTIONARY = 6;
 const MIXED = 255;
 
 export interface RawEntry {
@@ -42,67 +36,99 @@ interface RawIndexEntry extends RawHandle {
   readonly continuedSeqno: number;
 }
 
-/** All entries of a table in order; throws for anything that is not as the page says. */
-export function readTable(file: Uint8Array, facts: RawTableFacts): RawEntry[] {
-  const header = readFileHeader(file);
-  assert.equal(header?.fileClass, 'T');
-  assert.equal(header?.fileNumber, facts.fileNumber);
-  assert.equal(file.length, facts.sizeBytes);
-  assert.equal(xxh64(file), facts.checksum);
-  const { seed } = header!;
-  const footerAt = file.length - FOOTER_BLOCK_BYTES;
-  const footer = new Bytes(expectBlock(file, footerAt, FOOTER_BLOCK_BYTES, TYPE_FOOTER, seed));
-  assert.equal(ascii(footer.take(8)), 'VRVTABLE');
-  const [filter, index, properties] = [handle(footer), handle(footer), handle(footer)];
-  const blockCount = footer.u32();
-  assert.equal(footer.left, 0);
-  assert.equal(index.position, filter.position + filter.length);
-  assert.equal(properties.position, index.position + index.length);
-  assert.equal(footerAt, properties.position + properties.length);
-  const part = ({ position, length }: RawHandle, type: number): Bytes =>
-    new Bytes(expectBlock(file, position, length, type, seed));
+/** The entries of one data block. */
+interface RawDataBlock {
+  readonly entries: readonly RawEntry[];
+  readonly hasChecksums: boolean;
+}
 
-  const blocks = readIndex(part(index, TYPE_INDEX));
-  assert.equal(blocks.length, blockCount);
-  const last = blocks.at(-1)!;
-  assert.equal(last.position + last.length, filter.position);
-  const byBlock = blocks.map((block) => readDataBlock(part(block, TYPE_DATA)));
-  checkIndex(blocks, byBlock);
-  const entries = byBlock.flat();
+/** Where the parts of a table stand. */
+interface RawFooter {
+  readonly dictionary: RawHandle;
+  readonly filter: RawHandle;
+  readonly index: RawHandle;
+  readonly properties: RawHandle;
+  readonly blockCount: number;
+}
+
+/** All entries of a table in order; throws for anything that is not as the page says. */
+export function readTable(file: RawFile, facts: RawTableFacts): RawEntry[] {
+  assert.deepEqual(file.header.protection, facts.protection);
+  assert.equal(file.bytes.length, facts.sizeBytes);
+  const footer = readFooter(file);
+  const { dictionary, filter, index, properties, blockCount } = footer;
+  const part = ({ position, length }: RawHandle, type: number): Bytes =>
+    file.expectBlock(position, length, type);
+
+  if (dictionary.length > 0) file.dictionary = part(dictionary, TYPE_DICTIONARY).bytes;
+  const handles = readIndex(file, part(index, TYPE_INDEX));
+  assert.equal(handles.length, blockCount);
+  assert.equal(endOf(file, handles.at(-1)!), dictionary.position);
+  const blocks = handles.map((block) => readDataBlock(part(block, TYPE_DATA)));
+  checkIndex(handles, blocks);
+  const entries = blocks.flatMap((block) => block.entries);
   const filterKind = filter.length === 0 ? 0 : 1;
   if (filterKind > 0) checkFilter(part(filter, TYPE_FILTER), entries);
-  checkFacts(facts, readProperties(part(properties, TYPE_PROPERTIES)), entries, {
-    blockCount,
-    filterKind,
-  });
+  const named = readProperties(part(properties, TYPE_PROPERTIES));
+  checkFacts(facts, named, entries, { blockCount, filterKind });
+  checkStorage(facts, named, file.dictionary);
+  const flags = new Set(blocks.map(({ hasChecksums }) => Number(hasChecksums)));
+  assert.deepEqual([...flags], [new Bytes(named.get('entryChecksums')!).varint()]);
+  assert.equal(xxh64(file.bytes), facts.checksum, 'checksum of the file');
   return entries;
+}
+
+function readFooter(file: RawFile): RawFooter {
+  const length = FOOTER_CONTENT_BYTES + 24 + (file.header.protection.suite === 0 ? 0 : 16);
+  const position = file.bytes.length - file.wholeBytes(length);
+  const content = file.expectBlock(position, length, TYPE_FOOTER);
+  assert.equal(ascii(content.take(8)), 'VRVTABLE');
+  const footer = {
+    dictionary: handle(content),
+    filter: handle(content),
+    index: handle(content),
+    properties: handle(content),
+    blockCount: content.u32(),
+  };
+  assert.equal(content.left, 0);
+  assert.equal(footer.filter.position, endOf(file, footer.dictionary));
+  assert.equal(footer.index.position, endOf(file, footer.filter));
+  assert.equal(footer.properties.position, endOf(file, footer.index));
+  assert.equal(position, endOf(file, footer.properties));
+  return footer;
+}
+
+/** Where the part behind begins. */
+function endOf(file: RawFile, { position, length }: RawHandle): number {
+  return position + (length === 0 ? 0 : file.wholeBytes(length));
 }
 
 function handle(footer: Bytes): RawHandle {
   return { position: footer.u64(), length: footer.u32() };
 }
 
-function readIndex(content: Bytes): RawIndexEntry[] {
+function readIndex(file: RawFile, content: Bytes): RawIndexEntry[] {
   const blocks: RawIndexEntry[] = [];
   const count = content.varint();
   const prefix = content.prefixed();
-  let position = FILE_HEADER_BYTES;
+  let position = file.start;
   for (let i = 0; i < count; i++) {
     const length = content.varint();
     const continuedSeqno = content.varint();
     const rest = content.prefixed();
     const separator = i === 0 ? rest : Buffer.concat([prefix, rest]);
-    blocks.push({ position, length, separator, continuedSeqno });
-    position += length;
+    const block = { position, length, separator, continuedSeqno };
+    blocks.push(block);
+    position = endOf(file, block);
   }
   assert.equal(content.left, 0);
   return blocks;
 }
 
 /** Every entry belongs to the last block that begins at or before it. */
-function checkIndex(blocks: readonly RawIndexEntry[], byBlock: readonly RawEntry[][]): void {
+function checkIndex(blocks: readonly RawIndexEntry[], contents: readonly RawDataBlock[]): void {
   assert.equal(blocks[0]!.separator.length, 0);
-  byBlock.forEach((entries, ordinal) => {
+  for (const [ordinal, { entries }] of contents.entries()) {
     for (const entry of entries) {
       const found = blocks.findLastIndex(({ separator, continuedSeqno }, i) => {
         const order = compare(separator, entry.key);
@@ -111,20 +137,22 @@ function checkIndex(blocks: readonly RawIndexEntry[], byBlock: readonly RawEntry
       });
       assert.equal(found, ordinal, 'block of an entry');
     }
-  });
+  }
 }
 
-function readDataBlock(content: Bytes): RawEntry[] {
+function readDataBlock(content: Bytes): RawDataBlock {
   const { bytes } = content;
   const tail = new Bytes(bytes, bytes.length - 32);
   const [count, valueBytes, keyBytes] = [tail.u32(), tail.u32(), tail.u32()];
   const [interval, width, blockKind] = [tail.u16(), tail.u8(), tail.u8()];
-  const [baseSeqno, headPrefix] = [tail.u64(), tail.u32()];
+  const [baseSeqno, headPrefix, flags] = [tail.u64(), tail.u32(), tail.u32()];
+  assert.equal(flags & ~1, 0, 'flags');
   const restartCount = Math.ceil(count / interval);
   const values = new Bytes(content.take(valueBytes));
   const keys = new Bytes(content.take(keyBytes));
   const kinds = content.take(blockKind === MIXED ? count : 0);
   const seqnos = new Bytes(content.take(count * width));
+  const checksums = new Bytes(content.take(flags === 1 ? count * 4 : 0));
   const restarts = new Bytes(content.take(restartCount * 12));
   assert.equal(content.left, 32, 'the areas fill the block');
 
@@ -140,12 +168,19 @@ function readDataBlock(content: Bytes): RawEntry[] {
     assert.ok(shared <= reference.length);
     key = Buffer.concat([reference.subarray(0, shared), keys.take(unshared)]);
     if (isRestart) checkRestart(restarts, places, key, headPrefix, entries[0]?.key ?? key);
-    const seqno = baseSeqno + littleEndian(seqnos.take(width));
+    const seqno = baseSeqno + fromLittleEndian(seqnos.take(width));
     const kind = blockKind === MIXED ? kinds[i]! : blockKind;
-    entries.push({ key, seqno, kind, value: values.take(valueLength) });
+    const value = values.take(valueLength);
+    if (flags === 1) assert.equal(checksums.u32(), entryChecksum(key, kind, value));
+    entries.push({ key, seqno, kind, value });
   }
   assert.deepEqual([keys.left, values.left], [0, 0]);
-  return entries;
+  return { entries, hasChecksums: flags === 1 };
+}
+
+function entryChecksum(key: Uint8Array, kind: number, value: Uint8Array): number {
+  const product = Math.imul(xxh32(key), 0x9e3779b1) + Math.imul(kind, 0x85ebca77);
+  return (product + xxh32(value)) >>> 0;
 }
 
 function checkRestart(
@@ -162,7 +197,7 @@ function checkRestart(
   assert.equal(compare(key.subarray(0, headPrefix), firstKey.subarray(0, headPrefix)), 0);
 }
 
-function littleEndian(bytes: Uint8Array): number {
+function fromLittleEndian(bytes: Uint8Array): number {
   return bytes.reduceRight((sum, byte) => sum * 256 + byte, 0);
 }
 
@@ -233,5 +268,25 @@ function checkFacts(
   ] as const) {
     assert.equal(compare(facts[name], entry.key), 0, name);
     assert.equal(compare(properties.get(name)!, entry.key), 0, name);
+  }
+}
+
+/** How the table says it was stored, against what the manifest says. */
+function checkStorage(
+  { codec, protection }: RawTableFacts,
+  properties: ReadonlyMap<string, Uint8Array>,
+  dictionary: Uint8Array | undefined,
+): void {
+  const stored = {
+    codecId: codec,
+    dictionaryId: dictionary === undefined ? 0 : dictionaryId(dictionary),
+    suiteId: protection.suite,
+    keyEpoch: protection.epoch,
+    eccScheme: protection.code.scheme,
+    eccDataShards: protection.code.k,
+    eccParityShards: protection.code.m,
+  };
+  for (const [name, value] of Object.entries(stored)) {
+    assert.equal(new Bytes(properties.get(name)!).varint(), value, name);
   }
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { Bytes, FILE_HEADER_BYTES, readBlock, readFileHeader } from './raw-bytes.ts';
+import { Bytes } from './raw-bytes.ts';
+import type { RawBlock, RawFile } from './raw-file.ts';
 import type { RawEntry } from './raw-table.ts';
 
 const TYPE_RECORD = 16;
@@ -18,7 +19,8 @@ export interface RawOperation extends RawEntry {
 /** A log that counts, by number. */
 export interface RawLog {
   readonly logNumber: number;
-  readonly file: Uint8Array;
+  /** Undefined for a log whose creation was cut off. */
+  readonly file: RawFile | undefined;
   /** Its size at the last clean close, if the manifest names it. */
   readonly endBytes: number | undefined;
 }
@@ -27,29 +29,26 @@ export interface RawLog {
 export function readLogs(logs: readonly RawLog[]): RawOperation[] {
   const operations: RawOperation[] = [];
   let lastSeqno: number | undefined;
-  for (const [i, log] of logs.entries()) {
-    const header = readFileHeader(log.file);
-    if (header === undefined) {
-      assert.ok(log.file.length <= FILE_HEADER_BYTES && log.endBytes === undefined);
-      continue;
-    }
-    assert.deepEqual([header.fileClass, header.fileNumber], ['W', log.logNumber]);
-    const laterBases = logs.slice(i + 1).map(({ file }) => readFileHeader(file)?.baseSeqno);
+  for (const [i, { file, logNumber, endBytes }] of logs.entries()) {
+    if (file === undefined) continue;
+    const { baseSeqno } = file.header;
+    const laterBases = logs.slice(i + 1).map((later) => later.file?.header.baseSeqno);
     const voidAbove = Math.min(...laterBases.map((base) => base ?? Number.POSITIVE_INFINITY));
-    if (header.baseSeqno > voidAbove) continue;
-    if (lastSeqno !== undefined && header.baseSeqno > lastSeqno) break;
-    lastSeqno = header.baseSeqno;
-    const bytes = log.file.subarray(0, log.endBytes);
-    for (let at = FILE_HEADER_BYTES; at < bytes.length && lastSeqno < voidAbove; ) {
-      const block = readBlock(bytes, at, header.seed);
+    if (baseSeqno > voidAbove) continue;
+    if (lastSeqno !== undefined && baseSeqno > lastSeqno) break;
+    lastSeqno = baseSeqno;
+    let at = file.start;
+    for (const end = endBytes ?? file.bytes.length; at < end && lastSeqno < voidAbove; ) {
+      const block: RawBlock | undefined = file.recordAt(at, TYPE_RECORD);
       if (block === undefined) return operations;
       assert.equal(block.type, TYPE_RECORD);
-      const record = readRecord(block.content, log.logNumber);
+      const record = readRecord(block.content, logNumber);
       assert.equal(record[0]!.seqno, lastSeqno + 1, 'records leave no gap');
       operations.push(...record);
       lastSeqno = record.at(-1)!.seqno;
       at = block.end;
     }
+    if (endBytes !== undefined) assert.equal(at, endBytes, 'end of a log that was closed');
   }
   return operations;
 }

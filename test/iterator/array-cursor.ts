@@ -7,12 +7,15 @@
 import { compareKeys } from '../../src/bytes/compare.ts';
 import { VarveError } from '../../src/errors.ts';
 import type { Cursor } from '../../src/key/cursor.ts';
+import { NO_ENTRY_CHECKSUM } from '../../src/key/entry-checksum.ts';
 
 export interface Entry {
   key: Uint8Array;
   seqno: number;
   kind: number;
   value: Uint8Array;
+  /** Stored with the entry; none if absent. */
+  checksum?: number;
 }
 
 /** Internal order. */
@@ -82,6 +85,11 @@ export class ArrayCursor implements Cursor {
 
   prev(): boolean {
     return this.#stand(this.#place() - 1);
+  }
+
+  entryChecksum(): number {
+    if (!this.valid) throw new Error('asked while invalid');
+    return this.#current?.checksum ?? NO_ENTRY_CHECKSUM;
   }
 
   close(): void {

@@ -1,7 +1,8 @@
 /**
  * `npm run test:long -- [--seed N] [--minutes M]`: the model test, the crash simulation, failing
  * file systems and damaged files with fresh seeds until the time is up. The first failure ends it
- * with the command that replays it.
+ * with the command that replays it. With `--damage` it runs the damage to error correction of
+ * damage.ts instead, once and completely.
  * @module
  */
 import { parseArgs } from 'node:util';
@@ -21,6 +22,7 @@ import { operationsFrom } from '../prove/operations.ts';
 import { runOperations } from '../prove/runner.ts';
 import { SETTINGS } from '../prove/settings.ts';
 import { randomWorkload } from '../prove/workloads.ts';
+import { damageEverything } from './damage.ts';
 
 const DEFAULT_MINUTES = 10;
 const MODEL_OPERATIONS = 4000;
@@ -73,18 +75,29 @@ async function failAtRandom(seed: number, random: SeededRandom): Promise<number>
   return faults;
 }
 
-function readArguments(): { first: number; minutes: number } {
+interface Settings {
+  readonly first: number;
+  readonly minutes: number;
+  readonly isDamage: boolean;
+}
+
+function readArguments(): Settings {
   const { values } = parseArgs({
-    options: { seed: { type: 'string' }, minutes: { type: 'string' } },
+    options: {
+      seed: { type: 'string' },
+      minutes: { type: 'string' },
+      damage: { type: 'boolean', default: false },
+    },
   });
   const minutes = Number(values.minutes ?? DEFAULT_MINUTES);
   const first = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
   if (!(minutes >= 0)) throw new RangeError('--minutes takes a number of 0 or more');
   if (!Number.isSafeInteger(first)) throw new RangeError('--seed takes an integer');
-  return { first, minutes };
+  return { first, minutes, isDamage: values.damage };
 }
 
-async function main({ first, minutes }: { first: number; minutes: number }): Promise<void> {
+async function main({ first, minutes, isDamage }: Settings): Promise<void> {
+  if (isDamage) return damageEverything((line) => console.log(line));
   const end = performance.now() + minutes * 60_000;
   let seed = first;
   do {
@@ -103,7 +116,7 @@ async function main({ first, minutes }: { first: number; minutes: number }): Pro
   console.log(`${seed - first} seeds, no failure`);
 }
 
-let settings: ReturnType<typeof readArguments> | undefined;
+let settings: Settings | undefined;
 try {
   settings = readArguments();
 } catch (error) {

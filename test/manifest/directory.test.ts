@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { loadChecksum } from '../../src/block/checksum.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
-import { readCurrent, writeCurrent } from '../../src/manifest/current.ts';
 import { inspectDirectory } from '../../src/manifest/directory.ts';
 import { emptyEdit } from '../../src/manifest/version-edit.ts';
 import {
   adding,
   createManifest,
   DIRECTORY,
+  OPENINGS,
+  PLAIN,
   recoverState,
   stateOf,
   table,
@@ -27,49 +28,56 @@ function newDirectory(...names: string[]): MemoryFs {
 
 describe('a directory', () => {
   test('is fresh when it is missing, empty or holds other files', () => {
-    assert.equal(inspectDirectory(new MemoryFs(), DIRECTORY).isFresh, true);
+    assert.equal(inspectDirectory(new MemoryFs(), DIRECTORY, PLAIN(1)).isFresh, true);
     const fs = newDirectory('LOCK', 'notes.txt', 'CURRENT');
-    assert.equal(inspectDirectory(fs, DIRECTORY).isFresh, true);
+    assert.equal(inspectDirectory(fs, DIRECTORY, PLAIN(1)).isFresh, true);
   });
 
-  test('is fresh when a creation was cut off there, and creation succeeds then', () => {
-    const fs = newDirectory();
-    createManifest(fs).close();
-    fs.remove(CURRENT);
-    assert.equal(inspectDirectory(fs, DIRECTORY).isFresh, true);
-    fs.open(CURRENT, 'create').close();
-    assert.equal(inspectDirectory(fs, DIRECTORY).isFresh, true);
-    const manifest = createManifest(fs, 2);
-    assert.deepEqual(recoverState(fs), stateOf(manifest));
-    assert.deepEqual(fs.list(DIRECTORY).sort(), ['CURRENT', 'MANIFEST-000001']);
-    for (const size of [0, 40, 128, 150]) {
-      const torn = newDirectory();
-      createManifest(torn).close();
-      torn.remove(CURRENT);
-      torn.open(`${DIRECTORY}/MANIFEST-000001`, 'update').truncate(size);
-      assert.equal(inspectDirectory(torn, DIRECTORY).isFresh, true, `${size}`);
-      createManifest(torn);
-    }
-  });
+  for (const [name, opening] of Object.entries(OPENINGS)) {
+    test(`is fresh when a creation was cut off, and creation succeeds then (${name})`, () => {
+      const fs = newDirectory();
+      createManifest(fs, 1, opening).close();
+      fs.remove(CURRENT);
+      // Without keys too: there is nothing yet that they would belong to.
+      assert.equal(inspectDirectory(fs, DIRECTORY, PLAIN(1)).isFresh, true);
+      fs.open(CURRENT, 'create').close();
+      assert.equal(inspectDirectory(fs, DIRECTORY, opening(1)).isFresh, true);
+      const manifest = createManifest(fs, 2, opening);
+      assert.deepEqual(recoverState(fs, opening), stateOf(manifest));
+      assert.deepEqual(fs.list(DIRECTORY).sort(), ['CURRENT', 'MANIFEST-000001']);
+      for (const size of [0, 40, 128, 150, 200, 460]) {
+        const torn = newDirectory();
+        createManifest(torn, 1, opening).close();
+        torn.remove(CURRENT);
+        const file = torn.open(`${DIRECTORY}/MANIFEST-000001`, 'update');
+        file.truncate(Math.min(size, file.size()));
+        assert.equal(inspectDirectory(torn, DIRECTORY, opening(1)).isFresh, true, `${size}`);
+        createManifest(torn, 1, opening);
+      }
+    });
+  }
 
   test('is a damaged database when files of one are there without CURRENT', () => {
     for (const name of ['000004.sst', '000004.wal', 'MANIFEST-000004']) {
       const damaged = { code: 'CORRUPTION', file: CURRENT };
       const missing = { ...damaged, message: /CURRENT is missing/ };
-      assert.throws(() => inspectDirectory(newDirectory(name), DIRECTORY), missing);
+      assert.throws(() => inspectDirectory(newDirectory(name), DIRECTORY, PLAIN(1)), missing);
       const bad = { ...damaged, message: /both slots of CURRENT are damaged/ };
-      assert.throws(() => inspectDirectory(newDirectory(name, 'CURRENT'), DIRECTORY), bad);
+      assert.throws(
+        () => inspectDirectory(newDirectory(name, 'CURRENT'), DIRECTORY, PLAIN(1)),
+        bad,
+      );
     }
     const used = newDirectory();
     createManifest(used).append({ ...emptyEdit(), createdFamilies: [{ id: 1, name: 'b' }] });
     used.remove(CURRENT);
-    assert.throws(() => inspectDirectory(used, DIRECTORY), { code: 'CORRUPTION' });
+    assert.throws(() => inspectDirectory(used, DIRECTORY, PLAIN(1)), { code: 'CORRUPTION' });
   });
 
   test('lists its files by kind, in ascending order', () => {
     const fs = newDirectory('000011.sst', '000009.sst', '000010.wal', '000002.wal', 'x.sst');
     const manifest = createManifestBeside(fs);
-    assert.deepEqual(inspectDirectory(fs, DIRECTORY), {
+    assert.deepEqual(inspectDirectory(fs, DIRECTORY, PLAIN(1)), {
       isFresh: false,
       tableNumbers: [9, 11],
       logNumbers: [2, 10],
@@ -89,40 +97,3 @@ function createManifestBeside(fs: MemoryFs): number {
   for (const name of others) fs.open(`${DIRECTORY}/${name}`, 'create').close();
   return manifest.manifestNumber;
 }
-
-describe('CURRENT', () => {
-  const slot = {
-    generation: 1,
-    manifestNumber: 5,
-    manifestBytes: 600,
-    isClean: false,
-    databaseId: new Uint8Array(16).fill(7),
-  };
-
-  test('holds two slots, of which the higher generation counts', () => {
-    const fs = newDirectory('CURRENT');
-    assert.equal(readCurrent(fs, DIRECTORY), undefined);
-    for (let generation = 1; generation < 6; generation++) {
-      const written = { ...slot, generation, isClean: generation % 3 === 0 };
-      writeCurrent(fs, DIRECTORY, written);
-      assert.deepEqual(readCurrent(fs, DIRECTORY), written);
-    }
-    const file = fs.open(CURRENT, 'update');
-    assert.equal(file.size(), 1024);
-    file.write(new Uint8Array(512), 0, 512, 0);
-    assert.equal(readCurrent(fs, DIRECTORY)!.generation, 4);
-    file.write(new Uint8Array(512), 0, 512, 512);
-    assert.equal(readCurrent(fs, DIRECTORY), undefined);
-  });
-
-  test('does not take a slot that stands in the place of the other', () => {
-    const fs = newDirectory('CURRENT');
-    writeCurrent(fs, DIRECTORY, slot);
-    const bytes = new Uint8Array(512);
-    const file = fs.open(CURRENT, 'update');
-    file.read(bytes, 0, 512, 0);
-    file.write(new Uint8Array(512), 0, 512, 0);
-    file.write(bytes, 0, 512, 512);
-    assert.equal(readCurrent(fs, DIRECTORY), undefined);
-  });
-});

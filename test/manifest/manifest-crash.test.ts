@@ -4,21 +4,34 @@ import { isDeepStrictEqual } from 'node:util';
 import { loadChecksum } from '../../src/block/checksum.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { inspectDirectory } from '../../src/manifest/directory.ts';
-import { Manifest } from '../../src/manifest/manifest.ts';
+import type { Manifest } from '../../src/manifest/manifest.ts';
 import { emptyEdit } from '../../src/manifest/version-edit.ts';
 import { CrashFs } from '../../src/testing/crash-fs.ts';
 import { CRASH_VARIANTS } from '../../src/testing/crash-state.ts';
 import { PowerCut } from '../../src/testing/power-cut.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
-import { adding, createManifest, DIRECTORY, stateOf, table } from './manifest-fixture.ts';
+import {
+  adding,
+  createManifest,
+  DIRECTORY,
+  OPENINGS,
+  type Opening,
+  PLAIN,
+  recoverManifest,
+  recoverState,
+  stateOf,
+  table,
+} from './manifest-fixture.ts';
 
 before(loadChecksum);
 
 /** Opens a database or creates it, as a process does. */
-function openManifest(fs: CrashFs | MemoryFs, seed: number): Manifest {
-  if (inspectDirectory(fs, DIRECTORY).isFresh) return createManifest(fs, seed);
-  const manifest = Manifest.recover(fs, DIRECTORY);
-  manifest.start(new SeededRandom(seed));
+function openManifest(fs: CrashFs | MemoryFs, seed: number, opening: Opening): Manifest {
+  if (inspectDirectory(fs, DIRECTORY, opening(seed)).isFresh) {
+    return createManifest(fs, seed, opening);
+  }
+  const manifest = recoverManifest(fs, seed, opening);
+  manifest.start();
   return manifest;
 }
 
@@ -38,12 +51,12 @@ class Expectation {
  * Opens, edits and closes over several generations. `shadow` performs the same on a disk that never
  * fails, so that the state of an interrupted edit is known.
  */
-function workload(fs: CrashFs, expected: Expectation, keyBytes: number): void {
+function workload(fs: CrashFs, expected: Expectation, keyBytes: number, opening: Opening): void {
   const shadow = new MemoryFs();
   shadow.createDirectory(DIRECTORY);
   for (let generation = 0; generation < 3; generation++) {
-    const ahead = openManifest(shadow, generation);
-    const manifest = openAhead(fs, expected, ahead, generation);
+    const ahead = openManifest(shadow, generation, opening);
+    const manifest = openAhead(fs, expected, ahead, generation, opening);
     for (let i = 0; i < 4; i++) {
       step(ahead, i, keyBytes);
       expected.states.push(stateOf(ahead));
@@ -68,9 +81,10 @@ function openAhead(
   expected: Expectation,
   ahead: Manifest,
   generation: number,
+  opening: Opening,
 ): Manifest {
   expected.states.push(stateOf(ahead));
-  const manifest = openManifest(fs, generation);
+  const manifest = openManifest(fs, generation, opening);
   expected.acknowledge(manifest);
   return manifest;
 }
@@ -92,60 +106,72 @@ function newCrashFs(): CrashFs {
   return new CrashFs(disk);
 }
 
-function checkDisk(disk: MemoryFs, expected: Expectation, context: string): void {
-  const { isFresh } = inspectDirectory(disk, DIRECTORY);
+function checkDisk(disk: MemoryFs, expected: Expectation, opening: Opening, context: string): void {
+  const { isFresh } = inspectDirectory(disk, DIRECTORY, opening(1));
   assert.ok(!isFresh || expected.mayBeFresh, `${context}: the database is gone`);
   if (!isFresh) {
-    const found = stateOf(Manifest.recover(disk, DIRECTORY));
+    const found = recoverState(disk, opening);
     const isExpected = expected.states.some((state) => isDeepStrictEqual(state, found));
     assert.ok(isExpected, `${context}: unexpected state`);
   }
-  const manifest = openManifest(disk, 77);
+  const manifest = openManifest(disk, 77, opening);
   manifest.append(emptyEdit());
   manifest.close({ walEnds: [], lastSeqno: 300 });
-  assert.deepEqual(stateOf(Manifest.recover(disk, DIRECTORY)), stateOf(manifest), context);
+  assert.deepEqual(recoverState(disk, opening), stateOf(manifest), context);
 }
 
 describe('a power cut at any operation', () => {
-  for (const keyBytes of [6, 1400]) {
-    test(`leaves a state that was acknowledged or being written (keys of ${keyBytes})`, () => {
+  const cases = [
+    ['plain', 6],
+    ['plain', 1400],
+    ['encrypted', 6],
+    ['with shards', 1400],
+    ['with everything', 6],
+  ] as const;
+  for (const [name, keyBytes] of cases) {
+    test(`leaves a state that was acknowledged or being written (${name}, ${keyBytes})`, () => {
+      const opening = OPENINGS[name]!;
+      const seeds = name === 'plain' ? 3 : 1;
       const whole = newCrashFs();
-      workload(whole, new Expectation(), keyBytes);
+      workload(whole, new Expectation(), keyBytes, opening);
       assert.ok(whole.operations > 60);
       for (let n = 1; n <= whole.operations; n++) {
         const fs = newCrashFs();
         const expected = new Expectation();
         fs.cutAfter(n);
-        assert.throws(() => workload(fs, expected, keyBytes), PowerCut);
+        assert.throws(() => workload(fs, expected, keyBytes, opening), PowerCut);
         for (const variant of CRASH_VARIANTS) {
-          for (let seed = 0; seed < 3; seed++) {
+          for (let seed = 0; seed < seeds; seed++) {
             const disk = fs.crash(variant, new SeededRandom(n * 10 + seed));
-            checkDisk(disk, expected, `operation ${n}, ${variant}, ${seed}`);
+            checkDisk(disk, expected, opening, `operation ${n}, ${variant}, ${seed}`);
           }
         }
       }
     });
   }
 
-  test('and at any operation of the recovery from it leaves no other state', () => {
-    const first = newCrashFs();
-    const expected = new Expectation();
-    first.cutAfter(40);
-    assert.throws(() => workload(first, expected, 6), PowerCut);
-    const base = first.crash('torn', new SeededRandom(1));
-    for (let n = 1; n <= 12; n++) {
-      for (const variant of CRASH_VARIANTS) {
-        const fs = new CrashFs(base.clone());
-        fs.cutAfter(n);
-        try {
-          openManifest(fs, 5);
-        } catch (error) {
-          assert.ok(error instanceof PowerCut);
+  for (const [name, opening] of Object.entries(OPENINGS)) {
+    test(`and at any operation of the recovery from it leaves no other state (${name})`, () => {
+      const first = newCrashFs();
+      const expected = new Expectation();
+      first.cutAfter(40);
+      assert.throws(() => workload(first, expected, 6, opening), PowerCut);
+      const base = first.crash('torn', new SeededRandom(1));
+      for (let n = 1; n <= 12; n++) {
+        for (const variant of CRASH_VARIANTS) {
+          const fs = new CrashFs(base.clone());
+          fs.cutAfter(n);
+          try {
+            openManifest(fs, 5, opening);
+          } catch (error) {
+            assert.ok(error instanceof PowerCut);
+          }
+          const disk = fs.crash(variant, new SeededRandom(n));
+          checkDisk(disk, expected, opening, `second cut ${n}, ${variant}`);
         }
-        checkDisk(fs.crash(variant, new SeededRandom(n)), expected, `second cut ${n}, ${variant}`);
       }
-    }
-  });
+    });
+  }
 });
 
 describe('a rewrite', () => {
@@ -178,7 +204,7 @@ describe('a rewrite', () => {
       expected.mayBeFresh = false;
       expected.states = [before, stateOf(done)];
       for (const variant of CRASH_VARIANTS) {
-        checkDisk(fs.crash(variant, new SeededRandom(n)), expected, `${n}, ${variant}`);
+        checkDisk(fs.crash(variant, new SeededRandom(n)), expected, PLAIN, `${n}, ${variant}`);
       }
     }
   });

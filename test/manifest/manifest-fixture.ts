@@ -2,12 +2,20 @@
  * Tables, edits and comparisons for the manifest tests.
  * @module
  */
-
+import type { Correction } from '../../src/block/block-reader.ts';
+import { UNPROTECTED } from '../../src/block/file-protection.ts';
+import { Pipeline } from '../../src/block/pipeline.ts';
+import { portableCompression } from '../../src/compress/portable.ts';
+import { KeyRing } from '../../src/crypto/key-ring.ts';
+import { nodeCrypto } from '../../src/crypto/node.ts';
+import type { SuiteName } from '../../src/crypto/port.ts';
+import type { EccOptions } from '../../src/ecc/options.ts';
 import type { Fs } from '../../src/fs/port.ts';
 import { Manifest } from '../../src/manifest/manifest.ts';
 import { emptyEdit, type VersionEdit } from '../../src/manifest/version-edit.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { testKeys } from '../block/pipelines.ts';
 
 export const DIRECTORY = 'db';
 export const FAMILIES = [{ id: 0, name: 'default' }];
@@ -38,6 +46,8 @@ export function table(
     checksumLow: (fileNumber * 0x9e3779b1) >>> 0,
     checksumHigh: fileNumber,
     createdAtMs: 1_700_000_000_000,
+    codecId: 0,
+    protection: UNPROTECTED,
     ...more,
   };
 }
@@ -47,8 +57,68 @@ export function adding(level: number, meta: TableMeta): VersionEdit {
   return { ...emptyEdit(), addedTables: [{ familyId: 0, level, meta }] };
 }
 
-export function createManifest(fs: Fs, seed = 1): Manifest {
-  return Manifest.create(fs, DIRECTORY, new SeededRandom(seed), FAMILIES);
+/** What a process opens a database with; the seed is for its salts. */
+export type Opening = (seed: number) => Pipeline;
+
+/** Stages of a manifest. */
+export interface Stages {
+  readonly suite?: SuiteName;
+  /** 1 if absent; the keys are those of `testKeys`. */
+  readonly epoch?: number;
+  readonly encryptExisting?: boolean;
+  /** An epoch with another key than that of `testKeys`. */
+  readonly wrongEpoch?: number;
+  /** An epoch without a key. */
+  readonly withoutEpoch?: number;
+  readonly ecc?: EccOptions;
+  readonly compression?: 'none' | 'lz4';
+  /** Told of repairs. */
+  readonly corrections?: Correction[];
+}
+
+/** Every call of what is returned gives the pipeline of another process. */
+export async function openingOf(stages: Stages): Promise<Opening> {
+  const { suite, epoch = 1, encryptExisting = false, ecc, compression = 'none' } = stages;
+  const ownKeys = testKeys(epoch);
+  if (stages.wrongEpoch !== undefined) ownKeys[stages.wrongEpoch] = new Uint8Array(32).fill(99);
+  if (stages.withoutEpoch !== undefined) delete ownKeys[stages.withoutEpoch];
+  const keys =
+    suite === undefined
+      ? undefined
+      : await KeyRing.open(nodeCrypto(), { suite, epoch, keys: ownKeys, encryptExisting });
+  return (seed) =>
+    new Pipeline({
+      random: new SeededRandom(seed),
+      compression: portableCompression,
+      keys,
+      logEcc: ecc,
+      logCompression: compression,
+      onCorrection: (correction) => stages.corrections?.push(correction),
+    });
+}
+
+/** No stage is on. */
+export const PLAIN: Opening = await openingOf({});
+
+/** Ways to store a manifest, by name. */
+export const OPENINGS: Readonly<Record<string, Opening>> = {
+  plain: PLAIN,
+  encrypted: await openingOf({ suite: 'aes-256-gcm' }),
+  'with shards': await openingOf({ ecc: { scheme: 'reed-solomon', data: 4, parity: 2 } }),
+  'with everything': await openingOf({
+    suite: 'chacha20-poly1305',
+    ecc: { scheme: 'reed-solomon', data: 4, parity: 2 },
+    compression: 'lz4',
+  }),
+};
+
+export function createManifest(fs: Fs, seed = 1, opening: Opening = PLAIN): Manifest {
+  return Manifest.create(fs, DIRECTORY, opening(seed), FAMILIES);
+}
+
+/** The manifest as another process finds it; what that writes has salts by the seed. */
+export function recoverManifest(fs: Fs, seed = 2, opening: Opening = PLAIN): Manifest {
+  return Manifest.recover(fs, DIRECTORY, opening(seed));
 }
 
 /** Everything a recovery gives, as comparable plain data, without numbers of manifests. */
@@ -61,6 +131,6 @@ export function stateOf(manifest: Manifest): unknown {
   return { families, nextFamilyId, lastSeqno, walEnds: [...walEnds] };
 }
 
-export function recoverState(fs: Fs): unknown {
-  return stateOf(Manifest.recover(fs, DIRECTORY));
+export function recoverState(fs: Fs, opening: Opening = PLAIN): unknown {
+  return stateOf(recoverManifest(fs, 2, opening));
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import type { FileProtection } from '../../src/block/file-protection.ts';
 import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { compareKeys } from '../../src/bytes/compare.ts';
+import type { EccOptions } from '../../src/ecc/options.ts';
 import { VarveError } from '../../src/errors.ts';
 import { emptyEdit, type VersionEdit } from '../../src/manifest/version-edit.ts';
 import { decodeVersionEdit, encodeVersionEdit } from '../../src/manifest/version-edit-codec.ts';
@@ -18,6 +20,31 @@ const bytes = fc.uint8Array({ maxLength: 40 });
 
 const plain = { noNullPrototype: true } as const;
 
+/** From 1 on. */
+function upTo(max: number): fc.Arbitrary<number> {
+  return fc.integer({ min: 1, max });
+}
+
+const ecc: fc.Arbitrary<EccOptions | undefined> = fc.oneof(
+  fc.constant(undefined),
+  fc.constant({ scheme: 'secded' } as const),
+  fc.record({ scheme: fc.constant('xor' as const), data: upTo(24) }, plain),
+  fc.record(
+    { scheme: fc.constant('reed-solomon' as const), data: upTo(24), parity: upTo(6) },
+    plain,
+  ),
+);
+
+const protection: fc.Arbitrary<FileProtection> = fc.oneof(
+  fc.record({ suiteId: fc.constant(0), epoch: fc.constant(0), ecc }, plain),
+  fc.record({ suiteId: upTo(255), epoch: upTo(0xffff), ecc }, plain),
+);
+
+const keyCheck = fc.record(
+  { epoch: upTo(0xffff), check: fc.uint8Array({ minLength: 16, maxLength: 16 }) },
+  plain,
+);
+
 const meta: fc.Arbitrary<TableMeta> = fc
   .record({
     fileNumber,
@@ -29,6 +56,8 @@ const meta: fc.Arbitrary<TableMeta> = fc
     checksumLow: half,
     checksumHigh: half,
     createdAtMs: number,
+    codecId: fc.nat(255),
+    protection,
   })
   .map(({ keys, seqnos, counts, ...rest }) => {
     const [smallestKey, largestKey] = keys.sort(compareKeys);
@@ -52,6 +81,8 @@ const edits: fc.Arbitrary<VersionEdit> = fc.record(
     nextFamilyId: number,
     lastSeqno: number,
     walEnds: fc.array(fc.record({ logNumber: number, sizeBytes: number }, plain), { maxLength: 3 }),
+    sealedFrom: number,
+    keyChecks: fc.array(keyCheck, { minLength: 1, maxLength: 3 }),
   },
   {
     requiredKeys: [
@@ -124,6 +155,28 @@ describe('a version edit', () => {
     );
   });
 
+  test('has a fixed encoding of what encryption adds', () => {
+    const check = Uint8Array.from({ length: 16 }, (_, i) => i);
+    const edit = { ...emptyEdit(), sealedFrom: 300, keyChecks: [{ epoch: 200, check }] };
+    assert.deepEqual(encode(edit), joined(field(20, 0xac, 0x02), field(22, 0xc8, 0x01, ...check)));
+  });
+
+  test('says how a table is stored only where a stage is on', () => {
+    const stored = (more: Partial<TableMeta>): Uint8Array => {
+      const facts = encode(adding(2, table(7, 'a', 'cc')));
+      const whole = encode(adding(2, table(7, 'a', 'cc', more)));
+      assert.deepEqual(whole.subarray(2, facts.length), facts.subarray(2));
+      return whole.slice(facts.length);
+    };
+    const shards = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
+    assert.deepEqual(stored({}), new Uint8Array(0));
+    assert.deepEqual(stored({ codecId: 2 }), field(10, 2, 0, 0, 0, 0, 0, 0, 0, 0));
+    assert.deepEqual(
+      stored({ codecId: 1, protection: { suiteId: 2, epoch: 258, ecc: shards } }),
+      field(10, 1, 2, 0, 2, 1, 3, 4, 2, 0),
+    );
+  });
+
   test('of random bytes is refused or decoded, never anything else', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), decodesOrThrowsVarveError));
   });
@@ -175,12 +228,47 @@ describe('an edit that no encoder writes', () => {
     'has a name that is not UTF-8': field(6, 1, 0xff),
     'has a table without keys': field(2, ...field(2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)),
     'has a WAL end without a size': field(16, 4),
+    'begins encryption twice': joined(field(20, 5), field(20, 5)),
+    'has a key check of epoch 0': field(22, 0, ...new Uint8Array(16)),
+    'has a key check of an epoch that is too large': field(
+      22,
+      0x80,
+      0x80,
+      4,
+      ...new Uint8Array(16),
+    ),
+    'has a key check that is too short': field(22, 1, ...new Uint8Array(15)),
+    'has a key check that is too long': field(22, 1, ...new Uint8Array(17)),
   };
   for (const [name, encoded] of Object.entries(cases)) {
     test(`${name} is damaged`, () => {
       assert.throws(() => decode(encoded), { code: 'CORRUPTION', file: 'file', offset: 42 });
     });
   }
+
+  test('has a table with a wrong storage is damaged or not supported', () => {
+    const whole = encode(adding(1, table(7, 'a', 'b', { codecId: 1 })));
+    const at = whole.length - 9;
+    const changed = (...changes: [place: number, value: number][]): Uint8Array => {
+      const bytes = whole.slice();
+      for (const [place, value] of changes) bytes[at + place] = value;
+      return bytes;
+    };
+    const damaged = [
+      changed([1, 1]),
+      changed([3, 1]),
+      changed([2, 1]),
+      changed([8, 1]),
+      changed([5, 3], [6, 0], [7, 2]),
+      changed([5, 3], [6, 4], [7, 7]),
+      changed([5, 2], [6, 25], [7, 1]),
+    ];
+    for (const [i, bytes] of damaged.entries()) {
+      assert.throws(() => decode(bytes), { code: 'CORRUPTION', file: 'file', offset: 42 }, `${i}`);
+    }
+    assert.throws(() => decode(changed([5, 9])), { code: 'UNSUPPORTED' });
+    assert.deepEqual(decode(changed([1, 9], [3, 1])).addedTables[0]!.meta.protection.suiteId, 9);
+  });
 
   test('has a table with inverted ranges is damaged', () => {
     for (const bad of [

@@ -3,7 +3,7 @@
  * @module
  */
 import type { DbOptions } from '../../src/db/options.ts';
-import type { MemoryFs } from '../../src/fs/memory.ts';
+import { MemoryFs } from '../../src/fs/memory.ts';
 import { CrashFs } from '../../src/testing/crash-fs.ts';
 import { CRASH_VARIANTS } from '../../src/testing/crash-state.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
@@ -14,6 +14,8 @@ import type { Operation } from './operations.ts';
 
 /** What is run, over and over. */
 export interface Workload {
+  /** Done first, under other options, by a process that died with nothing left unsynced. */
+  readonly before?: Omit<Workload, 'before'>;
   readonly options: DbOptions;
   readonly operations: readonly Operation[];
 }
@@ -29,9 +31,21 @@ const AFTERMATH: readonly Operation[] = [
 
 /** Number of mutating file operations of a workload that runs to its end. */
 export async function countOperations(workload: Workload, seed: number): Promise<number> {
-  const fs = new CrashFs();
-  await new CrashRun(fs, workload.options, new History(), seed).run(workload.operations);
+  const { disk, history } = await beforehand(workload, seed);
+  const fs = new CrashFs(disk);
+  await new CrashRun(fs, workload.options, history, seed).run(workload.operations);
   return fs.operations;
+}
+
+/** The disk on which a workload begins. */
+export async function beforehand(
+  { before }: Workload,
+  seed: number,
+): Promise<{ disk: MemoryFs; history: History }> {
+  const disk = new MemoryFs();
+  if (before === undefined) return { disk, history: new History() };
+  const run = new CrashRun(new CrashFs(disk), before.options, new History(), seed);
+  return { disk: await run.runAndDie(before.operations), history: run.history };
 }
 
 /**
@@ -40,9 +54,10 @@ export async function countOperations(workload: Workload, seed: number): Promise
  * @returns the number of disks that were looked at
  */
 export async function cutAndCheck(workload: Workload, seed: number, cut: number): Promise<number> {
-  const fs = new CrashFs();
+  const { disk: first, history } = await beforehand(workload, seed);
+  const fs = new CrashFs(first);
   fs.cutAfter(cut);
-  const run = new CrashRun(fs, workload.options, new History(), seed);
+  const run = new CrashRun(fs, workload.options, history, seed);
   await run.run(workload.operations);
   for (const variant of CRASH_VARIANTS) {
     const random = new SeededRandom(seed * 1_000_003 + cut);
@@ -148,6 +163,18 @@ export class CrashRun {
     } finally {
       await this.driver?.abandon();
     }
+  }
+
+  /**
+   * Opens the database, runs the operations and leaves it as it is.
+   * @returns a copy of the disk
+   */
+  async runAndDie(operations: readonly Operation[]): Promise<MemoryFs> {
+    await this.open();
+    for (const operation of operations) await this.driver!.perform(operation);
+    const left = this.fs.crash('keepAll', new SeededRandom(1));
+    this.history.acknowledge(this.history.lastSeqno);
+    return left;
   }
 
   private async open(): Promise<number> {

@@ -12,13 +12,17 @@ import { History } from './history.ts';
 import { bytesOf, describe, keyOf, type ModelEntry, sameBytes } from './model.ts';
 import { type Operation, valueFor } from './operations.ts';
 
-const OPTIONS: DbOptions = { blockSizeBytes: 512, restartInterval: 4 };
+const FORM: DbOptions = { blockSizeBytes: 512, restartInterval: 4 };
+/** No stage is on. */
+export const NO_STAGES: DbOptions = { compression: 'none' };
 const FAMILIES = ['default', 'other'];
 /** Keys that were never written or are deleted: they must not appear. */
 const ABSENT = ['', 'key-00', 'key-005', 'key-03', 'key-99', 'z'];
 
 /** A database that was closed cleanly. */
 export interface Sample {
+  /** What it is opened with. */
+  readonly options: DbOptions;
   readonly fs: MemoryFs;
   /** Names of its files. */
   readonly files: readonly string[];
@@ -32,14 +36,20 @@ export interface Outcome {
   readonly isRefused: boolean;
   /** Reads that threw. */
   readonly failedReads: number;
-  /** Files that `verify` names. */
+  /** Files that `verify` names as damaged. */
   readonly reported: readonly string[];
+  /** Files in which something was put right on the way. */
+  readonly corrected: readonly string[];
 }
 
-/** Tables of two families at two levels, deletes, and a log with writes that are in no table. */
-export async function makeSample(): Promise<Sample> {
+/**
+ * Tables of two families at two levels, deletes, and a log with writes that are in no table.
+ * @param stages options beside those that make it small
+ */
+export async function makeSample(stages: DbOptions = NO_STAGES): Promise<Sample> {
   const fs = new MemoryFs();
-  const db = await openSeeded(fs, 7, { ...OPTIONS, columnFamilies: ['other'] });
+  const options = { ...FORM, ...stages };
+  const db = await openSeeded(fs, 7, { ...options, columnFamilies: ['other'] });
   const other = { columnFamily: 'other' };
   for (let i = 0; i < 24; i++) db.put(key(i), value(i, 30 + i * 2));
   await db.compact();
@@ -58,14 +68,16 @@ export async function makeSample(): Promise<Sample> {
     }),
   );
   await db.close();
-  return { fs, files: fs.list(DIRECTORY).sort(), content };
+  return { options, fs, files: fs.list(DIRECTORY).sort(), content };
 }
 
 /** A database whose process died: a flush, then synced writes, then some that nobody synced. */
-export async function makeDeadSample(): Promise<{ fs: MemoryFs; history: History }> {
+export async function makeDeadSample(
+  stages: DbOptions = NO_STAGES,
+): Promise<{ fs: MemoryFs; history: History }> {
   const fs = new MemoryFs();
   const history = new History();
-  const driver = new Driver(await openSeeded(fs, 9, OPTIONS), history, true);
+  const driver = new Driver(await openSeeded(fs, 9, { ...FORM, ...stages }), history, true);
   const write = (i: number, sync: boolean): Operation => {
     const both = [0, i % 3].map((family) => ({
       family,
@@ -107,10 +119,10 @@ export function contentOf(file: MemoryFile): Uint8Array {
 export async function examine(sample: Sample, fs: MemoryFs, readOnly: boolean): Promise<Outcome> {
   let db: Db;
   try {
-    db = await openSeeded(fs, 8, { ...OPTIONS, readOnly, createIfMissing: false });
+    db = await openSeeded(fs, 8, { ...sample.options, readOnly, createIfMissing: false });
   } catch (error) {
     expectTyped(error);
-    return { isRefused: true, failedReads: 0, reported: [] };
+    return { isRefused: true, failedReads: 0, reported: [], corrected: [] };
   }
   let failedReads = 0;
   for (const read of readsOf(sample, db)) {
@@ -122,13 +134,17 @@ export async function examine(sample: Sample, fs: MemoryFs, readOnly: boolean): 
     }
   }
   const report = await db.verify();
-  const reported = report.uncorrectable.map((damage) => damage.file.slice(DIRECTORY.length + 1));
+  const namesOf = (found: readonly { readonly file: string }[]): string[] => [
+    ...new Set(found.map(({ file }) => file.slice(DIRECTORY.length + 1))),
+  ];
+  const reported = namesOf(report.uncorrectable);
+  const corrected = namesOf(report.corrected);
   try {
     await db.close();
   } catch (error) {
     expectTyped(error);
   }
-  return { isRefused: false, failedReads, reported };
+  return { isRefused: false, failedReads, reported, corrected };
 }
 
 function* readsOf(sample: Sample, db: Db): Generator<() => void> {

@@ -2,6 +2,8 @@
  * A world for databases that depends on nothing but a seed.
  * @module
  */
+import { portableCompression } from '../../src/compress/portable.ts';
+import { nodeCrypto } from '../../src/crypto/node.ts';
 import type { Db } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import type { DbOptions } from '../../src/db/options.ts';
@@ -19,5 +21,7 @@ export function openSeeded(fs: Fs, seed: number, options: DbOptions = {}): Promi
     clock: new SimulatedClock(1_700_000_000_000),
     random: new SeededRandom(seed),
     hostLoop: { turn: () => Promise.resolve() },
+    compression: portableCompression,
+    crypto: nodeCrypto(),
   });
 }

@@ -9,10 +9,10 @@ import type { Fs } from '../../src/fs/port.ts';
 import { CrashFs } from '../../src/testing/crash-fs.ts';
 import { FaultFs, type FaultOperation, type FaultRule } from '../../src/testing/fault-fs.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
-import type { Workload } from './crash-run.ts';
+import { beforehand, type Workload } from './crash-run.ts';
 import { Driver } from './driver.ts';
 import { openSeeded } from './environment.ts';
-import { History } from './history.ts';
+import type { History } from './history.ts';
 import type { Operation } from './operations.ts';
 
 /** How a run goes. */
@@ -54,14 +54,15 @@ export async function runWithFault(
   count: number,
   settings: FaultSettings,
 ): Promise<{ faults: number; failures: number }> {
-  const disk = settings.losesPower ? new CrashFs() : new MemoryFs();
+  const { disk: first, history } = await beforehand(workload, 5);
+  const disk = settings.losesPower ? new CrashFs(first) : first;
   const onFault: FaultRule['onFault'] = ({ operation, path }) => {
     const isSync = operation === 'sync' || operation === 'syncAsync';
     if (disk instanceof CrashFs && isSync) disk.loseUnsynced(path);
   };
   const fs = new FaultFs(disk);
   fs.failCall(count, { ...rule, onFault });
-  const run = new FaultRun(fs, workload, settings);
+  const run = new FaultRun(fs, workload, settings, history);
   try {
     await run.run();
     if (disk instanceof MemoryFs) await run.check(disk);
@@ -89,8 +90,8 @@ class FaultRun {
   private readonly settings: FaultSettings;
   private driver: Driver | undefined;
 
-  constructor(fs: FaultFs, workload: Workload, settings: FaultSettings) {
-    this.history = new History();
+  constructor(fs: FaultFs, workload: Workload, settings: FaultSettings, history: History) {
+    this.history = history;
     this.failures = 0;
     this.fs = fs;
     this.workload = workload;

@@ -13,14 +13,24 @@ import {
   RESUME,
   runWithFault,
 } from './fault-run.ts';
-import { SETTINGS } from './settings.ts';
-import { FAILING, IMPORT, randomWorkload } from './workloads.ts';
+import { SETTINGS, STAGES } from './settings.ts';
+import { CHANGES, FAILING, IMPORT, randomWorkload } from './workloads.ts';
 
 const WORKLOADS: Readonly<Record<string, Workload>> = {
   'a bit of everything': { options: SETTINGS['small']!, operations: FAILING },
   'without a log': { options: SETTINGS['unlogged']!, operations: FAILING },
   'at random': randomWorkload(12, 30),
 };
+
+/** With stages the calls are much the same, so that some of them will do. */
+const STAGED: Readonly<Record<string, Workload>> = {
+  'with every stage': {
+    options: { ...SETTINGS['small']!, ...STAGES.everything },
+    operations: FAILING,
+  },
+  'while it is being encrypted': CHANGES['from the clear to encryption']!,
+};
+const STAGED_STRIDE = 3;
 
 /** Fails every `stride`-th call that the rule matches, each in a run of its own. */
 async function failEach(
@@ -87,6 +97,27 @@ for (const [name, workload] of Object.entries(WORKLOADS)) {
       ['resumed', resumed],
       ['closed', closed],
     ]);
+  });
+}
+
+for (const [name, workload] of Object.entries(STAGED)) {
+  test(`calls that fail are survived by resuming and by closing (${name})`, async (t) => {
+    const sums = new Map<string, { faults: number; failures: number }>();
+    for (const operation of FAULT_OPERATIONS) {
+      sums.set(operation, await failEach(workload, { operation }, RESUME, STAGED_STRIDE));
+      await failEach(workload, { operation }, CLOSE, STAGED_STRIDE);
+    }
+    tell(t, sums);
+    assert.ok(sums.get('write')!.failures > 0 && sums.get('read')!.faults > 0);
+    const short = { operation: 'write', effect: 'NOSPACE', shortWriteBytes: 40 } as const;
+    await failEach(workload, short, RESUME, STAGED_STRIDE);
+    const all = { times: Number.POSITIVE_INFINITY, effect: 'NOSPACE' } as const;
+    await failEach(workload, all, LASTING, 3 * STAGED_STRIDE);
+  });
+
+  test(`a sync that failed is never taken for done (${name})`, async () => {
+    const operation = ['sync', 'syncAsync'] as const;
+    await failEach(workload, { operation }, { ...RESUME, losesPower: true });
   });
 }
 

@@ -19,7 +19,9 @@ for (const [name, options] of Object.entries(SETTINGS)) {
       if (name === 'roomy') return;
       assert.ok(totals.flushes > 20, `${totals.flushes} flushes`);
       assert.ok(totals.compactions > 10, `${totals.compactions} compactions`);
-      assert.ok(totals.deepestLevel >= 3, `deepest level ${totals.deepestLevel}`);
+      // Of tables that shrink fewer reach the depth.
+      const deepest = options.compression === 'none' || options.ecc !== undefined ? 3 : 2;
+      assert.ok(totals.deepestLevel >= deepest, `deepest level ${totals.deepestLevel}`);
       assert.ok(totals.tablesMax >= 4, `${totals.tablesMax} tables`);
     });
   }

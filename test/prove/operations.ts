@@ -79,9 +79,22 @@ export type Operation =
   | { readonly do: 'verify' }
   | { readonly do: 'reopen'; readonly clean: boolean };
 
-/** Values are windows on this; its length is prime so that few windows are alike. */
-const VALUE_POOL = new Uint8Array(65_521 + 20_480);
-new SeededRandom(1).fill(VALUE_POOL);
+/**
+ * Values are windows on this; the number of places is prime so that few windows are alike. Stretches
+ * of noise and of words take turns.
+ */
+const VALUE_POOL: Uint8Array = makeValuePool();
+
+function makeValuePool(): Uint8Array {
+  const pool = new Uint8Array(65_521 + 20_480);
+  const random = new SeededRandom(1);
+  random.fill(pool);
+  for (let at = 0; at < pool.length; at += 4096) {
+    const words = Array.from({ length: 300 }, () => `"word${random.below(40)}":`).join('');
+    pool.set(new TextEncoder().encode(words.slice(0, Math.min(2048, pool.length - at))), at);
+  }
+  return pool;
+}
 
 /** The bytes of a value; a view that must not be changed. */
 export function valueFor(spec: ValueSpec): Uint8Array {

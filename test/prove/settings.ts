@@ -3,7 +3,9 @@
  * happen all the time.
  * @module
  */
+import type { EncryptionOptions } from '../../src/crypto/key-options.ts';
 import type { DbOptions } from '../../src/db/options.ts';
+import { testKeys } from '../block/pipelines.ts';
 
 const KIB = 1024;
 
@@ -15,7 +17,26 @@ const SMALL: DbOptions = {
   l0TriggerCount: 2,
   blockSizeBytes: 1 * KIB,
   blockCacheBytes: 256 * KIB,
+  compression: 'none',
 };
+
+const AES: EncryptionOptions = { suite: 'aes-256-gcm', epoch: 1, keys: testKeys(2) };
+const CHACHA: EncryptionOptions = { suite: 'chacha20-poly1305', epoch: 2, keys: testKeys(2) };
+
+const DICTIONARY: Uint8Array = new TextEncoder().encode('"word1":"word2":"word3":"word4":');
+
+/** Options that switch stages on, to be put over others. */
+export const STAGES = {
+  compressed: { compression: ['lz4', 'zstd'], walCompression: 'lz4' },
+  encrypted: { encryption: AES },
+  coded: { ecc: { scheme: 'secded' } },
+  everything: {
+    compression: { codec: 'zstd', level: 1, dictionary: DICTIONARY },
+    walCompression: 'lz4',
+    encryption: { ...CHACHA, encryptExisting: true },
+    ecc: { scheme: 'reed-solomon', data: 4, parity: 2 },
+  },
+} as const satisfies Readonly<Record<string, DbOptions>>;
 
 /** By a name for messages. */
 export const SETTINGS: Readonly<Record<string, DbOptions>> = {
@@ -28,8 +49,18 @@ export const SETTINGS: Readonly<Record<string, DbOptions>> = {
     filterBitsPerKey: [12, 6, 0],
     l0TriggerCount: 4,
     restartInterval: 3,
+    entryChecksums: true,
     blockCacheBytes: 8 * KIB,
     walRecovery: 'absolute',
   },
   roomy: {},
+  compressed: { ...SMALL, ...STAGES.compressed, blockCacheBytes: 8 * KIB },
+  encrypted: { ...SMALL, ...STAGES.encrypted },
+  coded: { ...SMALL, ...STAGES.coded, blockSizeBytes: 512 },
+  everything: {
+    ...SMALL,
+    ...STAGES.everything,
+    compression: { codec: 'zstd', level: 1, dictionary: { trainedBytes: 1024 } },
+    blockCacheBytes: 8 * KIB,
+  },
 };

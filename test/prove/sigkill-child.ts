@@ -1,18 +1,23 @@
 /**
- * Writes to a database until it is killed: `<directory> <file for acknowledgements> <seed>`. The
- * file grows by one byte when the database is open, and by one after each acknowledged step. Ends
+ * Writes to a database until it is killed: `<directory> <file for acknowledgements> <seed> <name
+ * of the options>`. The file grows by one byte when the database is open, and by one after each acknowledged step. Ends
  * by itself when its parent is gone.
  * @module
  */
 import { openSync, writeSync } from 'node:fs';
 import { open, WriteBatch } from '../../src/index.ts';
-import { SIGKILL_OPTIONS, stepsOf } from './sigkill-plan.ts';
+import { SIGKILL_OPTIONS, type SigkillName, stepsOf } from './sigkill-plan.ts';
 
-const [directory, acknowledgements, seed] = process.argv.slice(2) as [string, string, string];
+const [directory, acknowledgements, seed, name] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  SigkillName,
+];
 const file = openSync(acknowledgements, 'a');
 const one = Uint8Array.of(1);
 const parent = process.ppid;
-const db = await open(directory, SIGKILL_OPTIONS);
+const db = await open(directory, SIGKILL_OPTIONS[name]);
 const second = db.columnFamily('second');
 const batch = new WriteBatch();
 writeSync(file, one);

@@ -6,15 +6,24 @@
 import type { DbOptions } from '../../src/db/options.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { type ValueSpec, valueFor } from './operations.ts';
+import { STAGES } from './settings.ts';
 
 /** Small, so that flushes and compactions are under way when the process dies. */
-export const SIGKILL_OPTIONS: DbOptions = {
+const SMALL: DbOptions = {
   columnFamilies: ['second'],
   writeBufferBytes: 128 * 1024,
   targetTableBytes: 64 * 1024,
   baseLevelBytes: 64 * 1024,
   l0TriggerCount: 2,
 };
+
+/** What the process opens its database with, by name. */
+export const SIGKILL_OPTIONS = {
+  'the usual stages': SMALL,
+  'every stage': { ...SMALL, ...STAGES.everything },
+} as const satisfies Readonly<Record<string, DbOptions>>;
+
+export type SigkillName = keyof typeof SIGKILL_OPTIONS;
 
 /** One write of the process. */
 export interface Step {

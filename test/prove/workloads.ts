@@ -2,10 +2,13 @@
  * Workloads for the crash simulation: short, on few keys, and durable in places.
  * @module
  */
+import type { EncryptionOptions } from '../../src/crypto/key-options.ts';
+import type { DbOptions } from '../../src/db/options.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { testKeys } from '../block/pipelines.ts';
 import type { Workload } from './crash-run.ts';
 import type { Operation, WriteSpec } from './operations.ts';
-import { SETTINGS } from './settings.ts';
+import { SETTINGS, STAGES } from './settings.ts';
 
 const KIB = 1024;
 const flushAll: Operation = { do: 'flush', family: undefined, wait: true };
@@ -16,12 +19,21 @@ const compactAll: Operation & { do: 'compact' } = {
   to: undefined,
   wait: true,
 };
+const ENCRYPTING: EncryptionOptions = {
+  suite: 'aes-256-gcm',
+  epoch: 2,
+  keys: testKeys(2),
+  encryptExisting: true,
+};
 const reopen: Operation = { do: 'reopen', clean: true };
 
-/** A workload of random operations; the same for the same seed. */
-export function randomWorkload(seed: number, count: number): Workload {
+/**
+ * A workload of random operations; the same for the same seed.
+ * @param stages options that are put over those of a small database
+ */
+export function randomWorkload(seed: number, count: number, stages: DbOptions = {}): Workload {
   const random = new SeededRandom(seed);
-  const options = { ...SETTINGS['small']!, writeBufferBytes: 16 * KIB };
+  const options = { ...SETTINGS['small']!, writeBufferBytes: 16 * KIB, ...stages };
   const wal = random.chance(0.8);
   const operations = Array.from({ length: count }, () => operationFrom(random));
   return { options: { ...options, wal }, operations };
@@ -97,6 +109,54 @@ export const CORNERS: Readonly<Record<string, Workload>> = {
     ]).flat(),
   },
 };
+
+/** Databases that are opened with other stages than before, by name. */
+export const CHANGES: Readonly<Record<string, Workload>> = {
+  'from the clear to encryption': change({}, { encryption: ENCRYPTING }),
+  'from the clear to everything': change({}, STAGES.everything),
+  'to another epoch and suite': change(
+    { encryption: { ...ENCRYPTING, epoch: 1 } },
+    { encryption: { ...ENCRYPTING, suite: 'chacha20-poly1305' }, walCompression: 'lz4' },
+  ),
+  'from one code to another': change(
+    { ecc: { scheme: 'xor', data: 3 } },
+    { ecc: { scheme: 'reed-solomon', data: 4, parity: 2 }, ...STAGES.compressed },
+  ),
+  'to no code and no compression': change(
+    { ...STAGES.compressed, ecc: { scheme: 'secded' } },
+    { compression: 'none' },
+  ),
+};
+
+function change(from: DbOptions, to: DbOptions): Workload {
+  const small = SETTINGS['small']!;
+  return {
+    before: {
+      options: { ...small, ...from },
+      operations: [
+        create(1),
+        batch(1, [0, 1]),
+        flushAll,
+        batch(2, [1, 0]),
+        put(0, 'k9', 700, true),
+        flushAll,
+        batch(3, [0, 1]),
+        put(1, 'k8', 40, true),
+      ],
+    },
+    options: { ...small, ...to },
+    operations: [
+      batch(4, [0, 1]),
+      { do: 'verify' },
+      flushAll,
+      compactAll,
+      put(0, 'k7', 60, true),
+      reopen,
+      batch(5, [1, 0]),
+      put(1, 'k6', 80, false),
+    ],
+  };
+}
 
 /** Something of everything that can fail, with a look at all of it in between. */
 export const FAILING: readonly Operation[] = [

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { compareKeys } from '../../src/bytes/compare.ts';
 import { SEQNO_MAX } from '../../src/key/kind.ts';
+import type { ParityLengths } from '../../src/sstable/table-footer.ts';
 import { TableIndex, TableIndexBuilder } from '../../src/sstable/table-index.ts';
 import { anyKey, neighbours } from './table-model.ts';
 
@@ -46,8 +47,15 @@ function encode(borders: readonly Border[]): Uint8Array {
   return out.buf.slice(0, out.length);
 }
 
-function decode(content: Uint8Array, blocks: number, end: number): TableIndex | undefined {
-  return TableIndex.decode(content, 0, content.length, blocks, START, end);
+const NO_PARITY: ParityLengths = { parityBytes: () => 0 };
+
+function decode(
+  content: Uint8Array,
+  blocks: number,
+  end: number,
+  parity: ParityLengths = NO_PARITY,
+): TableIndex | undefined {
+  return TableIndex.decode(content, 0, content.length, blocks, START, end, parity);
 }
 
 const dataEnd = (borders: readonly Border[]): number =>
@@ -81,6 +89,15 @@ test('offsets and lengths of blocks follow from their order', () => {
   const index = decode(encode(borders), 4, dataEnd(borders));
   assert.deepEqual([...index!.blockOffs], [128, 138, 149, 161, 174]);
   assert.deepEqual([index!.blockBytes(0), index!.blockBytes(3)], [10, 13]);
+});
+
+test('parity sections stand between the blocks, and no length counts them', () => {
+  const borders = [1, 2, 3].map((byte) => ({ separator: Uint8Array.of(byte), continued: 0 }));
+  const parity = { parityBytes: (length: number) => 100 * length };
+  const index = decode(encode(borders), 4, 128 + 101 * (10 + 11 + 12 + 13), parity);
+  assert.deepEqual([...index!.blockOffs], [128, 1138, 2249, 3461, 4774]);
+  assert.deepEqual([index!.blockBytes(0), index!.blockBytes(3)], [10, 13]);
+  assert.equal(decode(encode(borders), 4, dataEnd(borders), parity), undefined);
 });
 
 test('content that cannot be the index of the file is refused', () => {

@@ -1,12 +1,17 @@
 /**
  * A sorted list of entries as the oracle of table tests, random ones to fill it, and a table made
- * of them.
+ * of them, with whatever stages.
  * @module
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { FileProtection } from '../../src/block/file-protection.ts';
+import { UNPROTECTED } from '../../src/block/file-protection.ts';
+import type { Pipeline } from '../../src/block/pipeline.ts';
 import { compareKeys } from '../../src/bytes/compare.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
+import type { CodecSettings } from '../../src/compress/options.ts';
+import { SUITE_AES_256_GCM, SUITE_CHACHA20_POLY1305 } from '../../src/crypto/port.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { Fs } from '../../src/fs/port.ts';
 import type { Cursor } from '../../src/key/cursor.ts';
@@ -14,7 +19,7 @@ import { KIND_DELETE, KIND_PUT, SEQNO_MAX } from '../../src/key/kind.ts';
 import { Table } from '../../src/sstable/table.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
 import { TableWriter, type TableWriterOptions } from '../../src/sstable/table-writer.ts';
-import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { codecSettings, PLAIN_STORAGE, pipelineOf } from '../block/pipelines.ts';
 
 export interface Entry {
   readonly key: Uint8Array;
@@ -28,7 +33,11 @@ export const OPTIONS: TableWriterOptions = {
   blockSizeBytes: 4096,
   restartInterval: 8,
   filterBitsPerKey: 10,
+  ...PLAIN_STORAGE,
 };
+
+/** Writes and reads tables of all settings; epochs 1 to 3 have keys. */
+export const PIPELINE: Pipeline = await pipelineOf({ suite: 'aes-256-gcm', epoch: 3 });
 
 export function compareEntries(a: Entry, b: Entry): number {
   return compareKeys(a.key, b.key) || b.seqno - a.seqno;
@@ -45,10 +54,11 @@ export function writeTable(
   fs: Fs,
   entries: readonly Entry[],
   options: TableWriterOptions = OPTIONS,
+  pipeline: Pipeline = PIPELINE,
 ): TableMeta {
   fs.createDirectory('dir');
   const file = fs.open(TABLE_PATH, 'create');
-  const writer = new TableWriter(file, 7, new SeededRandom(1), options);
+  const writer = new TableWriter(file, 7, pipeline, options);
   for (const { key, seqno, kind, value } of entries) {
     // Inside a larger buffer, so that a wrong offset shows.
     const buf = new Uint8Array(key.length + value.length + 5).fill(0x7a);
@@ -67,8 +77,9 @@ export function openTable(
   fs: Fs,
   meta: TableMeta,
   cache: BlockCache = new BlockCache(1 << 20),
+  pipeline: Pipeline = PIPELINE,
 ): Table {
-  return Table.open(fs.open(TABLE_PATH, 'read'), meta, cache);
+  return Table.open(fs.open(TABLE_PATH, 'read'), meta, cache, pipeline);
 }
 
 export function tableOf(
@@ -142,11 +153,53 @@ export const anyEntries: fc.Arbitrary<Entry[]> = fc
   .tuple(fc.array(anyEntry, { minLength: 1, maxLength: 120 }), fc.array(versions, { maxLength: 4 }))
   .map(([single, many]) => sortEntries([...single, ...many.flat()]));
 
-export const anyOptions: fc.Arbitrary<TableWriterOptions> = fc.record({
+/** How blocks of a table may be compressed. */
+export const CODECS: Readonly<Record<string, CodecSettings>> = {
+  none: codecSettings('none'),
+  lz4: codecSettings('lz4'),
+  zstd: codecSettings('zstd'),
+  'zstd, given dictionary': codecSettings({
+    codec: 'zstd',
+    level: 1,
+    dictionary: new TextEncoder().encode('key:0000000 aaaaaaaa bbbbbbbb \x00\x01'.repeat(3)),
+  }),
+  'zstd, trained dictionary': codecSettings({
+    codec: 'zstd',
+    level: 1,
+    dictionary: { trainedBytes: 1024 },
+  }),
+};
+
+/** How a table may be protected. */
+export const PROTECTIONS: Readonly<Record<string, FileProtection>> = {
+  none: UNPROTECTED,
+  aes: { suiteId: SUITE_AES_256_GCM, epoch: 1, ecc: undefined },
+  chacha: { suiteId: SUITE_CHACHA20_POLY1305, epoch: 3, ecc: undefined },
+  shards: { ...UNPROTECTED, ecc: { scheme: 'reed-solomon', data: 4, parity: 2 } },
+  xor: { ...UNPROTECTED, ecc: { scheme: 'xor', data: 3 } },
+  bits: { ...UNPROTECTED, ecc: { scheme: 'secded' } },
+  both: {
+    suiteId: SUITE_AES_256_GCM,
+    epoch: 3,
+    ecc: { scheme: 'reed-solomon', data: 10, parity: 3 },
+  },
+};
+
+const anyForm = fc.record({
   blockSizeBytes: fc.constantFrom(1, 100, 200, 500, 1000, 4096),
   restartInterval: fc.constantFrom(1, 2, 3, 8, 16, 100),
   filterBitsPerKey: fc.constantFrom(0, 1, 10, 12.5),
 });
+
+const anyStorage = fc.record({
+  compression: fc.constantFrom(...Object.values(CODECS)),
+  protection: fc.constantFrom(...Object.values(PROTECTIONS)),
+});
+
+/** Every second table has no stage on. */
+export const anyOptions: fc.Arbitrary<TableWriterOptions> = fc
+  .tuple(anyForm, fc.oneof(fc.constant(PLAIN_STORAGE), anyStorage))
+  .map(([form, storage]) => ({ ...form, ...storage }));
 
 /** The key, a key right behind it and keys right before it. */
 export function neighbours(key: Uint8Array): Uint8Array[] {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
-import { loadChecksum } from '../../src/block/checksum.ts';
 import { compareKeys } from '../../src/bytes/compare.ts';
 import { hash32 } from '../../src/bytes/hash32.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
@@ -18,8 +17,6 @@ import {
   neighbours,
   tableOf,
 } from './table-model.ts';
-
-before(loadChecksum);
 
 /** Index of the first entry at or after (key, seqno). */
 function lowerBound(entries: readonly Entry[], key: Uint8Array, seqno: number): number {

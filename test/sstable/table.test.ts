@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
-import { loadChecksum } from '../../src/block/checksum.ts';
+import { test } from 'node:test';
 import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { hash32 } from '../../src/bytes/hash32.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
@@ -15,18 +14,16 @@ import {
   type TableProperties,
 } from '../../src/sstable/table-properties.ts';
 import { TableWriter } from '../../src/sstable/table-writer.ts';
-import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import {
   current,
   type Entry,
   OPTIONS,
   openTable,
+  PIPELINE,
   TABLE_PATH,
   tableOf,
   writeTable,
 } from './table-model.ts';
-
-before(loadChecksum);
 
 function numbered(count: number, valueBytes: number): Entry[] {
   return Array.from({ length: count }, (_, i) => ({
@@ -89,8 +86,16 @@ test('meta and properties state what was written', () => {
     blockCount: 1,
     filterKind: 1,
     filterMillibitsPerKey: 9500,
+    codecId: 0,
+    dictionaryId: 0,
+    suiteId: 0,
+    keyEpoch: 0,
+    eccScheme: 0,
+    eccDataShards: 0,
+    eccParityShards: 0,
     createdAtMs: 1234,
     writerVersion: 1,
+    entryChecksums: 0,
   } satisfies TableProperties);
 });
 
@@ -253,7 +258,7 @@ test('the writer tells its size as it goes and writes in large pieces', () => {
     sizes.push(length);
     write(buf, off, length, position);
   };
-  const writer = new TableWriter(file, 1, new SeededRandom(1), OPTIONS);
+  const writer = new TableWriter(file, 1, PIPELINE, OPTIONS);
   const value = new Uint8Array(100);
   let last = writer.sizeBytes;
   for (let i = 0; i < 20_000; i++) {

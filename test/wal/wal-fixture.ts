@@ -3,6 +3,9 @@
  * @module
  */
 import assert from 'node:assert/strict';
+import { BLOCK_HEADER_BYTES } from '../../src/block/block-format.ts';
+import type { Pipeline } from '../../src/block/pipeline.ts';
+import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { Fs } from '../../src/fs/port.ts';
 import { walName } from '../../src/manifest/file-names.ts';
@@ -15,6 +18,7 @@ import {
   type WalRecoveryMode,
 } from '../../src/wal/wal-replay.ts';
 import { WalWriter } from '../../src/wal/wal-writer.ts';
+import { plainPipeline } from '../block/pipelines.ts';
 
 export const DIRECTORY = 'db';
 
@@ -45,16 +49,16 @@ export function createLog(
   fileNumber: number,
   baseSeqno: number,
   previousNumber = 0,
+  pipeline: Pipeline = plainPipeline(new SeededRandom(fileNumber)),
 ): WalWriter {
-  const random = new SeededRandom(fileNumber);
-  return WalWriter.create(fs, DIRECTORY, fileNumber, previousNumber, baseSeqno, random);
+  return WalWriter.create(fs, DIRECTORY, fileNumber, previousNumber, baseSeqno, pipeline);
 }
 
 export function appendBatch(log: WalWriter, batch: Batch): void {
-  const contentLen = WAL_RECORD_PREFIX_BYTES + batch.length;
-  const buf = new Uint8Array(16 + contentLen + 8);
-  buf.set(operationsOf(batch.firstSeqno, batch.length), 16 + WAL_RECORD_PREFIX_BYTES);
-  log.append(buf, 16, contentLen, batch.firstSeqno, batch.count, batch.durableSeqno);
+  const out = new ByteWriter(64);
+  out.reset(BLOCK_HEADER_BYTES + WAL_RECORD_PREFIX_BYTES);
+  out.bytes(operationsOf(batch.firstSeqno, batch.length), 0, batch.length);
+  log.append(out, batch.firstSeqno, batch.count, batch.durableSeqno);
 }
 
 /** Appends batches of the given lengths, two operations each; returns where each record begins. */
@@ -87,7 +91,15 @@ export function replay(
   more: Partial<ReplayOptions> = {},
 ): Replayed {
   const seqnos: number[] = [];
-  const options = { fs, directory: DIRECTORY, logNumbers, mode, cleanEnds: new Map(), ...more };
+  const options = {
+    fs,
+    directory: DIRECTORY,
+    pipeline: plainPipeline(),
+    logNumbers,
+    mode,
+    cleanEnds: new Map<number, number>(),
+    ...more,
+  };
   const result = replayLogs(options, (_log, firstSeqno, count, buf, off, len) => {
     assert.equal(count, 2);
     assert.deepEqual(buf.slice(off, off + len), operationsOf(firstSeqno, len));

@@ -4,6 +4,7 @@ import { loadChecksum } from '../../src/block/checksum.ts';
 import { isVarveError } from '../../src/errors.ts';
 import type { MemoryFs } from '../../src/fs/memory.ts';
 import { replayLogs, type WalRecoveryMode } from '../../src/wal/wal-replay.ts';
+import { plainPipeline } from '../block/pipelines.ts';
 import {
   appendLengths,
   createLog,
@@ -394,7 +395,15 @@ describe('a log that no crash leaves', () => {
       throw boom;
     };
     const cleanEnds = new Map();
-    const options = { fs, directory: 'db', logNumbers: [3], mode: 'skip' as const, cleanEnds };
+    const pipeline = plainPipeline();
+    const options = {
+      fs,
+      directory: 'db',
+      pipeline,
+      logNumbers: [3],
+      mode: 'skip' as const,
+      cleanEnds,
+    };
     assert.throws(() => replayLogs(options, visit), boom);
   });
 });

@@ -10,15 +10,18 @@ import type { ChainedBatchWriteOptions } from './types.ts';
 
 /** Keeps one empty batch: its buffer has grown already. */
 export class BatchPool {
+  readonly #entryChecksums: boolean;
   #spare: WriteBatch | undefined;
 
-  constructor() {
+  /** @param entryChecksums as of the database that the batches are for */
+  constructor(entryChecksums: boolean) {
+    this.#entryChecksums = entryChecksums;
     this.#spare = undefined;
   }
 
   /** An empty batch, the caller's until given back. */
   take(): WriteBatch {
-    const batch = this.#spare ?? new WriteBatch();
+    const batch = this.#spare ?? new WriteBatch({ entryChecksums: this.#entryChecksums });
     this.#spare = undefined;
     return batch;
   }

@@ -30,6 +30,7 @@ const ENGINE_OPTIONS: { readonly [name in Exclude<keyof DbOptions, 'fs'>]-?: tru
   l0TriggerCount: true,
   baseLevelBytes: true,
   levelRatio: true,
+  entryChecksums: true,
   compression: true,
   walCompression: true,
   encryption: true,
@@ -72,6 +73,8 @@ export function engineOptions(options: OpenOptions, fs: Fs): DbOptions {
   for (const name of Object.keys(ENGINE_OPTIONS)) {
     if (given[name] !== undefined) result[name] = given[name];
   }
+  // classic-level's `true` asks for what is the default here as well; `false` is the engine's too.
+  if (result['compression'] === true) delete result['compression'];
   return result;
 }
 

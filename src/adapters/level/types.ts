@@ -27,7 +27,9 @@ import type { DbOptions, Fs } from '../../index.ts';
  */
 export interface OpenOptions
   extends AbstractOpenOptions,
-    Omit<DbOptions, 'createIfMissing' | 'errorIfExists' | 'fs'> {
+    Omit<DbOptions, 'createIfMissing' | 'errorIfExists' | 'fs' | 'compression'> {
+  /** As Varve's; `true`, as in classic-level, is the default. */
+  readonly compression?: DbOptions['compression'] | true;
   /** classic-level's name for `blockCacheBytes`. */
   readonly cacheSize?: number | undefined;
   /** classic-level's name for `writeBufferBytes`. */

@@ -102,7 +102,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
 > {
   readonly #location: string;
   readonly #fs: Fs;
-  readonly #batches: BatchPool;
+  #batches: BatchPool;
   /** Work that `close` waits for. */
   readonly #running: Set<Promise<void>>;
   #db: Db | undefined;
@@ -121,7 +121,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
     super(manifestFor(fs), others);
     this.#location = location;
     this.#fs = fs;
-    this.#batches = new BatchPool();
+    this.#batches = new BatchPool(false);
     this.#running = new Set();
     this.#db = undefined;
     this.#portionKeys = 0;
@@ -140,6 +140,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
     } catch (error) {
       throw openError(error, this.#location, this.#fs);
     }
+    this.#batches = new BatchPool(options.entryChecksums === true);
     this.#hostLoop = options.hostLoop ?? systemHostLoop;
     this.#isReadOnly = options.readOnly === true;
   }

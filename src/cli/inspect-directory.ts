@@ -1,0 +1,83 @@
+/**
+ * `varve inspect` of a directory: one line for each file.
+ * @module
+ */
+import { joinPath } from '../fs/port.ts';
+import { isVarveError } from '../index.ts';
+import { inspectFile } from '../integrity/inspect-file.ts';
+import type { InspectOptions } from '../integrity/inspect-options.ts';
+import type { HeaderFacts, SummaryPart } from '../integrity/inspect-parts.ts';
+import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE } from './failure.ts';
+import { type Cell, eccName, formatBytes, formatItems, formatTable } from './format.ts';
+import { healthOf, plain } from './inspect-text.ts';
+import type { Output } from './output.ts';
+
+/** A file in one line. */
+interface FileLine {
+  readonly name: string;
+  readonly kind: string;
+  readonly sizeBytes: number;
+  readonly facts: HeaderFacts | undefined;
+  readonly summary: SummaryPart;
+}
+
+/**
+ * Prints the files of a directory.
+ * @throws CommandError when there is damage, or nothing of a database
+ */
+export async function inspectDirectory(
+  directory: string,
+  options: InspectOptions,
+  output: Output,
+  isJson: boolean,
+): Promise<void> {
+  const lines: FileLine[] = [];
+  for (const name of options.fs.list(directory).sort()) {
+    const line = lineOf(directory, name, options);
+    // A running writer removes files that are obsolete.
+    if (line === undefined) continue;
+    lines.push(line);
+    if (isJson) await output.json(line);
+  }
+  if (!isJson) {
+    const head = ['file', 'kind', 'size', 'blocks', 'encryption', 'ECC', 'state'];
+    await output.text(formatTable(head, lines.map(rowOf)));
+  }
+  if (lines.every(({ kind }) => kind === 'unknown')) {
+    throw new CommandError('INVALID', `${directory} holds no file of a database`);
+  }
+  const isDamaged = ({ summary }: FileLine) => summary.damageCount + summary.correctedCount > 0;
+  const damaged = lines.filter(isDamaged).length;
+  if (damaged === 0) return;
+  const text = `${formatItems(damaged, 'file is', 'files are')} damaged`;
+  throw new CommandError('CORRUPTION', text, EXIT_NOT_FOUND_OR_DAMAGE);
+}
+
+function lineOf(directory: string, name: string, options: InspectOptions): FileLine | undefined {
+  let line = { name, kind: 'unknown', sizeBytes: 0, facts: undefined } as Omit<FileLine, 'summary'>;
+  try {
+    for (const part of inspectFile(directory, name, { ...options, contents: undefined })) {
+      if (part.part === 'file') line = { ...line, kind: part.kind, sizeBytes: part.sizeBytes };
+      if (part.part === 'header') line = { ...line, facts: part.facts };
+      if (part.part === 'summary') return { ...line, summary: part };
+    }
+  } catch (error) {
+    if (!isVarveError(error, 'IO') || options.fs.exists(joinPath(directory, name))) throw error;
+  }
+  return undefined;
+}
+
+function rowOf({ name, kind, sizeBytes, facts, summary }: FileLine): Cell[] {
+  const isFile = kind !== 'unknown' && kind !== 'lock';
+  const suite = facts === undefined ? '-' : facts.suite;
+  const epoch = facts === undefined || facts.epoch === 0 ? '' : `, epoch ${facts.epoch}`;
+  return [
+    plain(name),
+    kind,
+    formatBytes(sizeBytes),
+    facts === undefined ? '-' : summary.blockCount,
+    `${suite}${epoch}`,
+    facts === undefined ? '-' : eccName(facts.ecc),
+    isFile ? healthOf(summary) : '-',
+  ];
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isVarveError, type MemoryFs } from '../../src/index.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { testKeys } from '../block/pipelines.ts';
+import { DIRECTORY, openSeeded } from '../prove/environment.ts';
+import { filesOf, writeFile } from './format-fixture.ts';
+import { GOLDEN, goldenContent, goldenNames, loadGolden } from './golden-files.ts';
+import {
+  contentOf,
+  type GoldenContent,
+  type GoldenRecipe,
+  make,
+  openingOptions,
+  RECIPES,
+} from './golden-recipes.ts';
+import { readDatabase } from './independent-reader.ts';
+
+const KEYS = new Map(Object.entries(testKeys(2)).map(([epoch, key]) => [Number(epoch), key]));
+/** Lengths to which each file of each database is cut. */
+const CUTS = 10;
+
+test('the golden databases are those that their README lists', () => {
+  const names = RECIPES.map(({ name }) => name);
+  assert.deepEqual(goldenNames().sort(), [...names].sort());
+  const readme = readFileSync(join(GOLDEN, '../README.md'), 'utf8');
+  const listed = [...readme.matchAll(/^\| `([a-z0-9-]+)` \|/gm)].map(([, name]) => name);
+  assert.deepEqual(listed, names);
+});
+
+for (const recipe of RECIPES) {
+  const { name } = recipe;
+
+  test(`the golden database ${name} opens, verifies and holds what it held`, async () => {
+    const fs = loadGolden(name);
+    for (const options of [{ readOnly: true }, {}, {}]) {
+      const db = await openSeeded(fs, 3, { ...openingOptions(recipe), ...options });
+      const report = await db.verify();
+      assert.deepEqual([report.corrected, report.uncorrectable], [[], []]);
+      assert.ok(report.tableCount >= 4, `${report.tableCount} tables`);
+      assert.deepEqual(contentOf(db), goldenContent());
+      await db.close();
+    }
+  });
+
+  test(`the independent reader reads the golden database ${name}`, () => {
+    const raw = readDatabase(filesOf(loadGolden(name)), KEYS);
+    const content: GoldenContent = {};
+    for (const [family, entries] of raw.entries) {
+      const pairs = entries.map((pair) => pair.map((bytes) => Buffer.from(bytes).toString()));
+      content[family] = Object.fromEntries(pairs);
+    }
+    assert.deepEqual(content, goldenContent());
+    assert.equal(raw.corrected, 0);
+    assert.ok(raw.operationCount > 0, 'the WAL holds something');
+    assert.equal(raw.wasClosedCleanly, recipe.end === 'closed');
+    for (const stage of recipe.stages) assert.ok(raw.stages.has(stage), `${stage} is in use`);
+  });
+
+  test(`a cut file of the golden database ${name} gives an error or less, never a hang`, () =>
+    cutFiles(recipe));
+
+  if (!recipe.isExact) continue;
+  test(`the golden database ${name} is made again byte for byte`, async () => {
+    const [stored, made] = [filesOf(loadGolden(name)), filesOf((await make(recipe)).fs)];
+    assert.deepEqual([...made.names].sort(), [...stored.names].sort());
+    for (const file of stored.names) {
+      const isSame = Buffer.compare(made.read(file), stored.read(file)) === 0;
+      assert.ok(isSame, `${file} differs: see test/golden/README.md if that is meant`);
+    }
+  });
+}
+
+/** Cuts each file at several lengths and reads what is left. */
+async function cutFiles(recipe: GoldenRecipe): Promise<void> {
+  const random = new SeededRandom(11);
+  const whole = loadGolden(recipe.name);
+  const { names, read } = filesOf(whole);
+  let refused = 0;
+  for (const name of names) {
+    const bytes = read(name);
+    for (let i = 0; i < CUTS; i++) {
+      const length = i === 0 ? 0 : i === 1 ? bytes.length - 1 : random.below(bytes.length);
+      const fs = whole.clone();
+      writeFile(fs, name, bytes.subarray(0, length));
+      if (!(await readsLess(fs, recipe))) refused++;
+    }
+  }
+  assert.ok(refused > names.length, `${refused} refused`);
+}
+
+/** False when opening or reading failed as it should; throws for anything that was never there. */
+async function readsLess(fs: MemoryFs, recipe: GoldenRecipe): Promise<boolean> {
+  try {
+    const db = await openSeeded(fs, 4, { ...openingOptions(recipe), readOnly: true });
+    try {
+      const wanted = goldenContent();
+      for (const [family, entries] of Object.entries(contentOf(db))) {
+        for (const [key, value] of Object.entries(entries)) {
+          // Without the end of the log there may be the value before.
+          const isOlder = wanted[family]?.[key] !== value && recipe.end === 'killed';
+          assert.ok(isOlder || wanted[family]?.[key] === value, `${family} ${key}`);
+        }
+      }
+    } finally {
+      await db.close();
+    }
+    return true;
+  } catch (error) {
+    const isExpected = isVarveError(error, 'CORRUPTION') || isVarveError(error, 'INVALID');
+    if (!isExpected) throw error;
+    assert.ok(error.file?.startsWith(DIRECTORY), error.message);
+    return false;
+  }
+}
