@@ -14,8 +14,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadChecksum } from '../src/block/checksum.ts';
+import { UNPROTECTED } from '../src/block/file-protection.ts';
+import { Pipeline } from '../src/block/pipeline.ts';
 import { hash32 } from '../src/bytes/hash32.ts';
 import { BlockCache } from '../src/cache/block-cache.ts';
+import { nodeCompression } from '../src/compress/node.ts';
+import { parseCompression, settingsFor } from '../src/compress/options.ts';
 import { NodeFs } from '../src/fs/node.ts';
 import type { FileHandle, Fs } from '../src/fs/port.ts';
 import { KIND_PUT, SEQNO_MAX } from '../src/key/kind.ts';
@@ -42,10 +46,21 @@ const options = {
   restartInterval: numbers[1] ?? 8,
   blockSizeBytes: numbers[2] ?? 4096,
   filterBitsPerKey: 10,
+  compression: settingsFor(parseCompression('none', 1), 0, false),
+  protection: UNPROTECTED,
 };
+/** No stage is on. */
+const pipeline = new Pipeline({
+  random: new SeededRandom(1),
+  compression: nodeCompression(),
+  keys: undefined,
+  logEcc: undefined,
+  logCompression: 'none',
+  onCorrection: () => {},
+});
 
 function fill(file: FileHandle, load: Workload): TableMeta {
-  const writer = new TableWriter(file, 1, new SeededRandom(1), options);
+  const writer = new TableWriter(file, 1, pipeline, options);
   const { keys, seqnos, value } = load;
   for (let i = 0; i < load.count; i++) {
     writer.add(keys, i * KEY_BYTES, KEY_BYTES, seqnos[i]!, KIND_PUT, value, 0, value.length);
@@ -114,8 +129,8 @@ function benchStyle(fs: Fs, directory: string, style: KeyStyle): void {
   file.close();
   const before = process.memoryUsage();
   const cache = new BlockCache(CACHE_BYTES);
-  const cached = Table.open(fs.open(path, 'read'), meta, cache);
-  const uncached = Table.open(fs.open(path, 'read'), meta, new BlockCache(0));
+  const cached = Table.open(fs.open(path, 'read'), meta, cache, pipeline);
+  const uncached = Table.open(fs.open(path, 'read'), meta, new BlockCache(0), pipeline);
   scan(cached, false);
   const after = process.memoryUsage();
   const grown = after.heapUsed + after.external - before.heapUsed - before.external;

@@ -21,9 +21,13 @@ import { WORKLOADS, workloadNamed } from './workloads.ts';
 /** The database is a folder of its own in what --db names, so that nothing else gets removed. */
 export const DATABASE_FOLDER = 'varve-bench';
 
-const DEFAULT_BENCHMARKS = WORKLOADS.map(({ name }) => name)
-  .filter((name) => !name.startsWith('ycsb'))
-  .join(',');
+/** Fills, then reads while everything is there, then what takes it away. */
+const DEFAULT_BENCHMARKS = [
+  ...['fillsync', 'fillseq', 'fillbatch', 'fillrandom', 'filluniquerandom', 'overwrite'],
+  ...['readrandom', 'readrandom-borrow', 'readmissing', 'readhot', 'multireadrandom'],
+  ...['readseq', 'readseq-entries', 'readreverse', 'seekrandom', 'prefixscan'],
+  ...['readwhilewriting', 'updaterandom', 'compact', 'open', 'deleterandom'],
+].join(',');
 
 export interface Plan {
   readonly workloads: readonly Workload[];

@@ -41,11 +41,16 @@ export function perSecond(result: { operations: number; seconds: number }): numb
   return result.seconds === 0 ? 0 : result.operations / result.seconds;
 }
 
+/** In megabytes of 2^20 bytes, as db_bench counts them. */
+export function megabytesPerSecond(result: { bytes: number; seconds: number }): number {
+  return result.seconds === 0 ? 0 : result.bytes / MIB / result.seconds;
+}
+
 /** The line that db_bench prints, with the durability behind it. */
 export function resultLine(result: Result): string {
   const { operations, seconds, bytes } = result;
   const micros = operations === 0 ? 0 : (seconds * 1e6) / operations;
-  const rate = bytes === 0 ? '' : ` ${(bytes / MIB / seconds).toFixed(1).padStart(6)} MB/s`;
+  const rate = bytes === 0 ? '' : ` ${megabytesPerSecond(result).toFixed(1).padStart(6)} MB/s`;
   const text = [
     result.message,
     result.stopped ? '(stopped by the time limit)' : '',

@@ -66,7 +66,9 @@ function build<Block>(
   const out = new ByteWriter(1 << 20);
   index.finish(out);
   const n = blocks.length;
-  return { blocks, contentBytes, index: TableIndex.decode(out.buf, 0, out.length, n, 0, n)! };
+  const noParity = { parityBytes: () => 0 };
+  const decoded = TableIndex.decode(out.buf, 0, out.length, n, 0, n, noParity);
+  return { blocks, contentBytes, index: decoded! };
 }
 
 function separate(interval: number): Builder<DataBlock> {

@@ -6,6 +6,7 @@
  */
 import type { ByteWriter } from '../bytes/byte-writer.ts';
 import { writeU16, writeU32 } from '../bytes/fixed.ts';
+import { LZ4_CONTENT_BYTES_MAX } from '../compress/lz4.ts';
 import { CODEC_NONE, type Compressor, DOES_NOT_FIT } from '../compress/port.ts';
 import { compressIfWorthwhile } from '../compress/worthwhile.ts';
 import type { FileCipher, SealContext } from '../crypto/file-cipher.ts';
@@ -19,6 +20,9 @@ import {
   CHECKSUM_KIND_XXH64,
 } from './block-format.ts';
 import { BlockChecksum } from './checksum.ts';
+
+/** No codec takes larger contents: 16 MiB. */
+const COMPRESSED_CONTENT_BYTES_MAX: number = LZ4_CONTENT_BYTES_MAX;
 
 /** How contents are compressed. */
 export interface BlockCompression {
@@ -125,7 +129,8 @@ export class BlockWriter {
   /** Puts the compressed content in the content's place; false if it stays as it is. */
   #compress(compression: BlockCompression, out: ByteWriter, contentOff: number): boolean {
     const contentLen = out.length - contentOff;
-    if (this.#compressed.length < contentLen) this.#compressed = new Uint8Array(contentLen * 2);
+    if (contentLen > COMPRESSED_CONTENT_BYTES_MAX) return false;
+    if (this.#compressed.length < contentLen) this.#compressed = new Uint8Array(contentLen);
     const compressed = this.#compressed;
     const { codec, quick } = compression;
     const { buf } = out;

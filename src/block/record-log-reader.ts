@@ -16,7 +16,11 @@ import { readU32 } from '../bytes/fixed.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { assert, corruption, VarveError } from '../errors.ts';
 import type { FileHandle, Fs } from '../fs/port.ts';
-import { BLOCK_OVERHEAD_BYTES, BLOCK_TRAILER_BYTES } from './block-format.ts';
+import {
+  BLOCK_OVERHEAD_BYTES,
+  BLOCK_PAYLOAD_BYTES_MAX,
+  BLOCK_TRAILER_BYTES,
+} from './block-format.ts';
 import {
   type BlockFault,
   type BlockReader,
@@ -41,7 +45,7 @@ import { FRAME_COPY_BYTES, NO_FRAME, RecordFrame } from './record-frame.ts';
 const WINDOW_BYTES = 256 * 1024;
 /** The unit in which storage writes; a power cut leaves each one old or new. */
 const SECTOR_BYTES = 512;
-/** A search gives up after computing checksums over this many times the searched range. */
+/** A search gives up after looking closely at this many times the searched range. */
 const SEARCH_WORK_MAX = 32;
 const SEARCH_WORK_MIN_BYTES = 16 * 1024 * 1024;
 
@@ -105,6 +109,8 @@ export class RecordLogReader {
   #blockBuf: Uint8Array;
   /** Where contents go that do not stand in their block as they are. */
   #content: Uint8Array;
+  /** Bytes of which a checksum was computed, or a repair tried, in vain. */
+  #wastedBytes: number;
 
   private constructor(
     file: FileHandle,
@@ -139,6 +145,7 @@ export class RecordLogReader {
     this.#windowEnd = 0;
     this.#blockBuf = EMPTY;
     this.#content = EMPTY;
+    this.#wastedBytes = 0;
   }
 
   /**
@@ -236,16 +243,13 @@ export class RecordLogReader {
    */
   seekSound(from: number): LogSearch {
     const range = Math.max(0, this.endBytes - from);
-    let work = Math.max(SEARCH_WORK_MAX * range, SEARCH_WORK_MIN_BYTES);
+    const most = this.#wastedBytes + Math.max(SEARCH_WORK_MAX * range, SEARCH_WORK_MIN_BYTES);
     for (let at = this.#findRecord(from); at >= 0; at = this.#findRecord(at + 1)) {
-      const fault = this.#inspect(at);
-      if (fault === 'none') {
+      if (this.#inspect(at) === 'none') {
         this.#enter(at);
         return 'record';
       }
-      if (fault !== 'checksum') continue;
-      work -= BLOCK_OVERHEAD_BYTES + this.#claimedLength(at + this.#frame.sizeBytes);
-      if (work < 0) return 'unclear';
+      if (this.#wastedBytes > most) return 'unclear';
     }
     return 'none';
   }
@@ -326,12 +330,15 @@ export class RecordLogReader {
   /** Checks the block at `at`, with as much of it in the window as its length asks for. */
   #inspectBlock(at: number): BlockFault {
     this.#load(at, BLOCK_OVERHEAD_BYTES);
-    const fault = this.#inspectWindow(at);
-    if (fault !== 'truncated') return fault;
+    let fault = this.#inspectWindow(at);
     const length = this.#claimedLength(at) + BLOCK_OVERHEAD_BYTES;
-    if (length > this.endBytes - at || length <= this.#windowEnd - at) return fault;
-    this.#load(at, length);
-    return this.#inspectWindow(at);
+    const isBeyondWindow = length <= this.endBytes - at && length > this.#windowEnd - at;
+    if (fault === 'truncated' && isBeyondWindow) {
+      this.#load(at, length);
+      fault = this.#inspectWindow(at);
+    }
+    if (fault === 'checksum') this.#wastedBytes += length;
+    return fault;
   }
 
   #inspectWindow(at: number): BlockFault {
@@ -349,9 +356,30 @@ export class RecordLogReader {
     const isIntact = blockLen !== NO_FRAME && frame.isIntact(this.#window, off, blockLen, at);
     let fault: BlockFault | 'frame';
     if (blockLen !== NO_FRAME) fault = this.#inspectLength(blockAt, blockLen);
-    else fault = this.#inspectBlock(blockAt) === 'none' ? 'none' : 'frame';
+    else fault = this.#inspectUnframed(blockAt);
     if (fault === 'none' && !isIntact) this.#blocks!.noteCopyRepair(this.#blockType, at);
     return fault;
+  }
+
+  /** All copies of a frame are lost: the next frame, or the end of the log, tells the length too. */
+  #inspectUnframed(blockAt: number): 'none' | 'frame' {
+    if (this.#inspectBlock(blockAt) === 'none') return 'none';
+    const next = this.#findFrame(blockAt + BLOCK_OVERHEAD_BYTES);
+    const blockLen = this.#lengthWithin((next < 0 ? this.endBytes : next) - blockAt);
+    if (blockLen > BLOCK_PAYLOAD_BYTES_MAX + BLOCK_OVERHEAD_BYTES) return 'frame';
+    return this.#inspectLength(blockAt, blockLen) === 'none' ? 'none' : 'frame';
+  }
+
+  /** The length of the longest block that takes no more than `bytes` with its parity section. */
+  #lengthWithin(bytes: number): number {
+    let low = 0;
+    let high = bytes;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (middle + this.#blocks!.parityBytes(middle) <= bytes) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 
   /** Checks the block at `blockAt`, whose length is known, and repairs it if need be. */
@@ -366,6 +394,7 @@ export class RecordLogReader {
     this.#file.read(whole, 0, Math.min(whole.length, rest), blockAt);
     this.#blockBuf = whole;
     if (blocks.repair(this.#blockType, whole, 0, blockLen, blockAt)) return 'none';
+    this.#wastedBytes += blockLen;
     return fault === 'none' ? 'header' : fault;
   }
 

@@ -4,6 +4,7 @@
  */
 import { hexOf } from '../integrity/inspect-names.ts';
 import type {
+  AadFacts,
   BlockPart,
   CopyState,
   DamagedShards,
@@ -110,11 +111,15 @@ function* blockLines(block: BlockPart): Generator<string> {
   const codec =
     facts.codec === 0 ? '' : `, ${facts.codecName} of ${formatCount(facts.contentBytes)}`;
   const why = fault === undefined ? '' : ` (${fault})`;
-  yield `#${ordinal} ${facts.typeName} at ${offset}: ${formatCount(sizeBytes)} bytes${codec}, checksum ${checksum}${why}${contentText(content)}\n`;
+  const place = `#${ordinal} ${facts.typeName} at ${offset}: ${formatCount(sizeBytes)} bytes`;
+  yield `${place}${codec}, checksum ${checksum}${why}${contentText(content)}\n`;
   if (checksum === 'damaged') yield line('header', headerText(block));
   if (frame !== undefined) yield line('frame', frameText(frame));
   if (parity !== undefined) yield line('parity', parityText(parity));
-  if (aad === undefined) return;
+  if (aad !== undefined) yield* aadLines(aad);
+}
+
+function* aadLines(aad: AadFacts): Generator<string> {
   const dictionary = aad.dictionaryId === undefined ? 'unknown' : aad.dictionaryId;
   yield line('encryption', `${suiteText(aad.suite, aad.epoch)}; authenticated with it (AAD):`);
   yield line(
@@ -125,10 +130,8 @@ function* blockLines(block: BlockPart): Generator<string> {
     '',
     `position ${aad.position}, generation ${aad.generation}, block type ${aad.blockType}`,
   );
-  yield line(
-    '',
-    `codec ${aad.codec}, dictionary ${dictionary}, content ${aad.contentBytes}, payload ${aad.payloadBytes}`,
-  );
+  const lengths = `content ${aad.contentBytes}, payload ${aad.payloadBytes}`;
+  yield line('', `codec ${aad.codec}, dictionary ${dictionary}, ${lengths}`);
 }
 
 function contentText(content: string): string {
@@ -139,7 +142,8 @@ function contentText(content: string): string {
 function headerText({ facts }: BlockPart): string {
   const { type, codec, suite, epoch, checksumKind, payloadBytes, contentBytes } = facts;
   const numbers = `type ${type}, codec ${codec}, suite ${suite}, epoch ${epoch}`;
-  return `${numbers}, checksum kind ${checksumKind}, payload ${payloadBytes}, content ${contentBytes}`;
+  const lengths = `payload ${payloadBytes}, content ${contentBytes}`;
+  return `${numbers}, checksum kind ${checksumKind}, ${lengths}`;
 }
 
 function frameText({ offset, copies, section, blockBytes }: FrameFacts): string {
@@ -151,11 +155,6 @@ function frameText({ offset, copies, section, blockBytes }: FrameFacts): string 
 function parityText(parity: ParityFacts): string {
   const { offset, sizeBytes, presentBytes, damagedData, damagedParity } = parity;
   const cut = presentBytes < sizeBytes ? ` (${formatCount(presentBytes)} of them there)` : '';
-  const data = formatItems(parity.dataShards, 'data shard');
-  const cuts =
-    parity.parityShardBytes === 1
-      ? `a check byte for each of ${parity.dataShards} words`
-      : `${data} of ${parity.dataShardBytes}, ${parity.parityShards} of parity of ${parity.parityShardBytes} bytes`;
   const states = [
     damagedData === undefined
       ? 'no parity shard says which are damaged'
@@ -163,7 +162,14 @@ function parityText(parity: ParityFacts): string {
     shards('parity', damagedParity),
   ].filter((text) => text !== '');
   const state = states.length === 0 ? 'all sound' : states.join(', ');
-  return `at ${offset}, ${formatCount(sizeBytes)} bytes${cut}: ${cuts}; ${state}`;
+  return `at ${offset}, ${formatCount(sizeBytes)} bytes${cut}: ${layoutText(parity)}; ${state}`;
+}
+
+function layoutText(parity: ParityFacts): string {
+  const { dataShards, dataShardBytes, parityShards, parityShardBytes } = parity;
+  if (parityShardBytes === 1) return `a check byte for each of ${dataShards} words`;
+  const data = formatItems(dataShards, 'data shard');
+  return `${data} of ${dataShardBytes}, ${parityShards} of parity of ${parityShardBytes} bytes`;
 }
 
 function shards(what: string, { count, numbers }: DamagedShards): string {
@@ -234,7 +240,8 @@ function hexNumber(value: number): string {
 }
 
 function summaryText(summary: SummaryPart): string {
-  return `${formatItems(summary.blockCount, 'block')}; ${healthOf(summary)}\n`;
+  const { blockCount } = summary;
+  return `${blockCount === 0 ? '' : `${formatItems(blockCount, 'block')}; `}${healthOf(summary)}\n`;
 }
 
 function line(name: string, text: string): string {

@@ -120,22 +120,23 @@ async function inspectOne(
   const show = json ? inspectionJson : inspectionText;
   let summary: SummaryPart | undefined;
   let kind = 'unknown';
+  let isFound = false;
   for (const part of inspectFile(dirname(path), basename(path), inspection)) {
     if (output.isClosed) return;
     if (part.part === 'summary') summary = part;
     if (part.part === 'file') kind = part.kind;
+    if (part.part === 'block' || part.part === 'slot') isFound = true;
     for (const text of show(part, encoding)) await output.text(text);
   }
   if (kind === 'unknown') throw new CommandError('INVALID', `${path} is no file of a database`);
-  if (summary !== undefined) failIfDamaged(summary, typeof block === 'number' ? block : undefined);
-}
-
-function failIfDamaged(summary: SummaryPart, wanted: number | undefined): void {
-  const { blockCount, correctedCount, damageCount } = summary;
-  if (wanted !== undefined && blockCount === 0) {
-    const text = `there is no block ${wanted}`;
+  if (typeof block === 'number' && !isFound) {
+    const text = `there is no block ${block}`;
     throw new CommandError('NOT_FOUND', text, EXIT_NOT_FOUND_OR_DAMAGE);
   }
+  if (summary !== undefined) failIfDamaged(summary);
+}
+
+function failIfDamaged({ correctedCount, damageCount }: SummaryPart): void {
   if (damageCount + correctedCount === 0) return;
   const corrected = correctedCount > 0 ? `, ${formatItems(correctedCount, 'place')} corrected` : '';
   const text = `the file is damaged: ${formatItems(damageCount, 'place')} lost${corrected}`;

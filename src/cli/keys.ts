@@ -33,10 +33,10 @@ const DEFAULT_EPOCH = 1;
 const KEY_FILE_BYTES_MAX = 256;
 
 /** What `--help` says of keys. */
-export const KEYS_HELP = `
+export const KEYS_HELP: string = `
 Encrypted databases:
-  --key-file names a file with a key: 32 bytes, or 64 hexadecimal digits. EPOCH=PATH is the key of an
-  earlier epoch; the option may be repeated. Where an option is not given the environment counts:
+  --key-file names a file with a key: 32 bytes, or 64 hexadecimal digits. EPOCH=PATH is the key of
+  another epoch; the option may be repeated. Where an option is absent the environment counts:
     VARVE_KEY_FILE   as --key-file; several are separated by '${delimiter}'
     VARVE_KEY_EPOCH  as --key-epoch
     VARVE_SUITE      as --suite

@@ -104,7 +104,7 @@ export function* opaquePayload(
   payloadLen: number,
   codec: number,
   suite: number,
-) {
+): Generator<FieldPart> {
   const name = codec === 0 ? 'content' : `${codecName(codec)} of the content`;
   if (suite === SUITE_NONE || payloadLen < TAG_BYTES) {
     yield fields.bytes('payload', payloadLen, name);

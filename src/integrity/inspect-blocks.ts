@@ -67,7 +67,7 @@ export class BlocksInspector {
     this.#content = new Uint8Array(0);
   }
 
-  /** All blocks and gaps with their contents; only one block, with its fields, if one is asked for. */
+  /** All blocks and gaps with their contents; or one block with its fields, if it is asked for. */
   *parts(): Generator<InspectionPart> {
     const { block: wanted, contents } = this.#options;
     let ordinal = 0;

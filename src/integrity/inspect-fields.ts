@@ -1,6 +1,6 @@
 /**
- * Names for bytes: takes a structure apart into fields, each with its place, its bytes and what they
- * mean. Bytes may be anything: what does not fit becomes one field that says so.
+ * Names for bytes: takes a structure apart into fields, each with its place, its bytes and what
+ * they mean. Bytes may be anything: what does not fit becomes one field that says so.
  * @module
  */
 import { readU16, readU32, readU64, U64_TOO_LARGE } from '../bytes/fixed.ts';

@@ -1,6 +1,7 @@
 /**
  * Takes one file of a database apart. The file may be damaged, cut short or foreign: what can be
- * read is told, the rest is named. Writes nothing, needs no lock, and no key for what is not sealed.
+ * read is told, the rest is named. Writes nothing and needs no lock, nor a key for what is in the
+ * clear.
  * @module
  */
 import {

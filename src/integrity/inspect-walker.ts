@@ -32,7 +32,7 @@ import type { EccCodec } from '../ecc/port.ts';
 import type { CopyState, FrameFacts } from './inspect-parts.ts';
 import { FileWindow } from './inspect-window.ts';
 
-/** A search gives up after checksums over this many times the file, or this much if that is more. */
+/** A search gives up after checksums over so many times the file, or so much if that is more. */
 const SEARCH_WORK = 8;
 const SEARCH_WORK_MIN_BYTES = 64 * 1024 * 1024;
 /** A longer gap is not tried as one block. */
@@ -243,7 +243,7 @@ export class BlockWalker {
     return this.reader.inspect(this.#window.buf, off, off + blockLen, position) === 'none';
   }
 
-  /** Where, from `from` on, the next block begins of which at least the length is sound; or `to`. */
+  /** Where, from `from` on, the next block begins whose length at least is sound; or `to`. */
   #search(from: number, to: number): number {
     const isFramed = this.#frame.sizeBytes > 0;
     // A block follows the last copy of a frame.
@@ -261,7 +261,7 @@ export class BlockWalker {
     return to;
   }
 
-  /** True if a sound copy of a frame, or what looks like a header, stands in the window at `off`. */
+  /** True if a sound copy of a frame, or what looks like a header, is in the window at `off`. */
   #mayBegin(off: number, place: number): boolean {
     const { buf } = this.#window;
     if (this.#frame.sizeBytes > 0) return this.#frame.copyIndex(buf, off, place) >= 0;

@@ -23,8 +23,9 @@
  *     104     16    reserved, 0
  *     120     8     XXH64, seed 0, of bytes 0 to 119
  *
- * Integers are little-endian. Generation g stands in slot (g - 1) mod 2. The tag is that of an empty
- * content sealed at position 0 of file number 0, class 'C', bound to bytes 0 to 71, with the salt.
+ * Integers are little-endian. Generation g stands in slot (g - 1) mod 2. The tag is that of an
+ * empty content sealed at position 0 of file number 0, class 'C', bound to bytes 0 to 71, with the
+ * salt.
  * @module
  */
 import type { Pipeline } from '../block/pipeline.ts';
@@ -81,8 +82,8 @@ export interface CurrentSlot {
 
 /**
  * Reads CURRENT, without its key.
- * @returns the bytes of the copy that counts and what they say; undefined when the file is missing
- * or neither slot is valid
+ * @returns the bytes of the copy that counts and what they say, damaged if either slot is; undefined
+ * when the file is missing or neither slot is valid
  * @throws VarveError of the `Fs`; `UNSUPPORTED` for a valid slot of another format version
  */
 export function readCurrent(fs: Fs, directory: string): FoundSlot | undefined {
@@ -95,17 +96,20 @@ export function readCurrent(fs: Fs, directory: string): FoundSlot | undefined {
   } finally {
     file.close();
   }
+  const slots = decodeSlots(buf, path);
   let newest: FoundSlot | undefined;
-  for (const found of decodeSlots(buf, path)) {
+  for (const found of slots) {
     if (newest === undefined || (found?.slot.generation ?? 0) > newest.slot.generation) {
       newest = found;
     }
   }
-  return newest;
+  if (newest === undefined) return undefined;
+  const isDamaged = slots.some((found, index) => found?.isDamaged ?? !isBlankSlot(buf, index));
+  return { ...newest, isDamaged };
 }
 
 /**
- * The slots in the bytes of CURRENT, which stay as they are; undefined for those that are not valid.
+ * The slots in the bytes of CURRENT, which are borrowed; undefined for those that are not valid.
  * @throws VarveError `UNSUPPORTED` for a valid slot of another format version
  */
 export function decodeSlots(bytes: Uint8Array, path: string): (FoundSlot | undefined)[] {
@@ -119,7 +123,7 @@ export interface FoundSlot {
   readonly slot: CurrentSlot;
   /** A sound copy, fresh. */
   readonly bytes: Uint8Array;
-  /** Some copies of it are damaged. */
+  /** Some byte is wrong, if only because a write was cut off. */
   readonly isDamaged: boolean;
 }
 
@@ -191,9 +195,14 @@ function encodeSlot(slot: CurrentSlot, pipeline: Pipeline, path: string): Uint8A
     cipher.seal(TAG_CONTEXT, buf, TAG_OFF, 0, buf, TAG_OFF);
     cipher.destroy();
   }
-  writeReplicas(buf, 0, CURRENT_COPY_BYTES, CURRENT_COPIES);
-  writeReplicaParity(buf, 0, CURRENT_COPIES * CURRENT_COPY_BYTES);
+  completeSlot(buf);
   return buf;
+}
+
+/** Adds to the first copy what a slot has beside it. */
+function completeSlot(slot: Uint8Array): void {
+  writeReplicas(slot, 0, CURRENT_COPY_BYTES, CURRENT_COPIES);
+  writeReplicaParity(slot, 0, CURRENT_COPIES * CURRENT_COPY_BYTES);
 }
 
 function slotCipher(
@@ -214,9 +223,8 @@ function slotCipher(
 
 function decodeSlot(buf: Uint8Array, index: number, path: string): FoundSlot | undefined {
   const off = index * CURRENT_SLOT_BYTES;
-  const isDamaged = !isUniform(buf, off);
   const found = newestCopy(buf, index, path);
-  if (found !== undefined) return { ...found, isDamaged };
+  if (found !== undefined) return { ...found, isDamaged: !isIntactSlot(buf, off, found.bytes) };
   if (!repairReplicas(buf, off, CURRENT_COPY_BYTES, CURRENT_COPIES)) return undefined;
   const repaired = newestCopy(buf, index, path);
   return repaired === undefined ? undefined : { ...repaired, isDamaged: true };
@@ -244,11 +252,18 @@ function newestCopy(
   return newest;
 }
 
-function isUniform(buf: Uint8Array, off: number): boolean {
-  for (let i = CURRENT_COPY_BYTES; i < CURRENT_COPIES * CURRENT_COPY_BYTES; i++) {
-    if (buf[off + i] !== buf[off + (i % CURRENT_COPY_BYTES)]) return false;
-  }
-  return true;
+/** True if the slot at `buf[off]` is what this copy of it stands in. */
+function isIntactSlot(buf: Uint8Array, off: number, copy: Uint8Array): boolean {
+  const expected = new Uint8Array(CURRENT_SLOT_BYTES);
+  expected.set(copy, 0);
+  completeSlot(expected);
+  return expected.every((byte, i) => byte === buf[off + i]);
+}
+
+/** True for a slot that was never written. */
+function isBlankSlot(buf: Uint8Array, index: number): boolean {
+  const off = index * CURRENT_SLOT_BYTES;
+  return buf.subarray(off, off + CURRENT_SLOT_BYTES).every((byte) => byte === 0);
 }
 
 function decodeCopy(buf: Uint8Array, path: string): CurrentSlot | undefined {

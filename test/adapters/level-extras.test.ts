@@ -18,7 +18,7 @@ type Loose = (...args: unknown[]) => Promise<unknown>;
 
 test('approximateSize counts tables between start and end', async () => {
   const fs = new MemoryFs();
-  const db = await openLevel({ fs });
+  const db = await openLevel({ fs, compression: false });
   const value = 'x'.repeat(10_000);
   for (let i = 0; i < 10; i++) await db.put(`key${i}`, value);
   await db.close();

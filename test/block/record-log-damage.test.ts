@@ -104,9 +104,28 @@ suite('a damaged record', () => {
           [position],
         );
       }
-      const { position, blockAt } = log.records[1]!;
-      const bytes = whole.slice();
-      bytes.set(noise(blockAt - position + 30, 3), position);
+    });
+
+    test(`that has lost its frame is repaired by the length between two records (${kind.name})`, () => {
+      const log = fiveRecords(kind);
+      const whole = log.stored();
+      for (const record of log.records) {
+        const bytes = whole.slice();
+        bytes.set(noise(record.blockAt - record.position, 3), record.position);
+        bytes[record.blockAt]! ^= 4;
+        log.store(bytes);
+        assert.deepEqual(
+          readAll(log),
+          log.records.map(({ content }) => content),
+        );
+      }
+    });
+
+    test(`that has lost its frame and more than can be repaired is a flaw (${kind.name})`, () => {
+      const log = fiveRecords(kind);
+      const bytes = log.stored();
+      const { position } = log.records[1]!;
+      bytes.set(noise(log.records[2]!.position - position, 3), position);
       log.store(bytes);
       const reader = log.open();
       assert.equal(reader.next(), 'record');

@@ -1,6 +1,6 @@
 /**
- * How the databases of test/golden/ are made: each from its options and one list of operations, with
- * a seed for its salts and a clock that stands still.
+ * How the databases of test/golden/ are made: each from its options and one list of operations,
+ * with a seed for its salts and a clock that stands still.
  * @module
  */
 import { type Db, type DbOptions, MemoryFs, WriteBatch } from '../../src/index.ts';

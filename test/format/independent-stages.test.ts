@@ -117,7 +117,7 @@ for (const [name, options] of [
   ['Reed-Solomon, AES and zstd', { ...RS, ...AES, ...TRAINED, ...LARGE }],
   ['a code over bytes', { ...WIDE, ...LZ4, ...CHACHA }],
 ] satisfies [string, DbOptions][]) {
-  test(`with ${name} it undoes damage within the budget of the code, as the engine does`, async () => {
+  test(`with ${name} it undoes damage within the budget, as the engine does`, async () => {
     const fs = new MemoryFs();
     const db = await openIn(fs, 1, options);
     await fill(db, 1, STEPS);

@@ -1,6 +1,7 @@
 /**
- * Damages files as far as their codes promise to undo it: in every copied record all copies but one,
- * in every block as many shards as there are parity shards, with SEC-DED one bit of every word.
+ * Damages files as far as their codes promise to undo it: in every copied record all copies but
+ * one, in every block as many shards as there are parity shards, with SEC-DED one bit of every
+ * word.
  * @module
  */
 import type { SeededRandom } from '../../src/testing/seeded-random.ts';

@@ -1,6 +1,6 @@
 /**
- * The matrices of the Reed-Solomon codes, built as docs/FORMAT.md says, section "The code", from the
- * numbers in the page's own table.
+ * The matrices of the Reed-Solomon codes, built as docs/FORMAT.md says, section "The code", from
+ * the numbers in the page's own table.
  * @module
  */
 import assert from 'node:assert/strict';

@@ -8,6 +8,7 @@
 import { parseArgs } from 'node:util';
 import { fuzzDamagedFiles } from '../../fuzz/damaged-files.ts';
 import { fuzzSealedBlocks } from '../../fuzz/sealed-blocks.ts';
+import type { DbOptions } from '../../src/db/options.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { countOperations, cutAndCheck } from '../prove/crash-run.ts';
 import {
@@ -20,7 +21,7 @@ import {
 } from '../prove/fault-run.ts';
 import { operationsFrom } from '../prove/operations.ts';
 import { runOperations } from '../prove/runner.ts';
-import { SETTINGS } from '../prove/settings.ts';
+import { SETTINGS, STAGES } from '../prove/settings.ts';
 import { randomWorkload } from '../prove/workloads.ts';
 import { damageEverything } from './damage.ts';
 
@@ -46,8 +47,14 @@ async function round(seed: number): Promise<string> {
   return `${model}, ${disks} disks after power cuts, ${faults} faults, ${2 * DAMAGES} damages`;
 }
 
+/** None half of the time. */
+function stagesAtRandom(random: SeededRandom): DbOptions {
+  const all = Object.values(STAGES);
+  return random.chance(0.5) ? {} : all[random.below(all.length)]!;
+}
+
 async function cutAtRandom(seed: number, random: SeededRandom): Promise<number> {
-  const workload = randomWorkload(seed, CRASH_OPERATIONS);
+  const workload = randomWorkload(seed, CRASH_OPERATIONS, stagesAtRandom(random));
   const total = await countOperations(workload, seed);
   let disks = 0;
   for (let i = 0; i < CUTS; i++) {
@@ -57,7 +64,7 @@ async function cutAtRandom(seed: number, random: SeededRandom): Promise<number> 
 }
 
 async function failAtRandom(seed: number, random: SeededRandom): Promise<number> {
-  const workload = randomWorkload(seed + 1, CRASH_OPERATIONS);
+  const workload = randomWorkload(seed + 1, CRASH_OPERATIONS, stagesAtRandom(random));
   const ways: readonly FaultSettings[] = [RESUME, CLOSE, LASTING];
   let faults = 0;
   for (let i = 0; i < FAULTS; i++) {

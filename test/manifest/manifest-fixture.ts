@@ -2,6 +2,8 @@
  * Tables, edits and comparisons for the manifest tests.
  * @module
  */
+
+import assert from 'node:assert/strict';
 import type { Correction } from '../../src/block/block-reader.ts';
 import { UNPROTECTED } from '../../src/block/file-protection.ts';
 import { Pipeline } from '../../src/block/pipeline.ts';
@@ -10,6 +12,7 @@ import { KeyRing } from '../../src/crypto/key-ring.ts';
 import { nodeCrypto } from '../../src/crypto/node.ts';
 import type { SuiteName } from '../../src/crypto/port.ts';
 import type { EccOptions } from '../../src/ecc/options.ts';
+import { MemoryFs } from '../../src/fs/memory.ts';
 import type { Fs } from '../../src/fs/port.ts';
 import { Manifest } from '../../src/manifest/manifest.ts';
 import { emptyEdit, type VersionEdit } from '../../src/manifest/version-edit.ts';
@@ -18,6 +21,7 @@ import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { testKeys } from '../block/pipelines.ts';
 
 export const DIRECTORY = 'db';
+export const CURRENT: string = `${DIRECTORY}/CURRENT`;
 export const FAMILIES = [{ id: 0, name: 'default' }];
 
 const encoder = new TextEncoder();
@@ -133,4 +137,57 @@ export function stateOf(manifest: Manifest): unknown {
 
 export function recoverState(fs: Fs, opening: Opening = PLAIN): unknown {
   return stateOf(recoverManifest(fs, 2, opening));
+}
+
+export function newDirectory(): MemoryFs {
+  const fs = new MemoryFs();
+  fs.createDirectory(DIRECTORY);
+  return fs;
+}
+
+/** Appends an edit that adds a table. */
+export function addTable(manifest: Manifest, level = 0): void {
+  const number = manifest.newFileNumber();
+  const at = String(number).padStart(6, '0');
+  manifest.append({ ...adding(level, table(number, at, at)), lastSeqno: manifest.lastSeqno + 5 });
+}
+
+/** A manifest with a few edits; the last one adds a table. */
+export function usedManifest(fs: MemoryFs, opening: Opening = PLAIN): Manifest {
+  const manifest = createManifest(fs, 1, opening);
+  manifest.append({ ...emptyEdit(), createdFamilies: [{ id: 1, name: 'other' }] });
+  for (let i = 0; i < 3; i++) addTable(manifest);
+  manifest.append({ ...emptyEdit(), logNumbers: [{ familyId: 0, logNumber: 4 }] });
+  addTable(manifest, 1);
+  return manifest;
+}
+
+/** Path of the only manifest. */
+export function manifestPath(fs: MemoryFs): string {
+  const names = fs.list(DIRECTORY).filter((name) => name.startsWith('MANIFEST-'));
+  assert.equal(names.length, 1, names.join());
+  return `${DIRECTORY}/${names[0]}`;
+}
+
+/** Changes bits of one byte. */
+export function flip(fs: MemoryFs, path: string, offset: number, bits: number): void {
+  const file = fs.open(path, 'update');
+  const byte = new Uint8Array(1);
+  file.read(byte, 0, 1, offset);
+  byte[0]! ^= bits;
+  file.write(byte, 0, 1, offset);
+  file.close();
+}
+
+export function sizeOf(fs: MemoryFs, path: string): number {
+  const file = fs.open(path, 'read');
+  const size = file.size();
+  file.close();
+  return size;
+}
+
+export function cutFile(fs: MemoryFs, path: string, size: number): void {
+  const file = fs.open(path, 'update');
+  file.truncate(size);
+  file.close();
 }

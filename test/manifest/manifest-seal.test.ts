@@ -5,8 +5,14 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { BLOCK_HEADER_BYTES, BLOCK_WAL_RECORD } from '../../src/block/block-format.ts';
 import { loadChecksum } from '../../src/block/checksum.ts';
-import { MemoryFs } from '../../src/fs/memory.ts';
+import { FILE_CLASS_WAL } from '../../src/block/file-header.ts';
+import { RecordLogReader } from '../../src/block/record-log-reader.ts';
+import { RecordLogWriter } from '../../src/block/record-log-writer.ts';
+import { ByteWriter } from '../../src/bytes/byte-writer.ts';
+import type { MemoryFs } from '../../src/fs/memory.ts';
+import { walName } from '../../src/manifest/file-names.ts';
 import type { Manifest } from '../../src/manifest/manifest.ts';
 import {
   applyToState,
@@ -20,6 +26,7 @@ import {
   createManifest,
   DIRECTORY,
   FAMILIES,
+  newDirectory,
   type Opening,
   openingOf,
   PLAIN,
@@ -35,12 +42,6 @@ const suite = 'aes-256-gcm';
 const encrypted: Opening = await openingOf({ suite });
 const encrypting: Opening = await openingOf({ suite, encryptExisting: true });
 const later: Opening = await openingOf({ suite: 'chacha20-poly1305', epoch: 3 });
-
-function newDirectory(): MemoryFs {
-  const fs = new MemoryFs();
-  fs.createDirectory(DIRECTORY);
-  return fs;
-}
 
 function contents(fs: MemoryFs): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
@@ -189,6 +190,53 @@ describe('a manifest in the clear that is put into an encrypted database', () =>
     const { fs, plain } = both();
     replace(fs, 'CURRENT', contents(plain).get('CURRENT')!);
     assert.throws(() => recoverState(fs, encrypting), { code: 'CORRUPTION', message: /alike/ });
+  });
+});
+
+describe('a log in the clear in an encrypted database', () => {
+  const write = (fs: MemoryFs, fileNumber: number, opening: Opening): string => {
+    const pipeline = opening(1);
+    pipeline.databaseId = new Uint8Array(16);
+    const header = pipeline.newHeader({
+      fileClass: FILE_CLASS_WAL,
+      fileNumber,
+      previousNumber: 0,
+      baseSeqno: 0,
+      protection: pipeline.logProtection,
+    });
+    const name = walName(fileNumber);
+    const log = RecordLogWriter.create(fs, DIRECTORY, name, header, BLOCK_WAL_RECORD, pipeline);
+    const out = new ByteWriter(64);
+    out.reset(BLOCK_HEADER_BYTES);
+    out.bytes(Uint8Array.of(1, 2, 3), 0, 3);
+    log.append(out);
+    log.close();
+    return `${DIRECTORY}/${name}`;
+  };
+
+  test('is read below the number from which on logs are encrypted, and damage from there', () => {
+    const fs = newDirectory();
+    const pipeline = encrypted(2);
+    pipeline.databaseId = new Uint8Array(16);
+    pipeline.sealedFrom = 5;
+    for (const [fileNumber, opening] of [
+      [4, PLAIN],
+      [5, PLAIN],
+      [6, PLAIN],
+      [7, encrypted],
+    ] as const) {
+      const path = write(fs, fileNumber, opening);
+      const open = (): RecordLogReader =>
+        RecordLogReader.open(fs, path, FILE_CLASS_WAL, fileNumber, BLOCK_WAL_RECORD, pipeline);
+      if (fileNumber === 5 || fileNumber === 6) {
+        assert.throws(open, { code: 'CORRUPTION', file: path, message: /in the clear/ });
+        continue;
+      }
+      const reader = open();
+      assert.equal(reader.next(), 'record');
+      assert.equal(reader.contentLen, 3);
+      reader.close();
+    }
   });
 });
 

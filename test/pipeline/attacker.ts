@@ -30,7 +30,14 @@ export interface TakenApart {
 }
 
 /** Offsets of a block's header fields. */
-export const FIELDS = { type: 0, codec: 1, suite: 2, epoch: 4, contentLen: 12 } as const;
+export const FIELDS = {
+  type: 0,
+  codec: 1,
+  suite: 2,
+  epoch: 4,
+  payloadLen: 8,
+  contentLen: 12,
+} as const;
 
 /** Takes a table, log or manifest apart, all of whose blocks must be whole. */
 export function takeApart(bytes: Uint8Array): TakenApart {

@@ -40,7 +40,7 @@ export async function runBitRounds(
     const fs = from.clone();
     const wounds = target.units.map((unit, i) => woundWords(fs, unit, round + 7 * i, onlyChecks));
     try {
-      await expectRound(sample, target, fs, wounds, { readOnly: (round / step) % 2 === 0 });
+      await expectRound(sample, fs, wounds, { readOnly: (round / step) % 2 === 0 });
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new Error(`bit ${round}: ${why}`, { cause });

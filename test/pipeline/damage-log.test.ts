@@ -4,6 +4,7 @@ import { BLOCK_HEADER_BYTES, BLOCK_WAL_RECORD } from '../../src/block/block-form
 import type { Correction } from '../../src/block/block-reader.ts';
 import { FILE_CLASS_WAL } from '../../src/block/file-header.ts';
 import type { Pipeline } from '../../src/block/pipeline.ts';
+import { RecordFrame } from '../../src/block/record-frame.ts';
 import { RecordLogReader } from '../../src/block/record-log-reader.ts';
 import { RecordLogWriter } from '../../src/block/record-log-writer.ts';
 import { ByteWriter } from '../../src/bytes/byte-writer.ts';
@@ -100,16 +101,35 @@ test('a record that has lost all copies of its length is found by its own header
   }
 });
 
+test('a search among lengths that somebody made up comes to an end', async () => {
+  const log = await logOf(RS_4_2, [100, 1_000_000, 100]);
+  const [, bad, sound] = log.starts;
+  const file = log.fs.fileAt('d/log')!;
+  const header = new Uint8Array(64);
+  file.read(header, 0, 64, 0);
+  const frame = new RecordFrame(RS_4_2, header.subarray(16, 32));
+  const forged = new Uint8Array(frame.sizeBytes);
+  for (let at = bad!; at + frame.sizeBytes <= sound! - 500_000; at += frame.sizeBytes) {
+    frame.write(forged, 0, 500_000, at);
+    file.write(forged, 0, forged.length, at);
+  }
+  const reader = openLog(log);
+  assert.equal(reader.next(), 'record');
+  assert.equal(reader.next(), 'flaw');
+  assert.equal(reader.seekSound(bad! + 1), 'unclear');
+  reader.close();
+});
+
 test('the search behind a flaw finds a record whose length has a wrong bit', async () => {
   const log = await logOf(SECDED, [100, 3000, 100]);
   const [, bad, sound] = log.starts;
   invert(log, bad!, bad! + 2000);
   for (let bit = 0; bit < 64; bit++) {
-    const file = log.fs.clone().fileAt('d/log')!;
+    const file = log.fs.fileAt('d/log')!;
     const byte = new Uint8Array(1);
     const at = sound! + (bit >> 3);
     file.read(byte, 0, 1, at);
-    log.fs.fileAt('d/log')!.write(
+    file.write(
       byte.map((value) => value ^ (1 << (bit & 7))),
       0,
       1,
@@ -122,6 +142,6 @@ test('the search behind a flaw finds a record whose length has a wrong bit', asy
     assert.equal(reader.position, sound);
     assert.equal(Buffer.compare(contentOf(reader), log.contents[2]!), 0);
     reader.close();
-    log.fs.fileAt('d/log')!.write(byte, 0, 1, at);
+    file.write(byte, 0, 1, at);
   }
 });

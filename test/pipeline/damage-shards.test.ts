@@ -8,8 +8,8 @@ import { runRounds } from './damage-rounds.ts';
 import { makeSample, RS_4_2, type Sample, STAGES, XOR_3 } from './damage-sample.ts';
 import { TABLE_BLOCK_TYPES, type Unit, unitsOf } from './damage-units.ts';
 
-/** Of the rounds of a database so many are left out between two; `npm run test:long -- --damage` runs all. */
-const STEP = 5;
+/** Of the rounds of a database each n-th; `npm run test:long -- --damage` runs all. */
+const STEP = 7;
 
 test('the sample has a unit of every kind, and no byte belongs to none', async () => {
   const stages = STAGES['chacha, zstd with a dictionary']!;

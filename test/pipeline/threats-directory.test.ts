@@ -3,15 +3,18 @@ import { before, suite, test } from 'node:test';
 import { writeU16, writeU64 } from '../../src/bytes/fixed.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import {
   declareClear,
+  FIELDS,
   putTogether,
+  relabelled,
   SLOT_FIELDS,
   takeApart,
   withBlocks,
   withSlots,
 } from './attacker.ts';
-import { filesOf, makeSample, type Sample } from './sample.ts';
+import { filesOf, judge, makeSample, type Sample } from './sample.ts';
 import {
   expectHarmless,
   expectNoticed,
@@ -22,6 +25,8 @@ import {
   WAYS,
 } from './threats.ts';
 import { bytesOf, DIRECTORY, encryptionOf, headerOf, namesIn, openIn, setBytes } from './world.ts';
+
+const RANDOM_CHANGES = 60;
 
 /** Changes to a copy of CURRENT's slot. */
 const SLOT_CHANGES: Record<string, (copy: Uint8Array) => void> = {
@@ -89,6 +94,33 @@ for (const way of WAYS) {
         Uint8Array.from([...bytes.subarray(1024), ...bytes.subarray(0, 1024)]),
       );
       assert.ok(sample.fs.exists(`${DIRECTORY}/CURRENT`));
+    });
+
+    test('any byte that is changed, under right checksums, does harm to nobody', async () => {
+      const random = new SeededRandom(31);
+      const { sample } = dead;
+      const names = namesIn(sample.fs);
+      const counts = { refused: 0, failed: 0, unnoticed: 0 };
+      for (let i = 0; i < RANDOM_CHANGES; i++) {
+        const fs = sample.fs.clone();
+        const name = names[random.below(names.length)]!;
+        setBytes(fs, name, changedAnywhere(name, bytesOf(fs, name), random));
+        const { kind, errors } = await judge(fs, sample.options, sample.contents, way.world);
+        counts[kind]++;
+        assert.ok(kind !== 'unnoticed' || name === 'CURRENT', `${name} is not noticed`);
+        assert.ok(errors.every(({ message }) => message.length > 0));
+      }
+      assert.ok(counts.refused > 0 && counts.failed > 0, JSON.stringify(counts));
+    });
+
+    test('a slot of CURRENT that is gone leaves the other one', async () => {
+      for (const target of [dead, closed]) {
+        for (const from of [0, 1024]) {
+          await expectHarmless(target, `no slot at ${from}`, (fs) => {
+            setBytes(fs, 'CURRENT', bytesOf(fs, 'CURRENT').fill(0, from, from + 1024));
+          });
+        }
+      }
     });
 
     test('a file in the clear in the place of an encrypted one is refused', async () => {
@@ -179,10 +211,31 @@ for (const way of WAYS) {
       for (const baseSeqno of [0, header.baseSeqno, header.baseSeqno + 3]) {
         const fileNumber = header.fileNumber + 10;
         const made = putTogether({ header: { ...header, fileNumber, baseSeqno }, blocks: [] });
-        const add = (fs: MemoryFs) => setBytes(fs, nameOf(fileNumber), made);
-        await expectNoticedIn(closed, `an empty log from ${baseSeqno} on`, add);
+        // Refused or not looked at; `judge` sees to it that no value is lost.
+        const fs = closed.sample.fs.clone();
+        setBytes(fs, nameOf(fileNumber), made);
+        await judge(fs, closed.sample.options, closed.sample.contents, way.world);
       }
     });
+  });
+}
+
+/** One byte of one block, or of both slots, is another one; everything else is made to fit. */
+function changedAnywhere(name: string, bytes: Uint8Array, random: SeededRandom): Uint8Array {
+  const flips = 1 + random.below(255);
+  if (name === 'CURRENT') {
+    const at = random.below(120);
+    return withSlots(bytes, (copy) => {
+      copy[at] = copy[at]! ^ flips;
+    });
+  }
+  return withBlocks(bytes, (blocks) => {
+    const index = random.below(blocks.length);
+    const block = blocks[index]!;
+    // The length of the payload is where the next block begins.
+    const at = random.below(block.length - 4);
+    const offset = at < FIELDS.payloadLen ? at : at + 4;
+    return blocks.with(index, relabelled(block, offset, block[offset]! ^ flips));
   });
 }
 
