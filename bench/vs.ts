@@ -32,7 +32,7 @@ import { ROWS, type Row, rowsNamed } from './vs/rows.ts';
 import { aimTables, pageOf, rowTables, sumUp, textOf } from './vs/tables.ts';
 
 /** A smoke run. */
-const QUICK = { num: 20_000, limitSeconds: 2 };
+const QUICK = { num: 20_000, limit: 2, repeat: 1 };
 /** A store that syncs every write would take minutes for a row. */
 const LIMIT_SECONDS = 20;
 
@@ -78,8 +78,9 @@ function readPlan(): Plan {
     .addHelpText('after', () => `\nRows: ${ROWS.map(({ name }) => name).join(', ')}`)
     .addHelpText('after', () => `Presets: ${PRESETS.map(({ name }) => name).join(', ')}`);
   const flags = command.parse().opts<Flags>();
+  const isGiven = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
   try {
-    return planOf(flags);
+    return planOf(flags.quick === true ? quickened(flags, isGiven) : flags);
   } catch (error) {
     return command.error(`error: ${(error as Error).message}`, { exitCode: 2 });
   }
@@ -97,12 +98,18 @@ function planOf(flags: Flags): Plan {
   });
   return {
     flags,
-    settings: flags.quick === true ? { ...settings, ...QUICK } : settings,
-    repeat: flags.quick === true ? 1 : flags.repeat,
+    settings,
+    repeat: flags.repeat,
     presets,
     peers: present,
     rows: rowsOf(flags),
   };
+}
+
+/** Flags of a smoke run, where none were given. */
+function quickened(flags: Flags, isGiven: (name: string) => boolean): Flags {
+  const quick = Object.entries(QUICK).filter(([name]) => !isGiven(name));
+  return { ...flags, ...Object.fromEntries(quick) };
 }
 
 function rowsOf(flags: Flags): Row[] {

@@ -1,25 +1,54 @@
 /**
- * `npm run bench -- <name> [arguments]`: runs bench/<name>.ts; without a name, lists what is there.
- * A file directly in bench/ is a program; what programs share is in folders below it.
+ * `npm run bench`: the programs of bench/. A file directly in bench/ is a program; what programs
+ * share is in folders below it.
+ *
+ *     npm run bench -- --benchmarks=fillseq   flags of db_bench: bench/db.ts
+ *     npm run bench -- <name> [arguments]     bench/<name>.ts
+ *     npm run bench -- --help                 explains the flags and lists the programs
+ *
+ * `npm run bench:vs` is `vs`, which also needs the packages of bench/vs.
  * @module
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildDev, fail, filesUnder, root } from './ensure.mjs';
+import { buildDev, fail, filesUnder, root, runNpm } from './ensure.mjs';
 import { runNode } from './run-node.mjs';
+
+const MAIN = 'db';
+const COMPARISON = 'vs';
 
 const names = filesUnder('bench')
   .map((path) => /^bench\/([^/]+)\.ts$/.exec(path)?.[1])
   .filter((name) => name !== undefined);
-const [name, ...args] = process.argv.slice(2);
+const [first = '--help', ...rest] = process.argv.slice(2);
 
-if (name === undefined || name === '--help') {
-  process.stdout.write(`npm run bench -- <name> [arguments]\n\n${listing()}`);
-} else if (!names.includes(name)) {
-  fail(`There is no bench ${name}.\n\n${listing()}`, 2);
+if (first === '--help' || first === '-h') {
+  process.stdout.write(`Programs, by npm run bench -- <name> [arguments]:\n${listing()}\n`);
+  run(MAIN, ['--help']);
+} else if (first.startsWith('-')) {
+  run(MAIN, [first, ...rest]);
+} else if (names.includes(first)) {
+  if (first === COMPARISON) installPeers();
+  run(first, rest);
 } else {
+  fail(`There is no bench ${first}.\n\n${listing()}`, 2);
+}
+
+function run(name, args) {
   buildDev();
   runNode(`build/bench/${name}.js`, args);
+}
+
+/** Installs the other stores once. Without them the comparison runs on what there is. */
+function installPeers() {
+  if (existsSync(join(root, 'bench/vs/node_modules'))) return;
+  process.stderr.write('Installing the other stores with npm ci in bench/vs.\n');
+  const { status } = runNpm(['ci', '--no-audit', '--no-fund'], {
+    cwd: join(root, 'bench/vs'),
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (status !== 0)
+    process.stderr.write('npm ci failed; see above. Going on with what there is.\n');
 }
 
 /** One line for each program: its name and the first sentence of its head comment. */

@@ -5,9 +5,8 @@
  * A key is what db_bench makes of a number: 8 bytes, big-endian, then '0' up to the key size.
  * @module
  */
-import type { KeyForm } from './engine.ts';
 import type { NumberSource } from './numbers.ts';
-import type { Values } from './values.ts';
+import type { KeyForm, Values } from './values.ts';
 
 /** Bytes of a key that tell it from others. */
 export const NUMBER_BYTES = 8;

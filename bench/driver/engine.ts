@@ -5,15 +5,13 @@
  * @module
  */
 import type { Chunk } from './chunk.ts';
+import type { KeyForm } from './values.ts';
 
 /**
  * What survives when a write has returned: nothing but the process (`memory`), the death of the
  * process (`os`: the operating system has the bytes), the loss of power (`fsync`).
  */
 export type Durability = 'memory' | 'os' | 'fsync';
-
-/** How keys and values are handed over; both are views of memory that the driver fills again. */
-export type KeyForm = 'view' | 'buffer';
 
 /** Undefined when the work was done on return. */
 export type Pending = Promise<void> | undefined;

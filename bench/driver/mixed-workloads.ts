@@ -88,6 +88,7 @@ async function readWhileWriting(run: Run): Promise<void> {
     const write = () => (writeChunk.count === 0 ? undefined : engine.put(writeChunk));
     return inTurn(readCount === 0 ? undefined : engine.get(readChunk), write);
   });
+  run.countWritten(run.operations - reads);
   run.message = `( reads:${reads} writes:${run.operations - reads} found:${readChunk.found})`;
 }
 
@@ -109,14 +110,16 @@ async function runMix(run: Run, mix: Mix): Promise<void> {
     mixer.draw(count);
     return mixer.act();
   });
+  run.countWritten(mixer.writeCount);
   run.message = mixer.message;
 }
 
 /**
- * Draws operations of several kinds and sorts them by kind: within a chunk the reads go first, which
- * changes nothing in what they cost.
+ * Draws operations of several kinds and sorts them by kind: within a chunk the reads go first,
+ * which changes nothing in what they cost.
  */
 class Mixer {
+  writeCount: number;
   readonly #run: Run;
   readonly #mix: Mix;
   readonly #reads: Chunk;
@@ -125,7 +128,6 @@ class Mixer {
   readonly #source: NumberSource;
   readonly #latest: Latest | undefined;
   #entryCount: number;
-  #writeCount: number;
 
   constructor(run: Run, mix: Mix) {
     this.#run = run;
@@ -136,13 +138,13 @@ class Mixer {
     this.#latest = mix.isLatest === true ? new Latest(run.random, run.num) : undefined;
     this.#source = this.#latest ?? new ScrambledZipfian(run.random, run.num);
     this.#entryCount = run.num;
-    this.#writeCount = 0;
+    this.writeCount = 0;
     run.values(RECORD_BYTES);
   }
 
   get message(): string {
     const found = this.#reads.found + this.#scans.found;
-    return `( writes:${this.#writeCount} entries read:${found})`;
+    return `( writes:${this.writeCount} entries read:${found})`;
   }
 
   draw(count: number): void {
@@ -174,12 +176,12 @@ class Mixer {
       this.#scans.add(this.#source.next());
     } else if (draw < reads + scans + inserts) {
       this.#writes.add(this.#entryCount++);
-      this.#writeCount++;
+      this.writeCount++;
     } else {
       const number = this.#source.next();
       if (draw >= reads + scans + inserts + updates) this.#reads.add(number);
       this.#writes.add(number);
-      this.#writeCount++;
+      this.writeCount++;
     }
   }
 }

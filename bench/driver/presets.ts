@@ -1,10 +1,11 @@
 /**
  * The settings under which stores are compared. A preset says something about every option of the
- * engine: the value it has, or why it stays at its default; a test fails when an option exists that
- * a preset does not mention. Beside it stand the flags that give RocksDB's db_bench the same.
+ * engine: the value it has, or why it stays at its default; a test fails when an option exists
+ * that a preset does not mention. Beside it stand the flags that give RocksDB's db_bench the
+ * same.
  *
- * The symmetry rule: in `rocksdb-parity` nothing is on that RocksDB lacks, and whatever both have is
- * on, or set to the same, on both sides.
+ * The symmetry rule: in `rocksdb-parity` nothing is on that RocksDB lacks, and whatever both have
+ * is on, or set to the same, on both sides.
  * @module
  */
 import type { ColumnFamilyOptions, DbOptions } from '../../src/index.ts';

@@ -2,9 +2,7 @@
  * Workloads that read: points, ranges, everything.
  * @module
  */
-import type { Chunk } from './chunk.ts';
 import { PREFIX_BYTES } from './chunk.ts';
-import type { Engine, Pending } from './engine.ts';
 import { Uniform } from './numbers.ts';
 import type { Run } from './run.ts';
 import type { Workload } from './workload.ts';
@@ -16,12 +14,9 @@ const SCANS_SHARE = 100;
 
 export const READ_WORKLOADS: readonly Workload[] = [
   reading('readrandom', 'read random keys; the value as a copy', (run) => read(run, {})),
-  {
-    ...reading('readrandom-borrow', 'the same; the value lent until the next call', (run) =>
-      read(run, { borrows: true }),
-    ),
-    supports: (engine) => engine.getBorrowed !== undefined,
-  },
+  reading('readrandom-borrow', 'the same; the value lent until the next call, if it can', (run) =>
+    read(run, { borrows: true }),
+  ),
   reading('readmissing', 'read keys that are not there, in between those that are', (run) =>
     read(run, { keyBytes: run.settings.keySize + 1 }),
   ),
@@ -57,20 +52,13 @@ interface Read {
 async function read(run: Run, how: Read): Promise<void> {
   const source = new Uniform(run.random, how.limit ?? run.num);
   const chunk = run.chunk(run.chunkOperations, how.keyBytes);
-  const get = how.borrows === true ? borrowing(run.engine) : copying(run.engine);
+  const { engine } = run;
+  const isLent = how.borrows === true && engine.getBorrowed !== undefined;
   await run.loop(run.reads, chunk.capacity, true, (count) => {
     chunk.draw(source, count);
-    return get(chunk);
+    return isLent ? engine.getBorrowed!(chunk) : engine.get(chunk);
   });
   run.message = `(${chunk.found} of ${run.operations} found)`;
-}
-
-function copying(engine: Engine): (chunk: Chunk) => Pending {
-  return (chunk) => engine.get(chunk);
-}
-
-function borrowing(engine: Engine): (chunk: Chunk) => Pending {
-  return (chunk) => engine.getBorrowed!(chunk);
 }
 
 async function readMany(run: Run): Promise<void> {

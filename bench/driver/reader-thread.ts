@@ -1,6 +1,6 @@
 /**
- * The thread of reader-threads.ts: opens the database read-only, says so, waits to be told to begin,
- * runs the workload and answers.
+ * The thread of reader-threads.ts: opens the database read-only, says so, waits to be told to
+ * begin, runs the workload and answers.
  * @module
  */
 import { parentPort, workerData } from 'node:worker_threads';

@@ -45,6 +45,7 @@ function together(answers: readonly ReaderAnswer[]): Measurement {
     operations: sum(({ operations }) => operations),
     seconds: (Math.max(...ends) - Math.min(...begins)) / 1000,
     bytes: sum(({ bytes }) => bytes),
+    bytesWritten: 0,
     message: `(${answers.length} threads; the first: ${all[0]!.message || 'done'})`,
     latency: undefined,
     stopped: all.some(({ stopped }) => stopped),

@@ -36,6 +36,8 @@ export interface Measurement {
   readonly seconds: number;
   /** Key and value bytes that were read or written. */
   readonly bytes: number;
+  /** Those of them that were written. */
+  readonly bytesWritten: number;
   /** What else there is to say, as db_bench says it: "(995 of 1000 found)". */
   readonly message: string;
   readonly latency: Latency | undefined;
@@ -52,6 +54,7 @@ export class Run {
   message: string;
   operations: number;
   stopped: boolean;
+  #entriesWritten: number;
   readonly #chunks: Chunk[];
   #values: Values | undefined;
   readonly #latency: RecordableHistogram | undefined;
@@ -69,6 +72,7 @@ export class Run {
     this.message = '';
     this.operations = 0;
     this.stopped = false;
+    this.#entriesWritten = 0;
     this.#chunks = [];
     this.#values = undefined;
     this.#latency = settings.histogram ? createHistogram() : undefined;
@@ -105,6 +109,11 @@ export class Run {
   /** Entries found by all chunks. */
   get found(): number {
     return this.#chunks.reduce((sum, { found }) => sum + found, 0);
+  }
+
+  /** Counts entries that were put. */
+  countWritten(entries: number): void {
+    this.#entriesWritten += entries;
   }
 
   /** Starts the clock; what was prepared before it does not count. */
@@ -150,10 +159,13 @@ export class Run {
   /** Stops the clock. */
   finish(): Measurement {
     const seconds = (performance.now() - this.#beginMs) / 1000;
+    const entryBytes = this.settings.keySize + (this.#values?.sizeBytes ?? 0);
+    const bytesWritten = this.#entriesWritten * entryBytes;
     return {
       operations: this.operations,
       seconds,
-      bytes: this.#chunks.reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes: this.#chunks.reduce((sum, { bytes }) => sum + bytes, 0) + bytesWritten,
+      bytesWritten,
       message: this.message,
       latency: this.#latency?.count ? latencyOf(this.#latency) : undefined,
       stopped: this.stopped,

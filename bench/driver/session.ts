@@ -28,7 +28,8 @@ export class Session {
   readonly #options: SessionOptions;
   #isOpen: boolean;
   #isSync: boolean;
-  #holdsEntries: boolean;
+  /** Of the entries that are there; undefined when there are none. */
+  #heldValueBytes: number | undefined;
   #stream: number;
 
   constructor(
@@ -43,7 +44,7 @@ export class Session {
     this.#options = options;
     this.#isOpen = false;
     this.#isSync = false;
-    this.#holdsEntries = options.isExisting;
+    this.#heldValueBytes = undefined;
     this.#stream = 0;
   }
 
@@ -54,14 +55,13 @@ export class Session {
 
   /** Opens the store and gives it what the workload needs. */
   async prepare(workload: Workload): Promise<void> {
-    const { needs, valueBytes = VALUE_BYTES } = workload;
     const isSync = this.isSync(workload);
-    if (needs === 'empty') await this.#makeEmpty(isSync);
-    else if (needs === 'records' && !this.#options.isExisting) {
+    const valueBytes = this.#valueBytes(workload);
+    const isHeld = this.#options.isExisting || this.#heldValueBytes === valueBytes;
+    if (workload.needs === 'empty') {
+      await this.#makeEmpty(isSync);
+    } else if (!isHeld || (workload.needs === 'records' && !this.#options.isExisting)) {
       await this.#makeEmpty(false);
-      await this.load(valueBytes);
-    } else if (needs === 'entries' && !this.#holdsEntries) {
-      await this.open();
       await this.load(valueBytes);
     }
     await this.open(isSync);
@@ -72,16 +72,15 @@ export class Session {
     // Runs of one session differ in their draws, or the second would find all in its caches.
     const run = new Run(this.engine, this.directory, this.settings, this.#stream++);
     await workload.run(run);
-    this.#holdsEntries = true;
+    this.#heldValueBytes = this.#valueBytes(workload);
     return run.finish();
   }
 
   /** Writes keys 0 to num-1 in random order and brings them into the store's final form. */
   async load(valueBytes: number): Promise<void> {
     const { settings, engine } = this;
-    const valueSize = settings.valueSize ?? valueBytes;
-    this.#options.onLoad?.(settings.num, valueSize);
-    const untimed = { ...settings, valueSize, limitSeconds: 0, histogram: false };
+    this.#options.onLoad?.(settings.num, valueBytes);
+    const untimed = { ...settings, valueSize: valueBytes, limitSeconds: 0, histogram: false };
     const run = new Run(engine, this.directory, untimed, this.#stream++);
     const source = new Permutation(run.random, run.num);
     const values = run.values();
@@ -91,7 +90,7 @@ export class Session {
       return engine.putBatch(chunk);
     });
     await engine.compact?.();
-    this.#holdsEntries = true;
+    this.#heldValueBytes = valueBytes;
   }
 
   /** Opens the store as it stands. */
@@ -109,13 +108,17 @@ export class Session {
     await this.engine.close();
   }
 
+  #valueBytes(workload: Workload): number {
+    return this.settings.valueSize ?? workload.valueBytes ?? VALUE_BYTES;
+  }
+
   async #makeEmpty(sync: boolean): Promise<void> {
     if (this.#options.isExisting) {
       throw new Error('this workload needs an empty database, and use_existing_db keeps the old');
     }
     await this.close();
     rmSync(this.directory, { recursive: true, force: true });
-    this.#holdsEntries = false;
+    this.#heldValueBytes = undefined;
     await this.open(sync);
   }
 }

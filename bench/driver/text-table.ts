@@ -22,7 +22,7 @@ export function textTable(
     },
   });
   for (const row of rows) table.push([...row]);
-  return table.toString();
+  return table.toString().replace(/ +$/gm, '');
 }
 
 /** 1234567 as "1.23 M", 4200 as "4.20 k". */

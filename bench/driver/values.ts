@@ -5,7 +5,9 @@
  * @module
  */
 import type { SeededRandom } from '../../src/testing/seeded-random.ts';
-import type { KeyForm } from './engine.ts';
+
+/** What keys and values are handed over as: plain views of memory, or Node's. */
+export type KeyForm = 'view' | 'buffer';
 
 const TEXT_BYTES_MIN = 1_048_576;
 const PIECE_BYTES = 100;

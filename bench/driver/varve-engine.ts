@@ -4,7 +4,8 @@
  */
 import { type Db, type DbCursor, type DbOptions, open, WriteBatch } from '../../src/index.ts';
 import type { Chunk } from './chunk.ts';
-import type { Durability, Engine, KeyForm, Scan } from './engine.ts';
+import type { Durability, Engine, Scan } from './engine.ts';
+import type { KeyForm } from './values.ts';
 
 const BORROW = { borrow: true } as const;
 

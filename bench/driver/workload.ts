@@ -6,11 +6,10 @@ import type { Engine } from './engine.ts';
 import type { Run } from './run.ts';
 
 /**
- * What the database must hold when a workload begins: `empty`: nothing; `entries`: keys 0 to num-1,
- * as other workloads left them; `records`: the same keys with values of its own size, loaded for it;
- * `any`: whatever there is.
+ * What the database must hold when a workload begins: nothing; `entries`: keys 0 to num-1, as other
+ * workloads left them; `records`: the same, loaded for this workload.
  */
-export type Needs = 'empty' | 'entries' | 'records' | 'any';
+export type Needs = 'empty' | 'entries' | 'records';
 
 export interface Workload {
   readonly name: string;

@@ -91,8 +91,7 @@ async function fill(run: Run, source: NumberSource, how: Fill): Promise<void> {
     chunk.drawEntries(source, values, count);
     return batchSize === 1 ? engine.put(chunk) : engine.putBatch(chunk);
   });
-  chunk.found = run.operations;
-  chunk.bytes = run.operations * (chunk.keyBytes + values.sizeBytes);
+  run.countWritten(run.operations);
 }
 
 async function update(run: Run): Promise<void> {
@@ -105,6 +104,7 @@ async function update(run: Run): Promise<void> {
     const reading = engine.get(chunk);
     return reading === undefined ? engine.put(chunk) : reading.then(() => engine.put(chunk));
   });
+  run.countWritten(run.operations);
   run.message = `( updates:${run.operations} found:${chunk.found})`;
 }
 

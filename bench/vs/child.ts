@@ -1,6 +1,7 @@
 /**
- * Measures one row on one store, in a process of its own so that memory and compiled code are this
- * store's alone. Argument: a {@link ChildJob} as JSON. Prints a line of JSON: a {@link ChildAnswer}.
+ * Measures one row on one store that can do it, in a process of its own so that memory and compiled
+ * code are this store's alone. Argument: a {@link ChildJob} or {@link LoadJob} as JSON. Prints a
+ * line of JSON: `answer` is a {@link ChildAnswer}, or absent after a load.
  * @module
  */
 import type { Durability } from '../driver/engine.ts';
@@ -30,22 +31,18 @@ export interface LoadJob {
   readonly isOverwritten: boolean;
 }
 
-/** Undefined: the store cannot do this. */
-export type ChildAnswer =
-  | {
-      readonly measurement: Measurement;
-      readonly durability: Durability;
-      readonly peakRssBytes: number;
-      readonly written: Written | undefined;
-    }
-  | undefined;
+export interface ChildAnswer {
+  readonly measurement: Measurement;
+  readonly durability: Durability;
+  readonly peakRssBytes: number;
+  readonly written: Written | undefined;
+}
 
 async function measure(job: ChildJob): Promise<ChildAnswer> {
   const engine = makeEngine(job.peer);
   const workload = workloadNamed(job.workload);
   const session = new Session(engine, job.directory, job.settings, { isExisting: job.isLoaded });
-  const durability = engine.durability(session.isSync(workload));
-  if (durability === undefined || workload.supports?.(engine) === false) return undefined;
+  const durability = engine.durability(session.isSync(workload))!;
   await session.prepare(workload);
   // Caches and compiled code are warm in what is read; a fill warms up as it goes.
   if (workload.readsOnly) await session.run(workload);

@@ -1,6 +1,6 @@
 /**
- * Runs the rows on the stores by turns: within a round every row runs on every store before the next
- * row begins, each time in another order, so that a slow minute of the machine hits all of them.
+ * Runs the rows on the stores by turns: within a round every row runs on every store before the
+ * next row begins, each time in another order, so that a slow minute of the machine hits all.
  * @module
  */
 import { spawn } from 'node:child_process';
@@ -10,11 +10,14 @@ import { fileURLToPath } from 'node:url';
 import type { WorkloadSettings } from '../driver/settings.ts';
 import { workloadNamed } from '../driver/workloads.ts';
 import type { ChildAnswer, ChildJob, LoadJob } from './child.ts';
-import { loadDbBench, measureDbBench } from './db-bench.ts';
-import type { Peer } from './peers.ts';
+import { loadDbBench, measureDbBench, translate } from './db-bench.ts';
+import { makeEngine, type Peer } from './peers.ts';
 import { sizeOf } from './process-usage.ts';
 import { type Dataset, leavesDataAlone, type Row, valueBytesOf } from './rows.ts';
 import type { Sample } from './sample.ts';
+
+/** Workloads in which every operation of db_bench puts an entry. */
+const FILLS = /^(fill.*|overwrite|updaterandom)$/;
 
 export interface ComparisonPlan {
   readonly peers: readonly Peer[];
@@ -41,21 +44,19 @@ class Comparison {
   readonly #plan: ComparisonPlan;
   readonly #samples: Sample[];
   readonly #loadedSizes: Map<string, number>;
-  /** Rows that a store cannot do, as `store/row`. */
-  readonly #impossible: Set<string>;
 
   constructor(plan: ComparisonPlan) {
     this.#plan = plan;
     this.#samples = [];
     this.#loadedSizes = new Map();
-    this.#impossible = new Set();
   }
 
   async run(): Promise<Findings> {
     const { peers, rows, repeat } = this.#plan;
     for (let round = 0; round < repeat; round++) {
       for (const [index, row] of rows.entries()) {
-        for (const peer of rotated(peers, round + index)) await this.#measure(peer, row, round);
+        const able = peers.filter((peer) => canRun(peer, row, this.#settingsOf(row, round)));
+        for (const peer of rotated(able, round + index)) await this.#measure(peer, row, round);
         if (round === repeat - 1) this.#dropUnused(row, rows.slice(index + 1));
       }
     }
@@ -64,20 +65,14 @@ class Comparison {
 
   async #measure(peer: Peer, row: Row, round: number): Promise<void> {
     const { onProgress, repeat } = this.#plan;
-    const name = `${peer.name}/${row.name}`;
-    if (this.#impossible.has(name)) return;
     const settings = this.#settingsOf(row, round);
     const directory = await this.#directoryFor(peer, row, settings);
     const sample = await (peer.kind === 'native'
       ? measureNative(peer, row, settings, directory)
       : measureInNode(peer, row, settings, directory));
-    if (sample === undefined) {
-      this.#impossible.add(name);
-    } else {
-      this.#samples.push(sample);
-      const rate = Math.round(sample.opsPerSecond);
-      onProgress(`round ${round + 1} of ${repeat}: ${row.name} on ${peer.name}: ${rate} ops/s`);
-    }
+    this.#samples.push(sample);
+    const rate = Math.round(sample.opsPerSecond);
+    onProgress(`round ${round + 1} of ${repeat}: ${row.name} on ${peer.name}: ${rate} ops/s`);
     if (!leavesDataAlone(row)) rmSync(directory, { recursive: true, force: true });
   }
 
@@ -108,7 +103,7 @@ class Comparison {
     } else {
       const valueBytes = valueBytesOf(dataset, settings);
       const job = { peer: peer.name, directory, settings, valueBytes, isOverwritten };
-      await runChild(job satisfies LoadJob);
+      await runChild<undefined>(job satisfies LoadJob);
     }
     if (dataset === 'entries') this.#loadedSizes.set(peer.name, sizeOf(directory));
     return directory;
@@ -127,16 +122,23 @@ class Comparison {
   }
 }
 
+function canRun(peer: Peer, { workload }: Row, settings: WorkloadSettings): boolean {
+  if (peer.kind === 'native') return translate(workload, settings) !== undefined;
+  const engine = makeEngine(peer.name);
+  const { sync, supports } = workloadNamed(workload);
+  const durability = engine.durability(settings.sync || sync === true);
+  return durability !== undefined && supports?.(engine) !== false;
+}
+
 async function measureInNode(
   peer: Peer,
   row: Row,
   settings: WorkloadSettings,
   directory: string,
-): Promise<Sample | undefined> {
+): Promise<Sample> {
   const isLoaded = row.dataset !== 'empty' && peer.kind !== 'memory';
   const job = { peer: peer.name, directory, settings, workload: row.workload, isLoaded };
-  const answer = await runChild(job satisfies ChildJob);
-  if (answer === undefined) return undefined;
+  const answer = await runChild<ChildAnswer>(job satisfies ChildJob);
   const { measurement, durability, peakRssBytes, written } = answer;
   const { operations, seconds } = measurement;
   return {
@@ -146,11 +148,11 @@ async function measureInNode(
     operations,
     seconds,
     opsPerSecond: operations / seconds,
-    userBytes: measurement.bytes,
+    bytesWritten: measurement.bytesWritten,
     stopped: measurement.stopped,
     message: measurement.message,
     peakRssBytes,
-    written,
+    written: peer.kind === 'memory' ? undefined : written,
     sizeBytes: existsSync(directory) ? sizeOf(directory) : 0,
   };
 }
@@ -160,14 +162,13 @@ async function measureNative(
   row: Row,
   settings: WorkloadSettings,
   directory: string,
-): Promise<Sample | undefined> {
+): Promise<Sample> {
   const { workload, dataset } = row;
   const isExisting = dataset !== 'empty';
   const answer = await measureDbBench(peer.preset!, directory, settings, workload, isExisting);
-  if (answer === undefined) return undefined;
   const { line, peakRssBytes, written } = answer;
   const isSync = settings.sync || workloadNamed(workload).sync === true;
-  const entryBytes = settings.keySize + (settings.valueSize ?? 0);
+  const entryBytes = FILLS.test(workload) ? settings.keySize + settings.valueSize! : 0;
   return {
     peer: peer.name,
     row: row.name,
@@ -175,7 +176,7 @@ async function measureNative(
     operations: line.operations,
     seconds: line.seconds,
     opsPerSecond: 1e6 / line.microsPerOperation,
-    userBytes: line.operations * entryBytes,
+    bytesWritten: line.operations * entryBytes,
     stopped: false,
     message: line.message,
     peakRssBytes,
@@ -184,8 +185,8 @@ async function measureNative(
   };
 }
 
-/** @returns what the child answered; undefined also for a load */
-function runChild(job: ChildJob | LoadJob): Promise<ChildAnswer> {
+/** @returns what the child answers; nothing for a load */
+function runChild<T>(job: ChildJob | LoadJob): Promise<T> {
   const program = fileURLToPath(new URL('./child.js', import.meta.url));
   const child = spawn(process.execPath, ['--no-warnings', program, JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'inherit'],

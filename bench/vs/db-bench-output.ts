@@ -1,8 +1,9 @@
 /**
- * Reads what RocksDB's db_bench prints. The lines of results look like
+ * Reads what RocksDB's db_bench prints. A line of results looks like
  *
- *     fillseq      :       3.085 micros/op 324122 ops/sec 0.062 seconds 20000 operations;   35.9 MB/s
- *     readrandom   :       1.441 micros/op 692616 ops/sec 0.007 seconds 5000 operations; (1 of 2 found)
+ *     readseq      :  0.248 micros/op 3933910 ops/sec 0.001 seconds 5000 operations;  435.2 MB/s
+ *
+ * and goes on with a message such as `(3232 of 5000 found)`; some have no MB/s.
  * @module
  */
 

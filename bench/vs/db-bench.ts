@@ -70,17 +70,18 @@ export function translate(
   }
 }
 
-/** Measures one workload. @param isExisting the directory holds the data */
+/**
+ * Measures a workload that db_bench has.
+ * @param isExisting the directory holds the data
+ */
 export async function measureDbBench(
   preset: string,
   directory: string,
   settings: WorkloadSettings,
   workload: string,
   isExisting: boolean,
-): Promise<DbBenchAnswer | undefined> {
-  const translation = translate(workload, settings);
-  if (translation === undefined) return undefined;
-  const { name, flags } = translation;
+): Promise<DbBenchAnswer> {
+  const { name, flags } = translate(workload, settings)!;
   // As for the other stores: reads find warm caches.
   const benchmarks = workloadNamed(workload).readsOnly ? `${name},${name}` : name;
   const answer = await runDbBench([

@@ -1,7 +1,7 @@
 /**
  * The stores that are compared, each with its defaults and with one sensible tuning, by name:
- * `varve:default`, `classic-level`, `classic-level:tuned`. Packages come from bench/vs/package.json;
- * what is not installed, or not in this version of Node, is left out.
+ * `varve:default`, `classic-level`, `classic-level:tuned`. Packages come from
+ * bench/vs/package.json; what is not installed, or not in this version of Node, is left out.
  * @module
  */
 import { spawnSync } from 'node:child_process';

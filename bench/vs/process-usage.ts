@@ -13,7 +13,7 @@ export interface Written {
   readonly diskBytes: number;
 }
 
-/** @param id of the process, or 'self'; undefined where the system does not tell, or it has ended */
+/** @returns undefined where the system does not tell, or the process has ended */
 export function writtenBy(id: number | 'self'): Written | undefined {
   const text = readOrUndefined(`/proc/${id}/io`);
   if (text === undefined) return undefined;

@@ -12,8 +12,8 @@ export interface Sample {
   readonly operations: number;
   readonly seconds: number;
   readonly opsPerSecond: number;
-  /** Key and value bytes of what was read or written. */
-  readonly userBytes: number;
+  /** Key and value bytes of what was put; 0 also where that is not known. */
+  readonly bytesWritten: number;
   /** The time limit came before the last operation. */
   readonly stopped: boolean;
   readonly message: string;
@@ -63,8 +63,8 @@ export function summarise(samples: readonly Sample[], kind: WrittenKind): Summar
     spread: Math.max(...rates) / Math.min(...rates),
     stopped: samples.some(({ stopped }) => stopped),
     peakRssBytes: medianOf(samples, ({ peakRssBytes }) => peakRssBytes),
-    writtenPerUserByte: medianOf(samples, ({ written, userBytes }) =>
-      written === undefined || userBytes === 0 ? undefined : written[kind] / userBytes,
+    writtenPerUserByte: medianOf(samples, ({ written, bytesWritten }) =>
+      written === undefined || bytesWritten === 0 ? undefined : written[kind] / bytesWritten,
     ),
     sizeBytes: median(samples.map(({ sizeBytes }) => sizeBytes)),
   };

@@ -70,15 +70,10 @@ function rowTable(comparison: Comparison, row: Row, summaries: readonly Summary[
       one.spread.toFixed(2),
       base === undefined ? '' : `${(base.opsPerSecond / one.opsPerSecond).toFixed(2)} x`,
       one.peakRssBytes === undefined ? '' : megabytes(one.peakRssBytes),
-      isWritten(one) ? one.writtenPerUserByte!.toFixed(2) : '',
+      one.writtenPerUserByte?.toFixed(2) ?? '',
       one.sizeBytes === 0 ? '' : megabytes(one.sizeBytes),
     ]),
   };
-}
-
-/** Reads write nothing that would be worth a column. */
-function isWritten({ writtenPerUserByte }: Summary): boolean {
-  return writtenPerUserByte !== undefined && writtenPerUserByte >= 0.01;
 }
 
 /** A table for each preset: exactly the rows of the design. */

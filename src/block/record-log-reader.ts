@@ -207,6 +207,11 @@ export class RecordLogReader {
     }
   }
 
+  /** True if the records are. */
+  get isEncrypted(): boolean {
+    return this.header !== undefined && this.header.protection.suiteId !== SUITE_NONE;
+  }
+
   /** True if there may be records: a file whose creation was cut off has none. */
   get mayHoldRecords(): boolean {
     if (this.header !== undefined) return this.sizeBytes > fileHeaderBytes(this.header.protection);
@@ -361,7 +366,7 @@ export class RecordLogReader {
     return fault;
   }
 
-  /** All copies of a frame are lost: the next frame, or the end of the log, tells the length too. */
+  /** All copies of a frame are lost: the next frame, or the end of the log, tells the length. */
   #inspectUnframed(blockAt: number): 'none' | 'frame' {
     if (this.#inspectBlock(blockAt) === 'none') return 'none';
     const next = this.#findFrame(blockAt + BLOCK_OVERHEAD_BYTES);
@@ -395,7 +400,8 @@ export class RecordLogReader {
     this.#blockBuf = whole;
     if (blocks.repair(this.#blockType, whole, 0, blockLen, blockAt)) return 'none';
     this.#wastedBytes += blockLen;
-    return fault === 'none' ? 'header' : fault;
+    // All of it is there: what its header claims does not make it cut short.
+    return fault === 'checksum' ? fault : 'header';
   }
 
   /** The payload length that the block at `blockAt`, just inspected, claims. */

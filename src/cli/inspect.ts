@@ -90,9 +90,9 @@ async function prepare(directory: string, options: CommandOptions): Promise<Insp
   try {
     await pipeline.loadZstd();
     const fs = new NodeFs();
-    const current = learnDatabase(fs, directory, pipeline, options.databaseId);
+    const database = learnDatabase(fs, directory, pipeline, options.databaseId);
     const contents = { hasEntries: options.entries, valueBytesMax: VALUE_BYTES_MAX };
-    return { fs, pipeline, current, contents, block: options.block };
+    return { fs, pipeline, database, contents, block: options.block };
   } catch (error) {
     pipeline.close();
     throw error;

@@ -210,9 +210,11 @@ export class BlocksInspector {
     if (fileClass === FILE_CLASS_TABLE || !isLast) return false;
     if (found.found === 'block' && found.state !== 'damaged') return false;
     const isManifest = fileClass === FILE_CLASS_MANIFEST;
-    const { current, fs, pipeline } = this.#options;
+    const { database, fs, pipeline } = this.#options;
+    const { current, walEnds } = database;
     const isCurrent = isManifest && current?.manifestNumber === fileNumber;
     if (isCurrent && (current.isClean || found.start < current.manifestBytes)) return false;
+    if (!isManifest && found.start < (walEnds.get(fileNumber) ?? 0)) return false;
     const type = isManifest ? BLOCK_MANIFEST_EDIT : BLOCK_WAL_RECORD;
     const { path } = this.#file;
     try {

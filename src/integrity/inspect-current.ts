@@ -26,11 +26,18 @@ import type { CopyState, InspectionPart, SlotPart } from './inspect-parts.ts';
 
 const COPIES_BYTES = CURRENT_COPIES * CURRENT_COPY_BYTES;
 
+/** What CURRENT and the manifest say of the files beside them. */
+export interface KnownDatabase {
+  /** The slot that counts; undefined without a valid one. */
+  readonly current: CurrentSlot | undefined;
+  /** Sizes of the logs that a clean close has ended; empty while the manifest cannot be read. */
+  readonly walEnds: ReadonlyMap<number, number>;
+}
+
 /**
  * Tells the pipeline of an inspection what database its files belong to, as far as CURRENT and the
  * manifest say: its id, its key checks, and which files must be encrypted.
  * @param givenId used in place of the id in CURRENT
- * @returns the slot that counts; undefined without a valid one
  * @throws VarveError `KEY` when a key is not that of the database, `IO`
  */
 export function learnDatabase(
@@ -38,28 +45,29 @@ export function learnDatabase(
   directory: string,
   pipeline: Pipeline,
   givenId: Uint8Array | undefined,
-): CurrentSlot | undefined {
+): KnownDatabase {
   const found = quietly(() => readCurrent(fs, directory));
   if (found === undefined) {
     if (givenId !== undefined) pipeline.databaseId = givenId;
-    return undefined;
+    return { current: undefined, walEnds: new Map() };
   }
   const { slot } = found;
-  quietly(() => recoverState(fs, directory, pipeline));
+  const walEnds = quietly(() => recoverState(fs, directory, pipeline).state.walEnds) ?? new Map();
+  const known = { current: slot, walEnds };
   pipeline.databaseId = givenId ?? slot.databaseId;
   const { keys } = pipeline;
-  if (givenId !== undefined || keys === undefined || slot.suiteId === SUITE_NONE) return slot;
+  if (givenId !== undefined || keys === undefined || slot.suiteId === SUITE_NONE) return known;
   const path = joinPath(directory, CURRENT_NAME);
   // Without the key of this epoch others may still be of use; a wrong one is of none.
   const hasKey = quietly(() => keys.keyCheck(slot.epoch, slot.databaseId, path)) !== undefined;
-  if (!hasKey) return slot;
+  if (!hasKey) return known;
   try {
     authenticateCurrent(found, pipeline, path);
   } catch (error) {
     if (isVarveError(error, 'KEY')) throw error;
     if (!isVarveError(error)) throw error;
   }
-  return slot;
+  return known;
 }
 
 /** The parts of CURRENT. */

@@ -4,16 +4,16 @@
  */
 import type { Pipeline } from '../block/pipeline.ts';
 import type { Fs } from '../fs/port.ts';
-import type { CurrentSlot } from '../manifest/current.ts';
 import type { ContentDetail } from './inspect-contents.ts';
+import type { KnownDatabase } from './inspect-current.ts';
 
 /** What to tell of a file. */
 export interface InspectOptions {
   readonly fs: Fs;
   /** With the keys, if any; it has learned of the database (`learnDatabase`). */
   readonly pipeline: Pipeline;
-  /** What counts beside the file; undefined without CURRENT. */
-  readonly current: CurrentSlot | undefined;
+  /** What is known of the database that the file belongs to. */
+  readonly database: KnownDatabase;
   /** How much of contents; undefined for the structure alone. */
   readonly contents: ContentDetail | undefined;
   /** Only this block (of CURRENT: this slot), or the file's header, with all its fields. */

@@ -82,8 +82,8 @@ export interface CurrentSlot {
 
 /**
  * Reads CURRENT, without its key.
- * @returns the bytes of the copy that counts and what they say, damaged if either slot is; undefined
- * when the file is missing or neither slot is valid
+ * @returns the copy that counts and what it says, damaged if either slot is; undefined when the
+ * file is missing or neither slot is valid
  * @throws VarveError of the `Fs`; `UNSUPPORTED` for a valid slot of another format version
  */
 export function readCurrent(fs: Fs, directory: string): FoundSlot | undefined {

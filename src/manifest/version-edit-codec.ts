@@ -27,10 +27,13 @@
  *     2      smallest user key
  *     3      largest user key
  *     4      XXH64 of the file: low half, high half (4 bytes each, little-endian)
- *     5      storage: codec (1 byte), protection (block/file-protection.ts)
+ *     5      storage: codec (1 byte), protection (block/file-protection.ts), and where encrypted the
+ *            salt of the file's header (16 bytes), so that no other file of that number passes
  * @module
  */
+import { SALT_BYTES } from '../block/file-header.ts';
 import {
+  type FileProtection,
   isSameProtection,
   PROTECTION_BYTES,
   readProtection,
@@ -44,6 +47,7 @@ import { VarintReader } from '../bytes/varint.ts';
 import { CODEC_NONE } from '../compress/port.ts';
 import { KEY_CHECK_BYTES } from '../crypto/derive.ts';
 import { EPOCH_MAX } from '../crypto/key-options.ts';
+import { SUITE_NONE } from '../crypto/port.ts';
 import { assert, corruption, VarveError } from '../errors.ts';
 import { KEY_BYTES_MAX } from '../key/kind.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
@@ -83,6 +87,7 @@ const TABLE_LARGEST_KEY = 3;
 const TABLE_CHECKSUM = 4;
 const TABLE_STORAGE = 5;
 
+/** Without the salt. */
 const STORAGE_BYTES: number = 1 + PROTECTION_BYTES;
 
 const utf8Encoder = new TextEncoder();
@@ -157,13 +162,18 @@ function encodeTable(added: AddedTable, out: ByteWriter): void {
   encodeStorage(meta, out);
 }
 
-function encodeStorage({ codecId, protection }: TableMeta, out: ByteWriter): void {
+function encodeStorage({ codecId, protection, salt }: TableMeta, out: ByteWriter): void {
   if (codecId === CODEC_NONE && isSameProtection(protection, UNPROTECTED)) return;
-  const bytes = new Uint8Array(STORAGE_BYTES);
+  const bytes = new Uint8Array(storageBytes(protection));
   bytes[0] = codecId;
   writeProtection(bytes, 1, protection);
+  if (salt !== undefined) bytes.set(salt, STORAGE_BYTES);
   writeTag(out, TABLE_STORAGE);
   out.lengthPrefixed(bytes, 0, bytes.length);
+}
+
+function storageBytes({ suiteId }: FileProtection): number {
+  return suiteId === SUITE_NONE ? STORAGE_BYTES : STORAGE_BYTES + SALT_BYTES;
 }
 
 function writeTag(out: ByteWriter, number: number): void {
@@ -300,12 +310,17 @@ class EditDecoder {
 
   #storage(
     range: readonly [number, number] | undefined,
-  ): Pick<TableMeta, 'codecId' | 'protection'> {
-    if (range === undefined) return { codecId: CODEC_NONE, protection: UNPROTECTED };
+  ): Pick<TableMeta, 'codecId' | 'protection' | 'salt'> {
+    if (range === undefined) {
+      return { codecId: CODEC_NONE, protection: UNPROTECTED, salt: undefined };
+    }
     const [off, end] = range;
-    this.#require(end - off === STORAGE_BYTES, 'storage of a table has a wrong length');
+    this.#require(end - off >= STORAGE_BYTES, 'storage of a table has a wrong length');
     const protection = readProtection(this.#buf, off + 1, this.#file, this.#position);
-    return { codecId: this.#buf[off]!, protection };
+    const length = storageBytes(protection);
+    this.#require(end - off === length, 'storage of a table has a wrong length');
+    const salt = length > STORAGE_BYTES ? this.#buf.slice(off + STORAGE_BYTES, end) : undefined;
+    return { codecId: this.#buf[off]!, protection, salt };
   }
 
   #keyCheck(end: number): KeyCheck {

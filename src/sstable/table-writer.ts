@@ -23,6 +23,7 @@ import { sharedPrefixLength } from '../bytes/compare.ts';
 import { hash32 } from '../bytes/hash32.ts';
 import type { CodecSettings } from '../compress/options.ts';
 import { NO_DICTIONARY } from '../compress/zstd-dictionary.ts';
+import { SUITE_NONE } from '../crypto/port.ts';
 import { ECC_DESCRIPTOR_BYTES, writeEccDescriptor } from '../ecc/options.ts';
 import { assert } from '../errors.ts';
 import { BloomFilterBuilder, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
@@ -54,6 +55,8 @@ export interface TableWriterOptions {
 export class TableWriter {
   readonly #fileNumber: number;
   readonly #options: TableWriterOptions;
+  /** As the manifest will know it. */
+  readonly #salt: Uint8Array | undefined;
   readonly #output: TableOutput;
   readonly #compressor: BlockCompressor;
   readonly #block: DataBlockBuilder;
@@ -92,6 +95,7 @@ export class TableWriter {
       baseSeqno: 0,
       protection: options.protection,
     });
+    this.#salt = header.protection.suiteId === SUITE_NONE ? undefined : header.salt;
     this.#output = new TableOutput(file, header, pipeline);
     this.#compressor = new BlockCompressor(pipeline, options.compression);
     this.#block = new DataBlockBuilder(this.#output.out, options.restartInterval, guard);
@@ -331,6 +335,7 @@ export class TableWriter {
       createdAtMs,
       codecId: this.#compressor.codecId,
       protection: this.#options.protection,
+      salt: this.#salt,
     };
   }
 }

@@ -15,7 +15,7 @@ import { BlockPosition } from '../block/data-block-reader.ts';
 import { FILE_CLASS_TABLE, FILE_HEADER_BYTES_MIN, fileHeaderBytes } from '../block/file-header.ts';
 import { isSameProtection } from '../block/file-protection.ts';
 import type { Pipeline } from '../block/pipeline.ts';
-import { compareBytes } from '../bytes/compare.ts';
+import { compareBytes, compareKeys } from '../bytes/compare.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
 import { CODEC_NONE } from '../compress/port.ts';
 import {
@@ -171,6 +171,9 @@ function openReader(file: FileHandle, meta: TableMeta, pipeline: Pipeline): Bloc
   const header = pipeline.readHeader(file, FILE_CLASS_TABLE, meta.fileNumber);
   if (!isSameProtection(header.protection, meta.protection)) {
     throw corruption('table is not protected as the manifest says', file.path, 0);
+  }
+  if (meta.salt !== undefined && compareKeys(header.salt, meta.salt) !== 0) {
+    throw corruption('table is another one than the manifest says', file.path, 0);
   }
   return pipeline.reader(file, header);
 }

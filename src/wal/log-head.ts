@@ -14,7 +14,8 @@ import { walName } from '../manifest/file-names.ts';
 export interface LogHead {
   readonly fileNumber: number;
   readonly path: string;
-  readonly state: LogHeaderState | 'missing';
+  /** `forged`: sound, but it is not what the key of the log is bound to. */
+  readonly state: LogHeaderState | 'missing' | 'forged';
   readonly sizeBytes: number;
   /** False for a log whose creation was cut off, and for an empty one. */
   readonly mayHoldRecords: boolean;
@@ -77,8 +78,22 @@ function readHead(
   try {
     if (reader.isHeaderDamaged) pipeline.noteRepair(path);
     const { headerState: state, sizeBytes, mayHoldRecords, header } = reader;
-    return { state, sizeBytes, mayHoldRecords, baseSeqno: header?.baseSeqno ?? 0 };
+    const head = { state, sizeBytes, mayHoldRecords, baseSeqno: header?.baseSeqno ?? 0 };
+    return reader.isEncrypted ? { ...head, ...vouchedState(reader) } : head;
   } finally {
     reader.close();
   }
+}
+
+/** A header counts if some record opens; the first one was durable before the log was used. */
+function vouchedState(
+  reader: RecordLogReader,
+): Pick<LogHead, 'state' | 'mayHoldRecords'> | undefined {
+  const from = reader.nextPosition;
+  if (reader.next() === 'record') return undefined;
+  const { isForged } = reader;
+  if (reader.seekSound(from + 1) === 'record') return undefined;
+  if (isForged) return { state: 'forged', mayHoldRecords: true };
+  const isTorn = reader.sizeBytes <= from || reader.looksTorn(from);
+  return { state: 'unwritten', mayHoldRecords: !isTorn };
 }

@@ -8,6 +8,9 @@
  *     16      4     count of operations; they have the seqnos first to first + count - 1
  *     20      ...   the operations, opaque to the WAL
  *
+ * An encrypted log begins with a record without content, which is durable with the header: the key
+ * is bound to the header, so that a header without a record that opens is nobody's.
+ *
  * Integers are little-endian. Seqnos leave no gap, within a log and from one log to the next: the
  * first record of a log begins at the header's base seqno + 1. The durable seqno tells damage from
  * an unacknowledged tail: whatever it covers cannot have been lost in a power cut.

@@ -151,16 +151,11 @@ class Replay {
   /** Replays one log; returns the flaw that ends it, if one does. */
   #replayLog(head: LogHead): Flaw | undefined {
     if (head.state !== 'sound') return this.#judgeHeader(head);
-    const isGap = !isVoid(head) && this.#isGapBefore(head);
-    const isUnread = isGap || head.baseSeqno >= head.voidAbove;
-    if (isUnread && this.#isForged(head)) {
-      return flawAt(head, 0, 'file header is not authentic', true, false);
-    }
     if (isVoid(head)) {
       if (head.cleanEnd === undefined) return undefined;
       return flawAt(head, 0, 'log is void, but was closed cleanly', true, false);
     }
-    if (isGap) {
+    if (this.#isGapBefore(head)) {
       const gap = flawAt(head, 0, 'records before this log are missing', false, false);
       if (this.#mode !== 'skip') return gap;
       this.#drop(gap);
@@ -181,21 +176,12 @@ class Replay {
     if (head.state === 'foreign') {
       return flawAt(head, 0, 'file header belongs to another file', true, true);
     }
+    if (head.state === 'forged') return flawAt(head, 0, 'log is not authentic', true, true);
     const isCertain = head.mayHoldRecords || head.fileNumber === this.#options.firstLogNumber;
     const flaw = flawAt(head, 0, `file header is ${head.state}`, isCertain, true);
     if (isCertain || head.cleanEnd !== undefined || this.#mode === 'absolute') return flaw;
     if (head.sizeBytes > 0) this.#drop(flaw);
     return undefined;
-  }
-
-  /** The key of an encrypted log is bound to its header: under another one no record opens. */
-  #isForged(head: LogHead): boolean {
-    const reader = this.#open(head);
-    try {
-      return reader.next() === 'flaw' && reader.isForged;
-    } finally {
-      reader.close();
-    }
   }
 
   #isGapBefore(head: LogHead): boolean {
@@ -218,6 +204,7 @@ class Replay {
         this.#drop(flaw);
         if (reader.seekSound(reader.position + 1) !== 'record') return undefined;
       }
+      if (reader.contentLen === 0 && reader.isEncrypted) continue;
       const misfit = this.#take(head, reader);
       if (misfit === undefined) continue;
       const flaw = flawAt(head, reader.position, misfit, true, false);

@@ -7,8 +7,9 @@ import { BLOCK_HEADER_BYTES, BLOCK_WAL_RECORD } from '../block/block-format.ts';
 import { FILE_CLASS_WAL } from '../block/file-header.ts';
 import type { Pipeline } from '../block/pipeline.ts';
 import { RecordLogWriter, removeIfPossible } from '../block/record-log-writer.ts';
-import type { ByteWriter } from '../bytes/byte-writer.ts';
+import { ByteWriter } from '../bytes/byte-writer.ts';
 import { writeU32, writeU64 } from '../bytes/fixed.ts';
+import { SUITE_NONE } from '../crypto/port.ts';
 import { assert, type VarveError } from '../errors.ts';
 import type { Fs } from '../fs/port.ts';
 import { walName } from '../manifest/file-names.ts';
@@ -58,6 +59,7 @@ export class WalWriter {
     const type = BLOCK_WAL_RECORD;
     const log = RecordLogWriter.create(fs, directory, name, header, type, pipeline);
     try {
+      if (header.protection.suiteId !== SUITE_NONE) appendOpening(log);
       log.sync();
     } catch (error) {
       log.close();
@@ -84,8 +86,8 @@ export class WalWriter {
   /**
    * Appends one record in one write; it survives the death of the process when this returns.
    *
-   * Borrows `out`, whose bytes from `BLOCK_HEADER_BYTES` on are the record's content, and overwrites
-   * its first `WAL_RECORD_PREFIX_BYTES` and what surrounds it.
+   * Borrows `out`, whose bytes from `BLOCK_HEADER_BYTES` on are the record's content, and
+   * overwrites its first `WAL_RECORD_PREFIX_BYTES` and what surrounds it.
    * @param firstSeqno the log's last seqno + 1
    * @param durableSeqno the highest seqno known to be on stable storage, over all logs
    * @throws VarveError of the `Fs`, or the one that poisoned the writer
@@ -116,4 +118,11 @@ export class WalWriter {
   close(): void {
     this.#log.close();
   }
+}
+
+/** The record that vouches for the header of an encrypted log (wal-record.ts). */
+function appendOpening(log: RecordLogWriter): void {
+  const out = new ByteWriter(BLOCK_HEADER_BYTES);
+  out.reset(BLOCK_HEADER_BYTES);
+  log.append(out);
 }

@@ -19,6 +19,7 @@ import { nodeCrypto } from '../../src/crypto/node.ts';
 import type { CryptoPrimitives, SuiteName } from '../../src/crypto/port.ts';
 import type { EccOptions } from '../../src/ecc/options.ts';
 import type { Random } from '../../src/env/port.ts';
+import type { TableMeta } from '../../src/sstable/table-meta.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 
 /** What a test's pipeline is made of. */
@@ -90,7 +91,8 @@ export const PLAIN_STORAGE: { compression: CodecSettings; protection: typeof UNP
 };
 
 /** The part of a table's meta in which no stage is on. */
-export const PLAIN_META: { codecId: number; protection: typeof UNPROTECTED } = {
+export const PLAIN_META: Pick<TableMeta, 'codecId' | 'protection' | 'salt'> = {
   codecId: 0,
   protection: UNPROTECTED,
+  salt: undefined,
 };

@@ -87,6 +87,22 @@ suite('a damaged record', () => {
   }
 
   for (const kind of kinds.filter(({ ecc }) => ecc !== undefined)) {
+    test(`that claims more than there is, is not torn: its frame knows better (${kind.name})`, () => {
+      const log = fiveRecords(kind);
+      const last = log.records[4]!;
+      const bytes = log.stored();
+      // Two bits of the length in the header, and all that could restore them.
+      bytes[last.blockAt + 10]! ^= 3;
+      const parity = bytes.subarray(last.blockAt + last.blockLen);
+      if (kind.ecc?.scheme !== 'secded') parity.set(noise(parity.length, 4));
+      log.store(bytes);
+      const reader = log.open();
+      for (let i = 0; i < 4; i++) assert.equal(reader.next(), 'record');
+      assert.equal(reader.next(), 'flaw');
+      assert.equal(reader.looksTorn(last.position), false);
+      reader.close();
+    });
+
     test(`that has lost its frame is read while its block is whole (${kind.name})`, () => {
       const log = fiveRecords(kind);
       const whole = log.stored();

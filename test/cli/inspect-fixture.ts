@@ -83,8 +83,8 @@ export async function inspectionOf(
     onCorrection: () => undefined,
   });
   await pipeline.loadZstd();
-  const current = learnDatabase(fs, DIRECTORY, pipeline, undefined);
-  return { fs, pipeline, current, contents: { hasEntries: true, valueBytesMax: 64 } };
+  const database = learnDatabase(fs, DIRECTORY, pipeline, undefined);
+  return { fs, pipeline, database, contents: { hasEntries: true, valueBytesMax: 64 } };
 }
 
 /** All parts of one file. */

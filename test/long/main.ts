@@ -6,10 +6,12 @@
  * @module
  */
 import { parseArgs } from 'node:util';
+import fc from 'fast-check';
 import { fuzzDamagedFiles } from '../../fuzz/damaged-files.ts';
 import { fuzzSealedBlocks } from '../../fuzz/sealed-blocks.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { runScenario, scenarios } from '../pipeline/scenario.ts';
 import { countOperations, cutAndCheck } from '../prove/crash-run.ts';
 import {
   CLOSE,
@@ -31,6 +33,8 @@ const CRASH_OPERATIONS = 80;
 const CUTS = 60;
 const FAULTS = 60;
 const DAMAGES = 250;
+/** Lives of databases whose options change. */
+const SCENARIOS = 150;
 
 /** Runs everything once from a seed; returns what was done. */
 async function round(seed: number): Promise<string> {
@@ -43,8 +47,10 @@ async function round(seed: number): Promise<string> {
   const faults = await failAtRandom(seed, random);
   await fuzzDamagedFiles(seed, DAMAGES);
   await fuzzSealedBlocks(seed, DAMAGES);
+  await fc.assert(fc.asyncProperty(scenarios, runScenario), { seed, numRuns: SCENARIOS });
   const model = `${operations.length} operations (${name}), ${comparisons} comparisons`;
-  return `${model}, ${disks} disks after power cuts, ${faults} faults, ${2 * DAMAGES} damages`;
+  const simulated = `${disks} disks after power cuts, ${faults} faults`;
+  return `${model}, ${simulated}, ${2 * DAMAGES} damages, ${SCENARIOS} lives with changing options`;
 }
 
 /** None half of the time. */

@@ -5,7 +5,6 @@
 
 import assert from 'node:assert/strict';
 import type { Correction } from '../../src/block/block-reader.ts';
-import { UNPROTECTED } from '../../src/block/file-protection.ts';
 import { Pipeline } from '../../src/block/pipeline.ts';
 import { portableCompression } from '../../src/compress/portable.ts';
 import { KeyRing } from '../../src/crypto/key-ring.ts';
@@ -18,7 +17,7 @@ import { Manifest } from '../../src/manifest/manifest.ts';
 import { emptyEdit, type VersionEdit } from '../../src/manifest/version-edit.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
-import { testKeys } from '../block/pipelines.ts';
+import { PLAIN_META, testKeys } from '../block/pipelines.ts';
 
 export const DIRECTORY = 'db';
 export const CURRENT: string = `${DIRECTORY}/CURRENT`;
@@ -50,8 +49,7 @@ export function table(
     checksumLow: (fileNumber * 0x9e3779b1) >>> 0,
     checksumHigh: fileNumber,
     createdAtMs: 1_700_000_000_000,
-    codecId: 0,
-    protection: UNPROTECTED,
+    ...PLAIN_META,
     ...more,
   };
 }

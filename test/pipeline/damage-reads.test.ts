@@ -90,7 +90,7 @@ describe('damage that can be put right', () => {
     await db.close();
   });
 
-  test('may come up while a cursor stands in a block that was read together with others', async () => {
+  test('may come up while a cursor stands in a block that was read with others', async () => {
     for (const stages of Object.values(STAGES)) {
       const sample = await makeSample(RS_4_2, stages);
       const target = await targetOf(sample, sample.closed);
@@ -156,7 +156,7 @@ describe('damage that can be put right', () => {
 });
 
 describe('damage that cannot be put right', () => {
-  test('in all copies of both slots of CURRENT is a typed error, and nothing is written', async () => {
+  test('in all copies of both slots of CURRENT is a typed error that writes nothing', async () => {
     const sample = await makeSample(RS_4_2, STAGES['aes, lz4']!);
     const target = await targetOf(sample, sample.dead);
     const slots = target.units.filter(({ kind }) => kind === 'slot');

@@ -56,8 +56,8 @@ export const STAGES: Readonly<Record<string, DbOptions>> = {
 };
 
 /**
- * Tables of two families at several levels, a manifest of several edits, and a log whose records are
- * synced but for the last.
+ * Tables of two families at several levels, a manifest of several edits, and a log whose records
+ * are synced but for the last.
  * @param ecc of log, manifest and tables
  * @param otherEcc of the tables of the second family
  */

@@ -53,7 +53,7 @@ export async function targetOf(sample: Sample, fs: MemoryFs): Promise<Target> {
   return { fs, units, files, older };
 }
 
-/** Damages shards of a unit in `fs`, a copy of the target; what ends up as it was does not count. */
+/** Damages shards of a unit in `fs`, a copy of the target; what stays as it was does not count. */
 export function wound(
   target: Target,
   fs: MemoryFs,

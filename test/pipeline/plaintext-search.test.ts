@@ -135,7 +135,7 @@ suite('a search of every byte of every file', () => {
     }
   }
 
-  test('finds the keys and values of a family that is left in the clear, in tables alone', async () => {
+  test('finds what a family that is left in the clear holds, in its tables alone', async () => {
     const fs = new MemoryFs();
     const secrets = new Secrets();
     const db = await openIn(fs, {

@@ -231,7 +231,6 @@ function tableOf(fileNumber: number): TableMeta {
     checksumLow: 0,
     checksumHigh: 0,
     createdAtMs: 0,
-    codecId: 0,
-    protection: { suiteId: 0, epoch: 0, ecc: undefined },
+    ...PLAIN_META,
   };
 }

@@ -127,7 +127,7 @@ suite('the keys of a database', () => {
     await expectRefused(sample, both(onlyNew), 'KEY');
   });
 
-  test('of a wrong size or type are a mistake of the caller, before anything is written', async () => {
+  test('of a wrong size or type are a mistake of the caller; nothing is written', async () => {
     for (const wrong of [keyOf(2).subarray(1), new Uint8Array(33), new Uint8Array(0)]) {
       for (const keys of [{ 1: keyOf(1), 2: wrong }, { keyFor: () => wrong }]) {
         const disk = sample.fs.clone();

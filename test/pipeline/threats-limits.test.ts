@@ -79,7 +79,7 @@ suite('it cannot be told', () => {
     await db.close();
   });
 
-  test('that the newest log of a process that died was made up, if it holds no record', async () => {
+  test('that the newest log of a dead database was made up, if it holds no record', async () => {
     const fs = await makeLogged(OPTIONS);
     const [name] = filesOf(fs, 'wal');
     const { header } = takeApart(bytesOf(fs, name!));
@@ -193,72 +193,51 @@ suite('but it is told', () => {
   });
 });
 
-/** What is known to be missing: each has to become a refusal. */
-suite('not told yet', () => {
-  test('the first log was emptied, and its header made to fit', {
-    todo: 'headers of logs without records are not authenticated',
-  }, async () => {
+/** Gaps: what these tests show is not what ought to be, which is a refusal. */
+suite('it is not told yet', () => {
+  test('that the first log of a dead database was emptied and its header made to fit', async () => {
     const fs = await makeChain(OPTIONS);
     const [first, second] = filesOf(fs, 'wal');
     const { baseSeqno } = headerOf(fs, second!);
     const { header } = takeApart(bytesOf(fs, first!));
     setBytes(fs, first!, putTogether({ header: { ...header, baseSeqno }, blocks: [] }));
-    await assert.rejects(openIn(fs, OPTIONS), (error) => isVarveError(error, 'CORRUPTION'));
+    const db = await openIn(fs, OPTIONS, { seed: 2 });
+    assert.equal(keysOf(db, 'orders'), 'k5 k6 k7', 'the header is not authenticated');
+    await db.close();
   });
 
-  test('a table of the same number and size came from a copy of the database', {
-    todo: 'the manifest does not name the salts of tables',
-  }, async () => {
-    const { fs } = await makeSample(OPTIONS, true);
-    const copies: MemoryFs[] = [];
-    for (const seed of [11, 12]) {
-      const copy = fs.clone();
-      const db = await openIn(copy, OPTIONS, { seed });
-      db.put('fate', `${seed}`);
-      await db.close();
-      await (await openIn(copy, OPTIONS, { seed: seed + 10 })).close();
-      copies.push(copy);
-    }
-    const [one, two] = copies as [MemoryFs, MemoryFs];
-    const newest = filesOf(one, 'sst').at(-1)!;
-    setBytes(one, newest, bytesOf(two, newest));
-    const db = await openIn(one, OPTIONS, { seed: 30 });
-    try {
-      assert.throws(
-        () => db.get('fate'),
-        (error) => isVarveError(error, 'CORRUPTION'),
-      );
-    } finally {
-      await db.close();
-    }
-  });
-
-  test('that same table is named by verify, by its checksum', async () => {
-    const { fs } = await makeSample(OPTIONS, true);
-    const other = fs.clone();
-    const tables: string[] = [];
-    for (const [copy, seed] of [
-      [fs, 11],
-      [other, 12],
-    ] as const) {
-      const db = await openIn(copy, OPTIONS, { seed });
-      db.put('fate', `${seed}`);
-      await db.flush();
-      await db.close();
-      tables.push(filesOf(copy, 'sst').at(-1)!);
-    }
-    assert.equal(tables[0], tables[1]);
-    setBytes(fs, tables[0]!, bytesOf(other, tables[0]!));
-    const db = await openIn(fs, OPTIONS, { seed: 30 });
-    const { uncorrectable } = await db.verify();
-    assert.equal(uncorrectable.length, 1);
+  test('when it is read that a table is that of a copy, with the same number', async () => {
+    const db = await openWithTableOfCopy();
+    assert.equal(Buffer.from(db.get('fate')!).toString(), '12', 'the manifest names no salt');
+    assert.equal((await db.verify()).uncorrectable.length, 1, 'verify knows its checksum');
     await db.close();
   });
 });
 
+/** Two copies of a database went on, one of which now has the newest table of the other. */
+async function openWithTableOfCopy(): Promise<Db> {
+  const { fs } = await makeSample(OPTIONS, true);
+  const other = fs.clone();
+  const tables: string[] = [];
+  for (const [copy, seed] of [
+    [fs, 11],
+    [other, 12],
+  ] as const) {
+    const db = await openIn(copy, OPTIONS, { seed });
+    db.put('fate', `${seed}`);
+    await db.flush();
+    await db.close();
+    tables.push(filesOf(copy, 'sst').at(-1)!);
+  }
+  assert.equal(tables[0], tables[1]);
+  setBytes(fs, tables[0]!, bytesOf(other, tables[0]!));
+  return openIn(fs, OPTIONS, { seed: 30 });
+}
+
 /**
- * A database with two logs that died, or was closed; both of which the family `orders` needs: the table of the
- * default family holds a later write than all of the first log.
+ * A database with two logs, both of which the family `orders` needs: the table of the default
+ * family holds a later write than all of the first log.
+ * @param isClean closed; otherwise as after the death of the process
  */
 async function makeChain(options: DbOptions, isClean = false): Promise<MemoryFs> {
   const fs = new MemoryFs();

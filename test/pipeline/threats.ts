@@ -1,6 +1,6 @@
 /**
- * The terms in which the threat tests speak: samples under several settings, and what has to come of
- * a change to them.
+ * The terms in which the threat tests speak: samples under several settings, and what has to come
+ * of a change to them.
  * @module
  */
 import assert from 'node:assert/strict';

@@ -196,10 +196,13 @@ suite('a trained dictionary', () => {
       const fs = new MemoryFs();
       const entries = RECORDS.slice(0, count);
       const plain = tableOf(entries).meta.sizeBytes;
-      const table = openTable(fs, writeTable(fs, entries, options(trained(1024))));
-      const bytes = dictionaryBytes(fs, table);
-      assert.ok(bytes <= 1024 && bytes <= plain / 8, `${bytes} bytes of ${plain}`);
-      expectAll(table, entries);
+      for (const trainedBytes of [1024, 16_384]) {
+        const table = openTable(fs, writeTable(fs, entries, options(trained(trainedBytes))));
+        const bytes = dictionaryBytes(fs, table);
+        assert.ok(bytes <= trainedBytes && bytes <= plain / 8, `${bytes} bytes of ${plain}`);
+        expectAll(table, entries);
+        fs.remove(TABLE_PATH);
+      }
     }
   });
 });
@@ -222,6 +225,8 @@ test('a given dictionary stands in the table, so that it is read without the opt
   const table = openTable(fs, meta);
   assert.equal(table.properties().dictionaryId, new ZstdDictionary(bytes).id);
   expectAll(table, RECORDS);
+  const prepared = PIPELINE.dictionary(new ZstdDictionary(bytes));
+  assert.equal(PIPELINE.dictionary(new ZstdDictionary(bytes)), prepared, 'one for all tables');
 });
 
 test('tables with different dictionaries are read side by side', () => {

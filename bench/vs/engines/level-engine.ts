@@ -1,10 +1,11 @@
 /**
- * classic-level and memory-level as the workloads drive them: values are read by getSync, everything
- * else is asynchronous, with as many promises in flight as a chunk has operations.
+ * classic-level and memory-level as the workloads drive them: values are read by getSync,
+ * everything else is asynchronous, with as many promises in flight as a chunk has operations.
  * @module
  */
 import type { Chunk } from '../../driver/chunk.ts';
-import type { Durability, Engine, KeyForm, Pending, Scan } from '../../driver/engine.ts';
+import type { Durability, Engine, Pending, Scan } from '../../driver/engine.ts';
+import type { KeyForm } from '../../driver/values.ts';
 
 /** What is used of an abstract-level database whose encodings are 'buffer'. */
 interface Level {

@@ -1,10 +1,11 @@
 /**
- * lmdb as the workloads drive it: synchronous reads through the memory map, asynchronous writes that
- * it gathers into transactions, as its documentation advises.
+ * lmdb as the workloads drive it: synchronous reads through the memory map, asynchronous writes
+ * that it gathers into transactions, as its documentation advises.
  * @module
  */
 import type { Chunk } from '../../driver/chunk.ts';
-import type { Durability, Engine, KeyForm, Scan } from '../../driver/engine.ts';
+import type { Durability, Engine, Scan } from '../../driver/engine.ts';
+import type { KeyForm } from '../../driver/values.ts';
 
 /** What is used of an lmdb database whose keys and values are binary. */
 interface Lmdb {

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Chunk } from '../../driver/chunk.ts';
-import type { Durability, Engine, KeyForm, Scan } from '../../driver/engine.ts';
+import type { Durability, Engine, Scan } from '../../driver/engine.ts';
+import type { KeyForm } from '../../driver/values.ts';
 
 /** What is used of a database. */
 interface RocksDb {

@@ -1,12 +1,13 @@
 /**
- * SQLite as the workloads drive it, through better-sqlite3 or node:sqlite: one table without row ids,
- * prepared statements, a transaction per batch. Every method is done on return.
+ * SQLite as the workloads drive it, through better-sqlite3 or node:sqlite: one table without row
+ * ids, prepared statements, a transaction per batch. Every method is done on return.
  * @module
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Chunk } from '../../driver/chunk.ts';
-import type { Durability, Engine, KeyForm, Scan } from '../../driver/engine.ts';
+import type { Durability, Engine, Scan } from '../../driver/engine.ts';
+import type { KeyForm } from '../../driver/values.ts';
 
 /** What both bindings have in common; rows are objects. */
 export interface SqliteDatabase {
@@ -20,6 +21,8 @@ interface SqliteStatement {
   get(...values: (Uint8Array | number)[]): unknown;
   all(...values: (Uint8Array | number)[]): unknown[];
   iterate(...values: (Uint8Array | number)[]): Iterable<unknown>;
+  /** Makes rows of one column come as that column's value; better-sqlite3 only. */
+  pluck?(): SqliteStatement;
 }
 
 interface Row {
@@ -75,11 +78,12 @@ export class SqliteEngine implements Engine {
     for (const pragma of this.#setup.pragmas) database.exec(`PRAGMA ${pragma}`);
     if (sync) database.exec('PRAGMA synchronous = FULL');
     database.exec(TABLE);
+    const get = database.prepare('SELECT value FROM kv WHERE key = ?');
     this.#database = database;
     this.#statements = {
       put: database.prepare('INSERT OR REPLACE INTO kv VALUES (?, ?)'),
       delete: database.prepare('DELETE FROM kv WHERE key = ?'),
-      get: database.prepare('SELECT value FROM kv WHERE key = ?'),
+      get: get.pluck?.() ?? get,
       forward: database.prepare('SELECT key, value FROM kv ORDER BY key LIMIT ?'),
       reverse: database.prepare('SELECT key, value FROM kv ORDER BY key DESC LIMIT ?'),
       seek: database.prepare('SELECT key, value FROM kv WHERE key >= ? ORDER BY key LIMIT ?'),
@@ -113,8 +117,10 @@ export class SqliteEngine implements Engine {
   get(chunk: Chunk): undefined {
     const { get } = this.#opened;
     for (let i = 0; i < chunk.count; i++) {
-      const row = get.get(chunk.keys[i]!) as Row | undefined;
-      if (row !== undefined) chunk.tally(chunk.keyBytes + row.value.length);
+      const found = get.get(chunk.keys[i]!) as Uint8Array | Row | undefined;
+      if (found === undefined) continue;
+      const value = found instanceof Uint8Array ? found : found.value;
+      chunk.tally(chunk.keyBytes + value.length);
     }
   }
 

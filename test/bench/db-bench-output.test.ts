@@ -1,0 +1,62 @@
+/**
+ * The parser of db_bench's output, on lines that RocksDB 7.8.3 printed.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { parseDbBench } from '../../bench/vs/db-bench-output.ts';
+
+const OUTPUT = `Set seed to 1795236424248135 because --seed was 0
+RocksDB:    version 7.8.3
+Keys:       16 bytes each (+ 0 bytes user-defined timestamp)
+Values:     100 bytes each (50 bytes after compression)
+Entries:    20000
+Write rate: 0 bytes/second
+Compression: LZ4
+WARNING: Assertions are enabled; benchmarks unnecessarily slow
+------------------------------------------------
+DB path: [db]
+fillseq      :       3.085 micros/op 324122 ops/sec 0.062 seconds 20000 operations;   35.9 MB/s
+... finished 100 ops                              \rDB path: [db]
+readrandom   :       1.441 micros/op 692616 ops/sec 0.007 seconds 5000 operations;\
+   49.5 MB/s (3232 of 5000 found)
+
+readmissing  :       1.364 micros/op 732278 ops/sec 0.007 seconds 5000 operations; (0 of 5000 found)
+
+entries_per_batch = 1
+multireadrandom :       1.636 micros/op 610351 ops/sec 0.008 seconds 5000 operations;\
+   43.4 MB/s (3215 of 5000 found)
+compact      :   14863.000 micros/op 67 ops/sec 0.015 seconds 1 operations;
+`;
+
+test('results are found among what else db_bench prints', () => {
+  const names = parseDbBench(OUTPUT).map(({ name }) => name);
+  assert.deepEqual(names, ['fillseq', 'readrandom', 'readmissing', 'multireadrandom', 'compact']);
+});
+
+test('a line with a rate and a message is taken apart', () => {
+  assert.deepEqual(parseDbBench(OUTPUT)[1], {
+    name: 'readrandom',
+    microsPerOperation: 1.441,
+    operationsPerSecond: 692_616,
+    seconds: 0.007,
+    operations: 5000,
+    megabytesPerSecond: 49.5,
+    message: '(3232 of 5000 found)',
+  });
+});
+
+test('a line without a rate keeps its message', () => {
+  const [, , missing, , compact] = parseDbBench(OUTPUT);
+  assert.equal(missing!.megabytesPerSecond, undefined);
+  assert.equal(missing!.message, '(0 of 5000 found)');
+  assert.equal(compact!.message, '');
+  assert.equal(compact!.operations, 1);
+});
+
+test('what our own program prints is read the same', () => {
+  const line =
+    'readrandom   :       3.125 micros/op 320012 ops/sec 0.062 seconds 20000 operations;' +
+    '   11.3 MB/s (6383 of 20000 found) [os]';
+  assert.equal(parseDbBench(line)[0]!.message, '(6383 of 20000 found) [os]');
+});
