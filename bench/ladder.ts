@@ -1,5 +1,5 @@
 /**
- * What each stage of the block pipeline costs: flush, compaction, cold point reads and bytes on disk,
+ * What each stage of the block pipeline costs: flush, compaction, cold point reads, bytes on disk,
  * from raw blocks up to compression, encryption and error correction together.
  *
  *     npm run bench -- ladder [--num N] [--rounds N] [--json]
@@ -64,11 +64,11 @@ async function main(): Promise<void> {
   });
   const records = makeRecords(Number(values.num));
   const samples = new Map<string, Sample[]>();
-  for (let round = 0; round < Number(values.rounds); round++) {
+  // The first round warms up.
+  for (let round = 0; round <= Number(values.rounds); round++) {
     for (const [name, options] of Object.entries(STEPS)) {
-      const found = samples.get(name) ?? [];
-      found.push(await measure(records, options));
-      samples.set(name, found);
+      const sample = await measure(records, options);
+      if (round > 0) samples.set(name, [...(samples.get(name) ?? []), sample]);
     }
   }
   const rows = Object.fromEntries(

@@ -15,7 +15,8 @@ import { NodeFs } from './fs/node.ts';
  * @param path the directory, in the terms of `options.fs`: by default one of the local file system
  * @throws TypeError, RangeError for wrong options
  * @throws VarveError `LOCKED` when another process or thread has it open, `CORRUPTION` when files
- * are damaged, `KEY` when a key is missing or wrong, `INVALID` when it must or must not exist, `IO`, `NOSPACE`, `UNSUPPORTED`
+ * are damaged, `KEY` when a key is missing or wrong, `INVALID` when it must or must not exist,
+ * `IO`, `NOSPACE`, `UNSUPPORTED`
  */
 export async function open(path: string, options: DbOptions = {}): Promise<Db> {
   return openDatabase(path, options, {

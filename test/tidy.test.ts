@@ -4,10 +4,10 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { projectRoot } from './project-root.ts';
 import { parse } from './tidy/parse.ts';
 import {
   type Ban,
@@ -56,7 +56,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'wal',
     at: 'src/wal/',
-    mayImport: ['manifest', 'block', 'key', 'fs/port', 'bytes', 'errors'],
+    mayImport: [...KERNELS, 'manifest', 'block', 'key', 'fs/port', 'bytes', 'errors'],
   },
   {
     name: 'manifest',
@@ -181,18 +181,13 @@ const MACHINE = new RegExp(
   ].join('|'),
 );
 
-const root = findRoot(dirname(fileURLToPath(import.meta.url)));
+const root = projectRoot();
 const texts = readTexts('');
 const code = [...texts].filter(([path]) =>
   /^(src|test|bench|fuzz|demo|scripts)\/.*\.(ts|mjs|js)$/.test(path),
 );
 const sources = parse(new Map(code));
 const inSrc = sources.filter(({ path }) => path.startsWith('src/'));
-
-/** The folder of package.json, from that of the compiled test. */
-function findRoot(folder: string): string {
-  return existsSync(join(folder, 'tsconfig.dev.json')) ? folder : findRoot(dirname(folder));
-}
 
 /** All text files that belong to the project, by path from the root. */
 function readTexts(folder: string): Map<string, string> {

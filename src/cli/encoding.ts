@@ -10,6 +10,7 @@
  * `\xNN` for a byte that is not UTF-8.
  * @module
  */
+import { isUtf8 } from 'node:buffer';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../index.ts';
 import { usageError } from './failure.ts';
 
@@ -23,15 +24,12 @@ export type JsonBytes = string | { readonly base64: string } | { readonly hex: s
 /** Longer values are written as base64 in any case: escaped they could exceed a string's length. */
 const JSON_TEXT_BYTES_MAX = 67_108_864;
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const utf8Decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** The bytes as a string, or undefined when they are not UTF-8. */
 export function utf8Of(bytes: Uint8Array): string | undefined {
-  try {
-    return strictUtf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
+  // A decoder that throws takes a thousand times as long over bytes that are no text.
+  return isUtf8(bytes) ? utf8Decoder.decode(bytes) : undefined;
 }
 
 /**

@@ -195,6 +195,7 @@ function entryText(entry: EntryPart, encoding: Encoding): string {
 
 /** Contents whose fields have names of their own. */
 function contentLines(part: InspectionPart, encoding: Encoding): string[] {
+  if (part.part === 'opening') return ['    opening record: vouches for the header\n'];
   if (part.part === 'edit') return [`    ${jsonText(part.edit, encoding)}\n`];
   if (part.part === 'properties') return [...propertyLines(part.properties, encoding)];
   const { part: name, block: _, ...facts } = part as InspectionPart & { block?: number };

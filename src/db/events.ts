@@ -17,18 +17,19 @@ export class EventSink {
   /** Blocks and headers that were put right when they were read. */
   correctionCount: number;
   readonly #listener: ((event: DbEvent) => void) | undefined;
-  /** By offset. */
-  #collector: Map<number, Correction> | undefined;
+  /** By place; undefined while places may be told again. */
+  #told: Map<string, Correction> | undefined;
 
   constructor(listener: ((event: DbEvent) => void) | undefined) {
     this.correctionCount = 0;
     this.#listener = listener;
-    this.#collector = undefined;
+    this.#told = undefined;
   }
 
   corrected(correction: Correction): void {
-    if (this.#collector?.has(correction.offset)) return;
-    this.#collector?.set(correction.offset, correction);
+    const place = `${correction.file}@${correction.offset}`;
+    if (this.#told?.has(place)) return;
+    this.#told?.set(place, correction);
     this.correctionCount++;
     try {
       this.#listener?.({ type: 'corrected', ...correction });
@@ -37,18 +38,21 @@ export class EventSink {
     }
   }
 
-  /**
-   * Runs `work` on one file and returns the corrections that it led to. Each place is told and
-   * counted once, however often it is read.
-   */
-  collect(work: () => void): Correction[] {
-    const corrections = new Map<number, Correction>();
-    this.#collector = corrections;
+  /** Runs `work`; each place is told and counted once, however often that reads it. */
+  once<T>(work: () => T): T {
+    this.#told = new Map();
     try {
-      work();
+      return work();
     } finally {
-      this.#collector = undefined;
+      this.#told = undefined;
     }
-    return [...corrections.values()];
+  }
+
+  /** Like {@link once}; returns the corrections that `work` led to. */
+  collect(work: () => void): Correction[] {
+    return this.once(() => {
+      work();
+      return [...this.#told!.values()];
+    });
   }
 }

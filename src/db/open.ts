@@ -32,8 +32,8 @@ const READ_ONLY_ATTEMPTS_MAX = 5;
  * `options` are not looked at
  * @throws TypeError, RangeError for wrong options
  * @throws VarveError `LOCKED` when another process or thread has it open, `CORRUPTION` when files
- * are damaged, `KEY` when a key is missing or wrong, `INVALID` when it must or must not exist, `IO`,
- * `NOSPACE`, `UNSUPPORTED`
+ * are damaged, `KEY` when a key is missing or wrong, `INVALID` when it must or must not exist,
+ * `IO`, `NOSPACE`, `UNSUPPORTED`
  */
 export async function openDatabase(
   path: string,

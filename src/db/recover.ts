@@ -154,20 +154,20 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
     throw corruption('log is missing', joinPath(location.directory, walName(first)), 0);
   }
   const operations = new OperationReplay(core);
-  const result = replayLogs(
-    {
-      fs,
-      directory: location.directory,
-      pipeline: core.pipeline,
-      logNumbers,
-      mode: settings.walRecovery,
-      cleanEnds: manifest.walEnds,
-      firstSeqno: manifest.lastSeqno + 1,
-      firstLogNumber: first,
-    },
-    (logNumber, firstSeqno, count, buf, off, len) => {
+  const options = {
+    fs,
+    directory: location.directory,
+    pipeline: core.pipeline,
+    logNumbers,
+    mode: settings.walRecovery,
+    cleanEnds: manifest.walEnds,
+    firstSeqno: manifest.lastSeqno + 1,
+    firstLogNumber: first,
+  };
+  const result = core.events.once(() =>
+    replayLogs(options, (logNumber, firstSeqno, count, buf, off, len) => {
       operations.apply(logNumber, firstSeqno, count, buf, off, len);
-    },
+    }),
   );
   // With a WAL, an edit that names a seqno follows a sync of the logs up to there.
   const isLogged = result.recordsRead > 0 || manifest.walEnds.size > 0;

@@ -132,6 +132,7 @@ export class BlocksInspector {
       buf: reader.buf,
       off: reader.contentOff,
       len: reader.contentLen,
+      isEncrypted: this.#header.protection.suiteId !== SUITE_NONE,
       path: this.#file.path,
       position: block.position,
       firstPosition: this.#walker.firstPosition,

@@ -39,6 +39,7 @@ export function* contentFields(
   off: number,
   len: number,
 ): Generator<FieldPart> {
+  if (len === 0) return;
   if (type === BLOCK_DATA) yield* dataFields(fields, buf, off, len);
   else if (type === BLOCK_INDEX) yield* indexFields(fields);
   else if (type === BLOCK_FILTER) yield* filterFields(fields);

@@ -38,6 +38,7 @@ export interface OpenedBlock {
   readonly buf: Uint8Array;
   readonly off: number;
   readonly len: number;
+  readonly isEncrypted: boolean;
   readonly path: string;
   readonly position: number;
   /** Where in the file data blocks begin. */
@@ -201,6 +202,10 @@ function* footerParts(block: OpenedBlock): Generator<InspectionPart> {
 
 function* recordParts(block: OpenedBlock, detail: ContentDetail): Generator<InspectionPart> {
   const { buf, off, len, ordinal } = block;
+  if (len === 0 && block.isEncrypted) {
+    yield { part: 'opening', block: ordinal };
+    return;
+  }
   const prefix = new WalRecordPrefix();
   if (!prefix.read(buf, off, len)) throw malformed(block, 'WAL record');
   const { firstSeqno, durableSeqno, count } = prefix;

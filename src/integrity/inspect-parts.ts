@@ -273,6 +273,12 @@ export interface RecordPart {
   readonly operationCount: number;
 }
 
+/** The record without content with which an encrypted log begins. */
+export interface OpeningPart {
+  readonly part: 'opening';
+  readonly block: number;
+}
+
 /** A version edit, as src/manifest/version-edit.ts has it. */
 export interface EditPart {
   readonly part: 'edit';
@@ -334,6 +340,7 @@ export type InspectionPart =
   | PropertiesPart
   | FooterPart
   | RecordPart
+  | OpeningPart
   | EditPart
   | LockPart
   | ProblemPart

@@ -51,8 +51,8 @@ export function openManifestBlocks(
 /**
  * Recovers the state, and prepares the pipeline for the files that it names.
  * @throws VarveError `CORRUPTION` naming the file and offset that are damaged or missing,
- * `UNSUPPORTED` for a later format, `KEY` for a missing or wrong key or a database in the clear that
- * may not be encrypted, or any error of the `Fs`
+ * `UNSUPPORTED` for a later format, `KEY` for a missing or wrong key or a database in the clear
+ * that may not be encrypted, or any error of the `Fs`
  */
 export function recoverState(fs: Fs, directory: string, pipeline: Pipeline): RecoveredState {
   const currentPath = joinPath(directory, CURRENT_NAME);

@@ -27,8 +27,8 @@
  *     2      smallest user key
  *     3      largest user key
  *     4      XXH64 of the file: low half, high half (4 bytes each, little-endian)
- *     5      storage: codec (1 byte), protection (block/file-protection.ts), and where encrypted the
- *            salt of the file's header (16 bytes), so that no other file of that number passes
+ *     5      storage: codec (1 byte), protection (block/file-protection.ts), and where encrypted
+ *            the salt of the file's header (16 bytes): no other file of that number passes
  * @module
  */
 import { SALT_BYTES } from '../block/file-header.ts';
@@ -164,6 +164,7 @@ function encodeTable(added: AddedTable, out: ByteWriter): void {
 
 function encodeStorage({ codecId, protection, salt }: TableMeta, out: ByteWriter): void {
   if (codecId === CODEC_NONE && isSameProtection(protection, UNPROTECTED)) return;
+  assert((salt === undefined) === (protection.suiteId === SUITE_NONE), 'salt of what is encrypted');
   const bytes = new Uint8Array(storageBytes(protection));
   bytes[0] = codecId;
   writeProtection(bytes, 1, protection);
@@ -315,11 +316,12 @@ class EditDecoder {
       return { codecId: CODEC_NONE, protection: UNPROTECTED, salt: undefined };
     }
     const [off, end] = range;
-    this.#require(end - off >= STORAGE_BYTES, 'storage of a table has a wrong length');
+    const wrongLength = 'storage of a table has a wrong length';
+    this.#require(end - off >= STORAGE_BYTES, wrongLength);
     const protection = readProtection(this.#buf, off + 1, this.#file, this.#position);
-    const length = storageBytes(protection);
-    this.#require(end - off === length, 'storage of a table has a wrong length');
-    const salt = length > STORAGE_BYTES ? this.#buf.slice(off + STORAGE_BYTES, end) : undefined;
+    this.#require(end - off === storageBytes(protection), wrongLength);
+    const isSealed = protection.suiteId !== SUITE_NONE;
+    const salt = isSealed ? this.#buf.slice(off + STORAGE_BYTES, end) : undefined;
     return { codecId: this.#buf[off]!, protection, salt };
   }
 

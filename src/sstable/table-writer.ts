@@ -1,6 +1,6 @@
 /**
- * Writes a table: file header | data blocks | dictionary | filter | index | properties | footer, each
- * but the first a block of block-format.ts. Entries come in order, and nothing is read back.
+ * Writes a table: file header | data blocks | dictionary | filter | index | properties | footer,
+ * each but the first a block of block-format.ts. Entries come in order, and nothing is read back.
  * @module
  */
 import {

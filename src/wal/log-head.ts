@@ -14,7 +14,10 @@ import { walName } from '../manifest/file-names.ts';
 export interface LogHead {
   readonly fileNumber: number;
   readonly path: string;
-  /** `forged`: sound, but it is not what the key of the log is bound to. */
+  /**
+   * Of the header; where the log is encrypted also of the record that vouches for it. `forged`:
+   * sound, but it is not what the key of the log is bound to.
+   */
   readonly state: LogHeaderState | 'missing' | 'forged';
   readonly sizeBytes: number;
   /** False for a log whose creation was cut off, and for an empty one. */
@@ -92,8 +95,9 @@ function vouchedState(
   const from = reader.nextPosition;
   if (reader.next() === 'record') return undefined;
   const { isForged } = reader;
-  if (reader.seekSound(from + 1) === 'record') return undefined;
+  const search = reader.seekSound(from + 1);
+  if (search === 'record') return undefined;
   if (isForged) return { state: 'forged', mayHoldRecords: true };
-  const isTorn = reader.sizeBytes <= from || reader.looksTorn(from);
-  return { state: 'unwritten', mayHoldRecords: !isTorn };
+  const isTorn = search === 'none' && (reader.sizeBytes <= from || reader.looksTorn(from));
+  return { state: isTorn ? 'unwritten' : 'damaged', mayHoldRecords: !isTorn };
 }

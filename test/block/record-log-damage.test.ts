@@ -87,7 +87,7 @@ suite('a damaged record', () => {
   }
 
   for (const kind of kinds.filter(({ ecc }) => ecc !== undefined)) {
-    test(`that claims more than there is, is not torn: its frame knows better (${kind.name})`, () => {
+    test(`that claims more than there is is not torn: its frame knows (${kind.name})`, () => {
       const log = fiveRecords(kind);
       const last = log.records[4]!;
       const bytes = log.stored();
@@ -122,7 +122,7 @@ suite('a damaged record', () => {
       }
     });
 
-    test(`that has lost its frame is repaired by the length between two records (${kind.name})`, () => {
+    test(`that has lost its frame is repaired by the length up to the next (${kind.name})`, () => {
       const log = fiveRecords(kind);
       const whole = log.stored();
       for (const record of log.records) {

@@ -3,23 +3,17 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
 import wabt from 'wabt';
 import { lz4KernelBytes } from '../../src/compress/lz4-kernel.ts';
+import { projectRoot } from '../project-root.ts';
 
 const SOURCE = 'src/compress/lz4.wat';
 
-/** The folder of the source, from that of the compiled test. */
-function findRoot(folder: string): string {
-  return existsSync(join(folder, SOURCE)) ? folder : findRoot(dirname(folder));
-}
-
 test('the LZ4 kernel is what its source assembles to', async () => {
-  const root = findRoot(dirname(fileURLToPath(import.meta.url)));
-  const text = readFileSync(join(root, SOURCE), 'utf8');
+  const text = readFileSync(join(projectRoot(), SOURCE), 'utf8');
   const assembled = (await wabt()).parseWat(SOURCE, text).toBinary({}).buffer;
   const base64 = (bytes: Uint8Array) =>
     Buffer.from(bytes)

@@ -5,10 +5,10 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MemoryFs } from '../../src/index.ts';
+import { projectRoot } from '../project-root.ts';
 import { DIRECTORY } from '../prove/environment.ts';
 import { filesOf, writeFile } from './format-fixture.ts';
 import type { GoldenContent } from './golden-recipes.ts';
-import { projectRoot } from './project-root.ts';
 
 /** The folder of this version of the format. */
 export const GOLDEN = join(projectRoot(), 'test/golden/1');

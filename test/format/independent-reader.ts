@@ -9,7 +9,7 @@ import { readCurrent } from './raw-current.ts';
 import { RawFile, type RawSecrets } from './raw-file.ts';
 import { firstLogNumber, type RawState, readManifest } from './raw-manifest.ts';
 import { type RawEntry, readTable } from './raw-table.ts';
-import { type RawLog, readLogs } from './raw-wal.ts';
+import { firstBatchAt, type RawLog, readLogs } from './raw-wal.ts';
 
 /** The files of a database directory. */
 export interface RawDirectory {
@@ -105,14 +105,16 @@ function logsOf(directory: RawDirectory, state: RawState, secrets: RawSecrets): 
     .map((logNumber) => {
       const bytes = directory.read(`${digits(logNumber)}.wal`);
       const endBytes = state.walEnds.get(logNumber);
-      const file = RawFile.open(bytes.subarray(0, endBytes), 'W', logNumber, secrets);
-      if (file === undefined) {
+      const found = RawFile.open(bytes.subarray(0, endBytes), 'W', logNumber, secrets);
+      if (found === undefined) {
         assert.ok(bytes.length <= 128 || bytes.every((byte) => byte === 0));
-        assert.ok(endBytes === undefined && logNumber !== first);
       } else {
-        assert.equal(logNumber >= state.sealedFrom, file.header.protection.suite !== 0);
+        assert.equal(logNumber >= state.sealedFrom, found.header.protection.suite !== 0);
       }
-      return { logNumber, file, endBytes };
+      const start = found === undefined ? undefined : firstBatchAt(found);
+      if (start !== undefined) return { logNumber, file: found, start, endBytes };
+      assert.ok(endBytes === undefined && logNumber !== first);
+      return { logNumber, file: undefined, start: 0, endBytes };
     });
 }
 

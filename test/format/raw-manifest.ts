@@ -28,6 +28,8 @@ export interface RawTableFacts {
   readonly checksum: bigint;
   readonly codec: number;
   readonly protection: RawProtection;
+  /** Of the file's header; undefined in the clear. */
+  readonly salt: Uint8Array | undefined;
 }
 
 export interface RawState {
@@ -170,10 +172,14 @@ function addTable(state: RawState, body: Bytes): void {
   state.tables.set(table.fileNumber, table);
 }
 
-function storage(body: Bytes | undefined): Pick<RawTableFacts, 'codec' | 'protection'> {
-  if (body === undefined) return { codec: 0, protection: { suite: 0, epoch: 0, code: NO_CODE } };
-  assert.ok(body.bytes.length === 9 && body.bytes.some((byte) => byte !== 0));
-  return { codec: body.u8(), protection: readProtection(body) };
+function storage(body: Bytes | undefined): Pick<RawTableFacts, 'codec' | 'protection' | 'salt'> {
+  const protection = { suite: 0, epoch: 0, code: NO_CODE };
+  if (body === undefined) return { codec: 0, protection, salt: undefined };
+  assert.ok(body.bytes.some((byte) => byte !== 0));
+  const found = { codec: body.u8(), protection: readProtection(body) };
+  const salt = found.protection.suite === 0 ? undefined : body.take(16);
+  assert.equal(body.left, 0);
+  return { ...found, salt };
 }
 
 function removeTable(state: RawState, body: Bytes): void {

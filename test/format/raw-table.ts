@@ -54,6 +54,7 @@ interface RawFooter {
 /** All entries of a table in order; throws for anything that is not as the page says. */
 export function readTable(file: RawFile, facts: RawTableFacts): RawEntry[] {
   assert.deepEqual(file.header.protection, facts.protection);
+  if (facts.salt !== undefined) assert.equal(compare(file.header.salt, facts.salt), 0, 'salt');
   assert.equal(file.bytes.length, facts.sizeBytes);
   const footer = readFooter(file);
   const { dictionary, filter, index, properties, blockCount } = footer;

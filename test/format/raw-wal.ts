@@ -21,6 +21,8 @@ export interface RawLog {
   readonly logNumber: number;
   /** Undefined for a log whose creation was cut off. */
   readonly file: RawFile | undefined;
+  /** Where its batches begin. */
+  readonly start: number;
   /** Its size at the last clean close, if the manifest names it. */
   readonly endBytes: number | undefined;
 }
@@ -29,7 +31,7 @@ export interface RawLog {
 export function readLogs(logs: readonly RawLog[]): RawOperation[] {
   const operations: RawOperation[] = [];
   let lastSeqno: number | undefined;
-  for (const [i, { file, logNumber, endBytes }] of logs.entries()) {
+  for (const [i, { file, start, logNumber, endBytes }] of logs.entries()) {
     if (file === undefined) continue;
     const { baseSeqno } = file.header;
     const laterBases = logs.slice(i + 1).map((later) => later.file?.header.baseSeqno);
@@ -37,7 +39,7 @@ export function readLogs(logs: readonly RawLog[]): RawOperation[] {
     if (baseSeqno > voidAbove) continue;
     if (lastSeqno !== undefined && baseSeqno > lastSeqno) break;
     lastSeqno = baseSeqno;
-    let at = file.start;
+    let at = start;
     for (const end = endBytes ?? file.bytes.length; at < end && lastSeqno < voidAbove; ) {
       const block: RawBlock | undefined = file.recordAt(at, TYPE_RECORD);
       if (block === undefined) return operations;
@@ -51,6 +53,18 @@ export function readLogs(logs: readonly RawLog[]): RawOperation[] {
     if (endBytes !== undefined) assert.equal(at, endBytes, 'end of a log that was closed');
   }
   return operations;
+}
+
+/**
+ * Where the batches of a log begin: behind a record without content if it is encrypted. If that is
+ * not sound, the header does not count; undefined then.
+ */
+export function firstBatchAt(file: RawFile): number | undefined {
+  if (file.header.protection.suite === 0) return file.start;
+  const block = file.recordAt(file.start, TYPE_RECORD);
+  if (block === undefined) return undefined;
+  assert.deepEqual([block.type, block.content.length], [TYPE_RECORD, 0], 'first record');
+  return block.end;
 }
 
 /** The operations of one record. */

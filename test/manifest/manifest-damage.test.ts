@@ -17,7 +17,6 @@ import {
   flip,
   manifestPath,
   newDirectory,
-  OPENINGS,
   type Opening,
   openingOf,
   PLAIN,
@@ -45,7 +44,6 @@ function recoverOrDamage(fs: MemoryFs, opening: Opening = PLAIN): unknown {
 const UNREPAIRABLE: Readonly<Record<string, Opening>> = {
   plain: PLAIN,
   compressed: await openingOf({ compression: 'lz4' }),
-  encrypted: OPENINGS['encrypted']!,
   'encrypted and compressed': await openingOf({ suite: 'chacha20-poly1305', compression: 'lz4' }),
 };
 

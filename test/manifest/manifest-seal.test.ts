@@ -112,7 +112,8 @@ describe('a manifest with keys', () => {
     recoverManifest(fs, 3, swapped).close();
     recoverManifest(fs, 3, without).close();
     const protection = { suiteId: 1, epoch: 1, ecc: undefined };
-    second.append(adding(2, table(second.newFileNumber(), 'x', 'y', { protection })));
+    const storage = { protection, salt: new Uint8Array(16) };
+    second.append(adding(2, table(second.newFileNumber(), 'x', 'y', storage)));
     second.close();
     const before = contents(fs);
     assert.throws(() => recoverManifest(fs, 3, swapped), { code: 'KEY', message: /epoch 1 / });

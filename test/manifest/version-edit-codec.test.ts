@@ -40,10 +40,9 @@ const protection: fc.Arbitrary<FileProtection> = fc.oneof(
   fc.record({ suiteId: upTo(255), epoch: upTo(0xffff), ecc }, plain),
 );
 
-const keyCheck = fc.record(
-  { epoch: upTo(0xffff), check: fc.uint8Array({ minLength: 16, maxLength: 16 }) },
-  plain,
-);
+const sixteenBytes = fc.uint8Array({ minLength: 16, maxLength: 16 });
+
+const keyCheck = fc.record({ epoch: upTo(0xffff), check: sixteenBytes }, plain);
 
 const meta: fc.Arbitrary<TableMeta> = fc
   .record({
@@ -58,13 +57,15 @@ const meta: fc.Arbitrary<TableMeta> = fc
     createdAtMs: number,
     codecId: fc.nat(255),
     protection,
+    fileSalt: sixteenBytes,
   })
-  .map(({ keys, seqnos, counts, ...rest }) => {
+  .map(({ keys, seqnos, counts, fileSalt, ...rest }) => {
     const [smallestKey, largestKey] = keys.sort(compareKeys);
     const [smallestSeqno, largestSeqno] = seqnos.sort((a, b) => a - b);
     const [tombstoneCount, entryCount] = counts.sort((a, b) => a - b);
     const ranges = { smallestKey, largestKey, smallestSeqno, largestSeqno };
-    return { ...rest, ...ranges, entryCount, tombstoneCount };
+    const salt = rest.protection.suiteId === 0 ? undefined : fileSalt;
+    return { ...rest, ...ranges, entryCount, tombstoneCount, salt };
   });
 
 const edits: fc.Arbitrary<VersionEdit> = fc.record(
@@ -172,8 +173,13 @@ describe('a version edit', () => {
     assert.deepEqual(stored({}), new Uint8Array(0));
     assert.deepEqual(stored({ codecId: 2 }), field(10, 2, 0, 0, 0, 0, 0, 0, 0, 0));
     assert.deepEqual(
-      stored({ codecId: 1, protection: { suiteId: 2, epoch: 258, ecc: shards } }),
-      field(10, 1, 2, 0, 2, 1, 3, 4, 2, 0),
+      stored({ protection: { suiteId: 0, epoch: 0, ecc: shards } }),
+      field(10, 0, 0, 0, 0, 0, 3, 4, 2, 0),
+    );
+    const salt = Uint8Array.from({ length: 16 }, (_, i) => 100 + i);
+    assert.deepEqual(
+      stored({ codecId: 1, protection: { suiteId: 2, epoch: 258, ecc: shards }, salt }),
+      field(10, 1, 2, 0, 2, 1, 3, 4, 2, 0, ...salt),
     );
   });
 
@@ -267,7 +273,32 @@ describe('an edit that no encoder writes', () => {
       assert.throws(() => decode(bytes), { code: 'CORRUPTION', file: 'file', offset: 42 }, `${i}`);
     }
     assert.throws(() => decode(changed([5, 9])), { code: 'UNSUPPORTED' });
-    assert.deepEqual(decode(changed([1, 9], [3, 1])).addedTables[0]!.meta.protection.suiteId, 9);
+  });
+
+  test('has an encrypted table without its salt, or one in the clear with one, is damaged', () => {
+    const salt = new Uint8Array(16).fill(7);
+    /** A suite that this version does not know may be there: whoever reads the table is told. */
+    const storedAs = (suiteId: number, saltBytes: number): Uint8Array => {
+      const epoch = Math.min(suiteId, 1);
+      const storage = [0, suiteId, 0, epoch, 0, 0, 0, 0, 0, ...salt.subarray(0, saltBytes)];
+      const plain = encode(adding(1, table(7, 'a', 'b'))).slice(2);
+      const inside = joined(plain, field(10, ...storage));
+      return joined(new Uint8Array([2, inside.length]), inside);
+    };
+    for (const suiteId of [1, 2, 9]) {
+      const { meta } = decode(storedAs(suiteId, 16)).addedTables[0]!;
+      assert.deepEqual([meta.protection.suiteId, meta.salt], [suiteId, salt]);
+    }
+    assert.equal(decode(storedAs(0, 0)).addedTables[0]!.meta.salt, undefined);
+    for (const [suiteId, saltBytes] of [
+      [1, 0],
+      [2, 15],
+      [9, 0],
+      [0, 16],
+    ] as const) {
+      const damaged = { code: 'CORRUPTION', file: 'file', offset: 42 };
+      assert.throws(() => decode(storedAs(suiteId, saltBytes)), damaged);
+    }
   });
 
   test('has a table with inverted ranges is damaged', () => {

@@ -8,6 +8,7 @@ import type { EccOptions } from '../../src/ecc/options.ts';
 import { isVarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
+import { PLAIN_META } from '../block/pipelines.ts';
 import { filesOf, judge, makeSample } from './sample.ts';
 import {
   directoryOf,

@@ -30,7 +30,7 @@ const STAGED: Readonly<Record<string, Workload>> = {
   },
   'while it is being encrypted': CHANGES['from the clear to encryption']!,
 };
-const STAGED_STRIDE = 3;
+const STAGED_STRIDE = 5;
 
 /** Fails every `stride`-th call that the rule matches, each in a run of its own. */
 async function failEach(

@@ -28,9 +28,9 @@ const ecc = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
 /** What the samples are made with, and how far apart the bytes are that are flipped in them. */
 const STAGES: Readonly<Record<string, { stages: DbOptions; stride: number }>> = {
   'no stage': { stages: NO_STAGES, stride: 1 },
-  'the usual compression': { stages: {}, stride: 13 },
-  encryption: { stages: { encryption, walCompression: 'lz4' }, stride: 13 },
-  'encryption and a code': { stages: { encryption, ecc }, stride: 23 },
+  'the usual compression': { stages: {}, stride: 29 },
+  encryption: { stages: { encryption, walCompression: 'lz4' }, stride: 29 },
+  'encryption and a code': { stages: { encryption, ecc }, stride: 41 },
 };
 
 /** Looks at one damage; `what` and the file's name go into messages. */
@@ -144,8 +144,9 @@ for (const [title, { stages, stride }] of Object.entries(STAGES)) {
       const tally = new Tally(sample);
       for (const name of sample.files) {
         const { size } = fileOf(sample.fs, name);
-        const step = stride === 1 ? 13 : 60;
-        for (let left = 0; left < size; left += left < 64 || left > size - 64 ? 1 : step) {
+        const step = stride === 1 ? 13 : 90;
+        const edge = stride === 1 ? 64 : 16;
+        for (let left = 0; left < size; left += left < edge || left > size - edge ? 1 : step) {
           await tally.add(name, `only ${left} bytes`, (file) => file.resize(left));
         }
       }

@@ -142,7 +142,7 @@ for (const [name, compression] of Object.entries(CODECS)) {
     for (const offset of blockOffsets(sound)) {
       const payloadLen = readU32(sound, offset + 8);
       for (let where = 0; where < payloadLen; where++) {
-        for (const byte of [0, 1, 0x7f, 0x80, 0xff]) {
+        for (const byte of name === 'none' ? [0, 1, 0x7f, 0x80, 0xff] : [0, 0x80, 0xff]) {
           const bytes = sound.slice();
           forge(bytes, offset, [[where, byte]]);
           handle.write(bytes, 0, bytes.length, 0);

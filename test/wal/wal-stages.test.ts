@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Correction } from '../../src/block/block-reader.ts';
+import { fileHeaderBytes } from '../../src/block/file-header.ts';
 import type { Pipeline } from '../../src/block/pipeline.ts';
 import { RecordFrame } from '../../src/block/record-frame.ts';
 import type { EccOptions } from '../../src/ecc/options.ts';
@@ -80,7 +81,9 @@ const STAGES: readonly Stage[] = [
 
 interface Sample {
   readonly fs: MemoryFs;
-  /** Where the records begin, and where the last one ends. */
+  /** Where the header ends; in an encrypted log the record that vouches for it stands there. */
+  readonly headerBytes: number;
+  /** Where the batches begin, and where the last one ends. */
   readonly starts: number[];
   readonly size: number;
   readonly salt: Uint8Array;
@@ -92,7 +95,9 @@ function fiveRecords({ pipeline }: Stage, durableSeqno = 0): Sample {
   const log = createLog(fs, 3, 0, 0, pipeline);
   const starts = appendLengths(log, [40, 0, 1300, 90, 33], durableSeqno);
   log.close();
-  return { fs, starts, size: log.sizeBytes, salt: readBytes(fs, logPath(3)).slice(16, 32) };
+  const headerBytes = fileHeaderBytes(pipeline.logProtection);
+  const salt = readBytes(fs, logPath(3)).slice(16, 32);
+  return { fs, headerBytes, starts, size: log.sizeBytes, salt };
 }
 
 function replayed(stage: Stage, fs: MemoryFs, numbers = [3], mode?: WalRecoveryMode): Replayed {
@@ -137,7 +142,7 @@ for (const stage of STAGES) {
     });
 
     test('with a flipped byte gives all of it, a right prefix or an error', () => {
-      const { fs, starts, size } = fiveRecords(stage);
+      const { fs, headerBytes, starts, size } = fiveRecords(stage);
       const corrects = stage.ecc !== undefined && stage.ecc.scheme !== 'secded';
       for (let offset = 0; offset < size; offset += 3) {
         const bits = stage.ecc?.scheme === 'secded' ? 1 << (offset % 8) : 0xff;
@@ -145,7 +150,7 @@ for (const stage of STAGES) {
         try {
           const { seqnos } = replayed(stage, fs);
           assert.deepEqual(seqnos, seqnosFrom(1, seqnos.length));
-          const isHeader = offset < starts[0]!;
+          const isHeader = offset < headerBytes;
           const isWhole = isHeader || corrects || stage.ecc?.scheme === 'secded';
           if (isWhole) assert.equal(seqnos.length, 5, `byte ${offset}`);
           else assert.ok(seqnos.length === 4 && offset >= starts[4]!, `byte ${offset}`);
@@ -154,7 +159,7 @@ for (const stage of STAGES) {
           assert.equal(stage.ecc, undefined, `byte ${offset}`);
           assert.equal(
             error.offset,
-            starts.findLast((start) => start <= offset),
+            [headerBytes, ...starts].findLast((start) => start <= offset),
           );
         }
         flip(fs, logPath(3), offset, bits);
