@@ -28,7 +28,7 @@ const utf8Decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** The bytes as a string, or undefined when they are not UTF-8. */
 export function utf8Of(bytes: Uint8Array): string | undefined {
-  // A decoder that throws takes a thousand times as long over bytes that are no text.
+  // Not with a decoder that throws: binary keys and values would take many times as long.
   return isUtf8(bytes) ? utf8Decoder.decode(bytes) : undefined;
 }
 

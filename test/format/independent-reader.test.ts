@@ -9,7 +9,7 @@ import { compareContent, FAMILIES, filesOf, fill, SMALL } from './format-fixture
 import { readDatabase } from './independent-reader.ts';
 import { ascii } from './raw-bytes.ts';
 import { RawFile } from './raw-file.ts';
-import { readRecord } from './raw-wal.ts';
+import { firstBatchAt, readRecord } from './raw-wal.ts';
 
 const STEPS = 1500;
 
@@ -83,7 +83,7 @@ test('the examples of docs/FORMAT.md are what the page says', () => {
         [1, 2],
       ][i],
     );
-    const record = file!.recordAt(128, 16);
+    const record = file!.recordAt(firstBatchAt(file!)!, 16);
     assert.equal(record?.end, file!.bytes.length);
     assert.equal(file!.corrected, 0);
     const operations = readRecord(record!.content, 2).map(({ key, value, ...rest }) => {
