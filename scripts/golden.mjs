@@ -1,6 +1,6 @@
 /**
- * `node scripts/golden.mjs`: makes the databases of test/golden/ anew, after a change of the format
- * that is meant. Look at what `git diff --stat test/golden` says before you check them in.
+ * `npm run golden`: makes the databases of test/golden/ anew, after a change of the format that is
+ * meant. Look at what `git diff --stat test/golden` says before you check them in.
  * @module
  */
 import { buildDev } from './ensure.mjs';

@@ -59,7 +59,11 @@ export class WalWriter {
     const type = BLOCK_WAL_RECORD;
     const log = RecordLogWriter.create(fs, directory, name, header, type, pipeline);
     try {
-      if (header.protection.suiteId !== SUITE_NONE) appendOpening(log);
+      if (header.protection.suiteId !== SUITE_NONE) {
+        // First the header alone: bytes behind one that is not there are taken for lost records.
+        log.sync();
+        appendOpening(log);
+      }
       log.sync();
     } catch (error) {
       log.close();

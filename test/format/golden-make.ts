@@ -1,5 +1,5 @@
 /**
- * `node scripts/golden.mjs`: makes the databases of test/golden/ anew.
+ * `npm run golden`: makes the databases of test/golden/ anew.
  * @module
  */
 import assert from 'node:assert/strict';

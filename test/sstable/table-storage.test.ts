@@ -321,6 +321,24 @@ suite('the key of a table', () => {
     });
   });
 
+  test('is that of the one file whose salt the meta has', () => {
+    const [fs, other] = [new MemoryFs(), new MemoryFs()];
+    const sealed = options(CODECS['none']!, { protection: PROTECTIONS['aes']! });
+    const meta = writeTable(fs, RECORDS, sealed);
+    const twin = writeTable(other, RECORDS, sealed);
+    const inFile = new Uint8Array(16);
+    fs.open(TABLE_PATH, 'read').read(inFile, 0, 16, 16);
+    assert.deepEqual(meta.salt, inFile);
+    assert.equal(twin.sizeBytes, meta.sizeBytes);
+    assert.throws(() => openTable(other, meta), {
+      code: 'CORRUPTION',
+      message: /table is another one than the manifest says/,
+    });
+    expectAll(openTable(other, twin), RECORDS);
+    const plain = options(CODECS['none']!, { protection: UNPROTECTED });
+    assert.equal(writeTable(new MemoryFs(), RECORDS, plain).salt, undefined);
+  });
+
   test('does not show what the blocks hold', () => {
     const fs = new MemoryFs();
     const found = (protection: typeof UNPROTECTED): boolean => {

@@ -12,7 +12,11 @@ import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { isVarveError } from '../../src/errors.ts';
 import type { MemoryFs } from '../../src/fs/memory.ts';
 import { walName } from '../../src/manifest/file-names.ts';
+import { CrashFs } from '../../src/testing/crash-fs.ts';
+import { CRASH_VARIANTS } from '../../src/testing/crash-state.ts';
 import { FaultFs } from '../../src/testing/fault-fs.ts';
+import { PowerCut } from '../../src/testing/power-cut.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { openLog } from '../../src/wal/log-head.ts';
 import type { ReplayOptions, WalRecoveryMode } from '../../src/wal/wal-replay.ts';
 import { pipelineOf } from '../block/pipelines.ts';
@@ -128,6 +132,26 @@ for (const way of WAYS) {
       const fs = new FaultFs(inner, [{ operation: 'write', skip: 1, shortWriteBytes: 20 }]);
       assert.throws(() => createLog(fs, 1, 0, 0, pipeline), { code: 'IO' });
       assert.deepEqual(inner.list(DIRECTORY), []);
+    });
+
+    test('whose creation is cut off by a power loss, whatever is left of it, is empty', () => {
+      const before = newDirectory();
+      appendLengths(createLog(before, 1, 0, 0, pipeline), [30, 40, 50]);
+      const whole = new CrashFs(before.clone());
+      createLog(whole, 2, 6, 1, pipeline);
+      for (let cutAt = 1; cutAt <= whole.operations; cutAt++) {
+        const fs = new CrashFs(before.clone());
+        fs.cutAfter(cutAt);
+        assert.throws(() => createLog(fs, 2, 6, 1, pipeline), PowerCut);
+        for (const variant of CRASH_VARIANTS) {
+          for (let seed = 0; seed < 8; seed++) {
+            const disk = fs.crash(variant, new SeededRandom(seed));
+            const logs = disk.exists(logPath(2)) ? [1, 2] : [1];
+            const { seqnos } = replay(disk, logs, 'tolerate-tail', { pipeline });
+            assert.deepEqual(seqnos, seqnosFrom(1, 3), `operation ${cutAt}, ${variant}`);
+          }
+        }
+      }
     });
 
     test('cut within its creation is empty, unless it was in use', () => {
