@@ -157,7 +157,7 @@ test('options of classic-level are brought into range; unknown ones do no harm',
   });
 });
 
-test('compression is on with true, as by default, and off with false, as in classic-level', async () => {
+test('compression is on with true, as by default, and off with false', async () => {
   const size = async (options: { compression?: boolean }): Promise<number> => {
     let bytes = 0;
     await withLevel(options, async (db) => {

@@ -141,7 +141,7 @@ describe('a manifest that is cut short', () => {
       }
     });
 
-    test(`gives the edits before the cut without a close, never less than at first (${name})`, () => {
+    test(`gives the edits before the cut without a close, at least the first (${name})`, () => {
       const fs = newDirectory();
       const manifest = createManifest(fs, 1, opening);
       const snapshotBytes = manifest.sizeBytes;

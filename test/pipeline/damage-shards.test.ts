@@ -32,7 +32,7 @@ test('the sample has a unit of every kind, and no byte belongs to none', async (
   assert.deepEqual(report.corrected, []);
 });
 
-describe('shards damaged within the budget in all units at once read back right and are told', () => {
+describe('shards damaged within the budget in all units read back right and are told', () => {
   const codes: [string, EccOptions, EccOptions][] = [
     ['reed-solomon 4+2', RS_4_2, RS_4_2],
     ['xor 3+1', XOR_3, XOR_3],

@@ -183,7 +183,7 @@ for (const [title, { stages, stride }] of Object.entries(STAGES)) {
       tally.print(t);
     });
 
-    test('a flipped byte after the death of the process hides nothing that was synced', async (t) => {
+    test('a flipped byte after the death of a process hides nothing synced', async (t) => {
       const { fs, history } = await makeDeadSample(stages);
       const counts = { refused: 0, failed: 0, recovered: 0 };
       for (const name of fs.list(DIRECTORY).sort()) {

@@ -80,8 +80,8 @@ export type Operation =
   | { readonly do: 'reopen'; readonly clean: boolean };
 
 /**
- * Values are windows on this; the number of places is prime so that few windows are alike. Stretches
- * of noise and of words take turns.
+ * Values are windows on this; the number of places is prime so that few windows are alike.
+ * Stretches of noise and of words take turns.
  */
 const VALUE_POOL: Uint8Array = makeValuePool();
 

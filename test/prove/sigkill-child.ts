@@ -1,7 +1,7 @@
 /**
  * Writes to a database until it is killed: `<directory> <file for acknowledgements> <seed> <name
- * of the options>`. The file grows by one byte when the database is open, and by one after each acknowledged step. Ends
- * by itself when its parent is gone.
+ * of the options>`. The file grows by one byte when the database is open, and by one after each
+ * acknowledged step. Ends by itself when its parent is gone.
  * @module
  */
 import { openSync, writeSync } from 'node:fs';

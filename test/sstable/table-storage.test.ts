@@ -129,7 +129,7 @@ function codeOf(scheme: string | undefined): number {
   return [undefined, 'secded', 'xor', 'reed-solomon'].indexOf(scheme);
 }
 
-test('compression makes a table smaller, a dictionary makes one of small blocks smaller still', () => {
+test('compression makes a table smaller, a dictionary for small blocks smaller still', () => {
   const size = (name: string, blockSizeBytes: number): number =>
     tableOf(RECORDS, options(CODECS[name]!, { blockSizeBytes })).meta.sizeBytes;
   for (const blockSizeBytes of [4096, 512]) {
@@ -292,7 +292,7 @@ suite('a table and its manifest', () => {
 });
 
 suite('the key of a table', () => {
-  test('is asked for when the table is opened, and a missing one is named by its epoch', async () => {
+  test('is asked for when the table is opened, a missing one named by its epoch', async () => {
     const fs = new MemoryFs();
     const protection = PROTECTIONS['chacha']!;
     const meta = writeTable(fs, RECORDS, options(CODECS['none']!, { protection }));
