@@ -16,6 +16,12 @@ import { readVarint, varintBytes } from './entry-varint.ts';
 
 const KEY_SCRATCH_INITIAL_BYTES = 256;
 const INTERVAL_SCRATCH_INITIAL_BYTES = 2048;
+/** What cursors begin with: most never need an interval, and short scans make many cursors. */
+const NO_SCRATCH = new Uint8Array(0);
+/** Not the same one: which buffer lends the key says whether an interval is in use. */
+const NO_KEYS = new Uint8Array(0);
+const NO_SLOTS = new Int32Array(0);
+const NO_BLOCK: DataBlock = /* @__PURE__ */ new DataBlock();
 
 /** Fields and lending rules are those of `Cursor`; the moves end at the block's edges. */
 export class DataBlockCursor {
@@ -42,7 +48,7 @@ export class DataBlockCursor {
 
   constructor() {
     this.valid = false;
-    this.#scratch = new Uint8Array(KEY_SCRATCH_INITIAL_BYTES);
+    this.#scratch = NO_SCRATCH;
     this.keyBuf = this.#scratch;
     this.keyOff = 0;
     this.keyLen = 0;
@@ -51,7 +57,7 @@ export class DataBlockCursor {
     this.valBuf = this.#scratch;
     this.valOff = 0;
     this.valLen = 0;
-    this.#block = new DataBlock();
+    this.#block = NO_BLOCK;
     this.#index = -1;
     this.#nextEntryOff = 0;
     this.#nextValOff = 0;
@@ -224,7 +230,8 @@ export class DataBlockCursor {
 
   #growScratch(needed: number): void {
     if (needed > KEY_BYTES_MAX) this.#failEntry();
-    const grown = new Uint8Array(Math.max(needed, this.#scratch.length * 2));
+    const least = Math.max(needed, KEY_SCRATCH_INITIAL_BYTES);
+    const grown = new Uint8Array(Math.max(least, this.#scratch.length * 2));
     grown.set(this.#scratch);
     if (this.keyBuf === this.#scratch) this.keyBuf = grown;
     this.#scratch = grown;
@@ -251,8 +258,8 @@ class DecodedInterval {
   constructor() {
     this.firstIndex = 0;
     this.endIndex = 0;
-    this.keys = new Uint8Array(INTERVAL_SCRATCH_INITIAL_BYTES);
-    this.keyOffs = new Int32Array(0);
+    this.keys = NO_KEYS;
+    this.keyOffs = NO_SLOTS;
     this.keyLens = this.keyOffs;
     this.valOffs = this.keyOffs;
     this.valLens = this.keyOffs;
@@ -320,7 +327,8 @@ class DecodedInterval {
   }
 
   #growKeys(used: number, needed: number): void {
-    const grown = new Uint8Array(Math.max(needed, this.keys.length * 2));
+    const least = Math.max(needed, INTERVAL_SCRATCH_INITIAL_BYTES);
+    const grown = new Uint8Array(Math.max(least, this.keys.length * 2));
     grown.set(this.keys.subarray(0, used));
     this.keys = grown;
   }

@@ -11,13 +11,15 @@ const SLAB_BYTES = 32_768;
 /** Longer ranges get memory of their own. */
 const POOLED_BYTES_MAX = 4_096;
 
+const NO_SLAB = new ArrayBuffer(0);
+
 /** Makes copies that are never touched again by the engine; like Node's pooled Buffers. */
 export class CopyPool {
   #slab: ArrayBuffer;
   #used: number;
 
   constructor() {
-    this.#slab = new ArrayBuffer(0);
+    this.#slab = NO_SLAB;
     this.#used = 0;
   }
 

@@ -7,6 +7,8 @@ import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../key/kind.ts';
 
 /** A longer scratch buffer would stay around for one long string. */
 const SCRATCH_BYTES_MAX = 1_048_576;
+const SCRATCH_BYTES_MIN = 256;
+const NO_BYTES = new Uint8Array(0);
 
 /** A string stands for its UTF-8 bytes. */
 export type Bytes = string | Uint8Array;
@@ -23,7 +25,7 @@ export class ByteInput {
   readonly #lengthMax: number;
 
   constructor(what: string, lengthMax: number) {
-    this.#scratch = new Uint8Array(256);
+    this.#scratch = NO_BYTES;
     this.buf = this.#scratch;
     this.len = 0;
     this.#what = what;
@@ -53,7 +55,9 @@ export class ByteInput {
   /** The scratch buffer, or for a rare long string memory that is not kept. */
   #roomFor(lengthBytes: number): Uint8Array {
     if (lengthBytes > SCRATCH_BYTES_MAX) return new Uint8Array(lengthBytes);
-    if (lengthBytes > this.#scratch.length) this.#scratch = new Uint8Array(lengthBytes);
+    if (lengthBytes > this.#scratch.length) {
+      this.#scratch = new Uint8Array(Math.max(lengthBytes, SCRATCH_BYTES_MIN));
+    }
     return this.#scratch;
   }
 

@@ -85,7 +85,7 @@ export class UserCursor {
    */
   constructor(entries: Cursor, snapshotSeqno: number, options: UserCursorOptions = {}) {
     this.valid = false;
-    this.keyBuf = new Uint8Array(KEY_SCRATCH_BYTES_MIN);
+    this.keyBuf = NO_BYTES;
     this.keyOff = 0;
     this.keyLen = NO_GROUP;
     this.seqno = 0;
@@ -219,7 +219,9 @@ export class UserCursor {
   /** Makes the user key of `#entries` the group; false if it already was. */
   #enterGroup(): boolean {
     const { keyBuf: source, keyOff, keyLen } = this.#entries;
-    if (keyLen > this.keyBuf.length) this.keyBuf = new Uint8Array(keyLen * 2);
+    if (keyLen > this.keyBuf.length) {
+      this.keyBuf = new Uint8Array(Math.max(keyLen * 2, KEY_SCRATCH_BYTES_MIN));
+    }
     const group = this.keyBuf;
     const comparable = Math.min(keyLen, this.keyLen);
     let i = 0;
