@@ -105,7 +105,8 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
     buf.fill(0, from, to);
   },
   noise: (buf, from, to) => {
-    buf.set(randomBytes(to - from, from + to), from);
+    // With a seed that no block was made from: the same bytes would be no damage.
+    buf.set(randomBytes(to - from, 1_000_000 + from + to), from);
   },
 };
 
