@@ -10,7 +10,7 @@
 import { compareBytes } from '../bytes/compare.ts';
 import { readU16, readU32 } from '../bytes/fixed.ts';
 import { CODEC_NONE, CODEC_ZSTD_DICTIONARY, type Compressor } from '../compress/port.ts';
-import type { FileCipher } from '../crypto/file-cipher.ts';
+import { type FileCipher, type MutableSealContext, newSealContext } from '../crypto/file-cipher.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import type { EccCodec, EccRepair } from '../ecc/port.ts';
 import { corruption, VarveError } from '../errors.ts';
@@ -22,7 +22,6 @@ import {
   BLOCK_PAYLOAD_BYTES_MAX,
   CHECKSUM_KIND_XXH64,
 } from './block-format.ts';
-import { type MutableSealContext, newSealContext } from './block-writer.ts';
 import { BlockChecksum } from './checksum.ts';
 
 /** What {@link BlockReader.inspect} found. */
@@ -70,8 +69,6 @@ export class BlockReader {
   readonly #context: MutableSealContext;
   #dictionaryCodec: Compressor | undefined;
   #dictionaryId: number;
-  /** Plaintext between two stages. */
-  #plain: Uint8Array;
   #payloadOff: number;
   #payloadLen: number;
   #position: number;
@@ -97,7 +94,6 @@ export class BlockReader {
     this.#context = newSealContext();
     this.#dictionaryCodec = undefined;
     this.#dictionaryId = 0;
-    this.#plain = EMPTY;
     this.#payloadOff = 0;
     this.#payloadLen = 0;
     this.#position = 0;
@@ -117,6 +113,21 @@ export class BlockReader {
   /** Bytes of the parity section of a block of this length. */
   parityBytes(blockLen: number): number {
     return this.#ecc === undefined ? 0 : this.#ecc.parityBytes(blockLen);
+  }
+
+  /**
+   * The length of the longest block that takes no more than `bytes` with its parity section: that
+   * of the one block that fills them, where only its place is known.
+   */
+  lengthWithin(bytes: number): number {
+    let low = 0;
+    let high = bytes;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (middle + this.parityBytes(middle) <= bytes) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 
   /** Lets blocks that were compressed with the file's dictionary be read. */
@@ -141,9 +152,7 @@ export class BlockReader {
     if (payloadLen > end - off - BLOCK_OVERHEAD_BYTES) return 'truncated';
     const payloadOff = off + BLOCK_HEADER_BYTES;
     const digest = this.#checksum.of(buf, off, BLOCK_HEADER_BYTES + payloadLen, position);
-    const stored = payloadOff + payloadLen;
-    if (readU32(buf, stored) !== digest.low) return 'checksum';
-    if (readU32(buf, stored + 4) !== digest.high) return 'checksum';
+    if (!digest.matches(buf, payloadOff + payloadLen)) return 'checksum';
     this.#payloadOff = payloadOff;
     this.#payloadLen = payloadLen;
     this.#position = position;
@@ -170,11 +179,11 @@ export class BlockReader {
     let fromOff = this.#payloadOff;
     let fromLen = this.#payloadLen;
     if (this.#cipher !== undefined) {
-      const isCompressed = this.codecId !== CODEC_NONE;
       fromLen -= TAG_BYTES;
       if (fromLen < 0) return 'forged';
       if (reuse !== undefined) {
-        from = isCompressed ? this.#plainRoom(fromLen) : roomIn(reuse, fromLen);
+        // Where it is compressed, its content may come to stand in the same place.
+        from = roomIn(reuse, fromLen);
         fromOff = 0;
       }
       if (!this.#decrypt(this.#cipher, buf, from, fromOff)) return 'forged';
@@ -339,11 +348,6 @@ export class BlockReader {
     this.buf = out;
     this.contentOff = 0;
     return 'none';
-  }
-
-  #plainRoom(length: number): Uint8Array {
-    if (this.#plain.length < length) this.#plain = new Uint8Array(length);
-    return this.#plain;
   }
 }
 

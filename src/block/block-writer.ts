@@ -9,7 +9,7 @@ import { writeU16, writeU32 } from '../bytes/fixed.ts';
 import { LZ4_CONTENT_BYTES_MAX } from '../compress/lz4.ts';
 import { CODEC_NONE, type Compressor, DOES_NOT_FIT } from '../compress/port.ts';
 import { compressIfWorthwhile } from '../compress/worthwhile.ts';
-import type { FileCipher, SealContext } from '../crypto/file-cipher.ts';
+import { type FileCipher, type MutableSealContext, newSealContext } from '../crypto/file-cipher.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import { assert } from '../errors.ts';
@@ -31,13 +31,6 @@ export interface BlockCompression {
   readonly quick: Compressor;
   /** Of the dictionary that `codec` uses, 0 without one. */
   readonly dictionaryId: number;
-}
-
-/** {@link SealContext} whose fields are set for each block. */
-export type MutableSealContext = { -readonly [Key in keyof SealContext]: SealContext[Key] };
-
-export function newSealContext(): MutableSealContext {
-  return { position: 0, generation: 0, blockType: 0, codec: 0, dictionaryId: 0, contentLen: 0 };
 }
 
 /** Seals the blocks of one file, front to back. Not reentrant. */
@@ -113,8 +106,7 @@ export class BlockWriter {
     writeU32(buf, start + 8, end - contentOff);
     writeU32(buf, start + 12, contentLen);
     const digest = this.#checksum.of(buf, start, end - start, position);
-    writeU32(buf, end, digest.low);
-    writeU32(buf, end + 4, digest.high);
+    digest.write(buf, end);
     out.length = end + BLOCK_TRAILER_BYTES;
     const blockLen = out.length - start;
     if (this.#ecc !== undefined) this.#appendParity(this.#ecc, out, start, blockLen);
@@ -142,7 +134,7 @@ export class BlockWriter {
   }
 
   #appendParity(ecc: EccCodec, out: ByteWriter, start: number, blockLen: number): void {
-    const bytes = ecc.parityBytes(blockLen);
+    const bytes = this.parityBytes(blockLen);
     out.reserve(bytes);
     ecc.append(out.buf, start, blockLen);
     out.length += bytes;

@@ -6,7 +6,7 @@
  * @module
  */
 import xxhash, { type XXHashAPI } from 'xxhash-wasm';
-import { readU32 } from '../bytes/fixed.ts';
+import { readU32, writeU32 } from '../bytes/fixed.ts';
 import { assert, VarveError } from '../errors.ts';
 
 let api: XXHashAPI | undefined;
@@ -43,6 +43,17 @@ export class Digest64 {
   constructor() {
     this.low = 0;
     this.high = 0;
+  }
+
+  /** Stores the digest in 8 bytes at `buf[off]`; borrows `buf`. */
+  write(buf: Uint8Array, off: number): void {
+    writeU32(buf, off, this.low);
+    writeU32(buf, off + 4, this.high);
+  }
+
+  /** True if the 8 bytes at `buf[off]` are the digest; borrows `buf`. */
+  matches(buf: Uint8Array, off: number): boolean {
+    return readU32(buf, off) === this.low && readU32(buf, off + 4) === this.high;
   }
 }
 

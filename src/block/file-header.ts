@@ -70,14 +70,7 @@ export function fileHeaderBytes(protection: FileProtection): number {
 export function encodeFileHeader(header: FileHeader): Uint8Array {
   const { protection } = header;
   const buf = new Uint8Array(fileHeaderBytes(protection));
-  buf.set(MAGIC, 0);
-  buf[5] = header.fileClass;
-  writeU16(buf, 6, FORMAT_VERSION);
-  writeU64(buf, 8, header.fileNumber);
-  buf.set(header.salt, 16);
-  writeU64(buf, 32, header.previousNumber);
-  writeU64(buf, 40, header.baseSeqno);
-  writeProtection(buf, PROTECTION_OFF, protection);
+  writeContent(buf, header);
   const copies = copyCount(protection);
   writeReplicas(buf, 0, COPY_BYTES, copies);
   if (protection.ecc?.scheme === 'secded') writeReplicaParity(buf, 0, copies * COPY_BYTES);
@@ -86,7 +79,20 @@ export function encodeFileHeader(header: FileHeader): Uint8Array {
 
 /** What the key of an encrypted file is bound to beyond its identity: fresh bytes. */
 export function headerBinding(header: FileHeader): Uint8Array {
-  return encodeFileHeader(header).slice(0, CONTENT_BYTES);
+  const buf = new Uint8Array(CONTENT_BYTES);
+  writeContent(buf, header);
+  return buf;
+}
+
+function writeContent(buf: Uint8Array, header: FileHeader): void {
+  buf.set(MAGIC, 0);
+  buf[5] = header.fileClass;
+  writeU16(buf, 6, FORMAT_VERSION);
+  writeU64(buf, 8, header.fileNumber);
+  buf.set(header.salt, 16);
+  writeU64(buf, 32, header.previousNumber);
+  writeU64(buf, 40, header.baseSeqno);
+  writeProtection(buf, PROTECTION_OFF, header.protection);
 }
 
 /**

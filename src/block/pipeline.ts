@@ -82,7 +82,7 @@ export class Pipeline {
     this.#dictionaries = new Map();
     this.logProtection = this.protection(true, options.logEcc);
     this.logCompression =
-      options.logCompression === 'none' ? undefined : this.#plainCompression(this.lz4());
+      options.logCompression === 'none' ? undefined : this.#plainCompression(this.#lz4());
   }
 
   /** How a new file is protected. */
@@ -182,7 +182,7 @@ export class Pipeline {
     dictionary: ZstdDictionary | undefined,
   ): BlockCompression | undefined {
     if (settings.codec === 'none') return undefined;
-    const quick = this.lz4();
+    const quick = this.#lz4();
     if (settings.codec === 'lz4') return this.#plainCompression(quick);
     const codec = this.#compression.zstd(settings.level, dictionary);
     return { codec, quick, dictionaryId: dictionary?.id ?? NO_DICTIONARY };
@@ -210,13 +210,13 @@ export class Pipeline {
     return this.isZstdReady ? this.#compression.zstd(ZSTD_LEVEL_MIN, dictionary) : undefined;
   }
 
-  lz4(): Compressor {
-    return this.#decompressor(CODEC_LZ4)!;
-  }
-
   /** Overwrites the keys. Files that are open stay readable. */
   close(): void {
     this.keys?.destroy();
+  }
+
+  #lz4(): Compressor {
+    return this.#decompressor(CODEC_LZ4)!;
   }
 
   #plainCompression(codec: Compressor): BlockCompression {

@@ -370,21 +370,9 @@ export class RecordLogReader {
   #inspectUnframed(blockAt: number): 'none' | 'frame' {
     if (this.#inspectBlock(blockAt) === 'none') return 'none';
     const next = this.#findFrame(blockAt + BLOCK_OVERHEAD_BYTES);
-    const blockLen = this.#lengthWithin((next < 0 ? this.endBytes : next) - blockAt);
+    const blockLen = this.#blocks!.lengthWithin((next < 0 ? this.endBytes : next) - blockAt);
     if (blockLen > BLOCK_PAYLOAD_BYTES_MAX + BLOCK_OVERHEAD_BYTES) return 'frame';
     return this.#inspectLength(blockAt, blockLen) === 'none' ? 'none' : 'frame';
-  }
-
-  /** The length of the longest block that takes no more than `bytes` with its parity section. */
-  #lengthWithin(bytes: number): number {
-    let low = 0;
-    let high = bytes;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (middle + this.#blocks!.parityBytes(middle) <= bytes) low = middle;
-      else high = middle - 1;
-    }
-    return low;
   }
 
   /** Checks the block at `blockAt`, whose length is known, and repairs it if need be. */

@@ -11,7 +11,6 @@
  * (src/ecc/sec-ded.ts), so that one wrong bit in every 8 bytes leaves no copy unreadable either.
  * @module
  */
-import { readU32, writeU32 } from '../bytes/fixed.ts';
 import { createEccCodec } from '../ecc/codec.ts';
 import { checksum64, Digest64 } from './checksum.ts';
 
@@ -31,8 +30,7 @@ export function writeReplicas(buf: Uint8Array, off: number, size: number, count:
   const digest = new Digest64();
   const end = off + size - REPLICA_CHECKSUM_BYTES;
   checksum64(buf, off, end - off, 0n, digest);
-  writeU32(buf, end, digest.low);
-  writeU32(buf, end + 4, digest.high);
+  digest.write(buf, end);
   for (let i = 1; i < count; i++) buf.copyWithin(off + i * size, off, off + size);
 }
 
@@ -46,14 +44,14 @@ export function isSoundReplica(buf: Uint8Array, off: number, size: number): bool
   const digest = new Digest64();
   const end = off + size - REPLICA_CHECKSUM_BYTES;
   checksum64(buf, off, end - off, 0n, digest);
-  return readU32(buf, end) === digest.low && readU32(buf, end + 4) === digest.high;
+  return digest.matches(buf, end);
 }
 
 /**
  * Restores copies by the section behind them: turns back one bit in each 8 bytes of
  * `buf[off, off + count * size)` if that makes a copy sound, else leaves all as it is. Borrows
  * `buf`.
- * @returns whether a copy is sound now
+ * @returns whether it turned any back
  */
 export function repairReplicas(buf: Uint8Array, off: number, size: number, count: number): boolean {
   const codec = createEccCodec({ scheme: 'secded' });

@@ -5,7 +5,7 @@
  */
 import { assert, VarveError } from '../errors.ts';
 import { lz4KernelBytes } from './lz4-kernel.ts';
-import { CODEC_LZ4, type Compressor, DOES_NOT_FIT } from './port.ts';
+import { assertRanges, CODEC_LZ4, type Compressor, DOES_NOT_FIT } from './port.ts';
 
 /** Largest content that LZ4 takes: within it no sum of lengths in the kernel wraps. */
 export const LZ4_CONTENT_BYTES_MAX = 0x100_0000;
@@ -84,8 +84,7 @@ class Lz4 implements Compressor {
     dstOff: number,
     dstCapacity: number,
   ): number {
-    assert(off + len <= src.length, 'what is compressed lies in its buffer');
-    assert(dstOff + dstCapacity <= dst.length, 'the room for it lies in its buffer');
+    assertRanges(off + len, src, dstOff + dstCapacity, dst);
     if (len === 0 || len > LZ4_CONTENT_BYTES_MAX) return DOES_NOT_FIT;
     const kernel = kernelFor(len);
     const capacity = Math.min(dstCapacity, storedBytesBound(len));
@@ -104,8 +103,7 @@ class Lz4 implements Compressor {
     dstOff: number,
     contentLen: number,
   ): boolean {
-    assert(off + len <= src.length, 'what is decompressed lies in its buffer');
-    assert(dstOff + contentLen <= dst.length, 'the room for it lies in its buffer');
+    assertRanges(off + len, src, dstOff + contentLen, dst);
     if (len > storedBytesBound(contentLen) || contentLen > this.contentBytesMax(len)) return false;
     const kernel = kernelFor(contentLen);
     const out = kernel.take(src, off, len, contentLen);

@@ -5,8 +5,7 @@
  * @module
  */
 import zlib from 'node:zlib';
-import { assert } from '../errors.ts';
-import { type Compression, type Compressor, DOES_NOT_FIT } from './port.ts';
+import { assertRanges, type Compression, type Compressor, DOES_NOT_FIT } from './port.ts';
 import { portableCompression } from './portable.ts';
 import { ZSTD_CONTENT_BYTES_MAX } from './zstd-module.ts';
 
@@ -65,8 +64,7 @@ class NodeZstd implements Compressor {
     if (len < NATIVE_BYTES_MIN || len > ZSTD_CONTENT_BYTES_MAX) {
       return this.#portable.compress(src, off, len, dst, dstOff, dstCapacity);
     }
-    assert(off + len <= src.length, 'what is compressed lies in its buffer');
-    assert(dstOff + dstCapacity <= dst.length, 'the room for it lies in its buffer');
+    assertRanges(off + len, src, dstOff + dstCapacity, dst);
     const content = src.subarray(off, off + len);
     const frame = this.#native.zstdCompressSync(content, this.#options);
     if (frame.length > dstCapacity) return DOES_NOT_FIT;

@@ -14,6 +14,7 @@
  * codec detects damage reliably: blocks have checksums for that.
  * @module
  */
+import { assert } from '../errors.ts';
 import type { ZstdDictionary } from './zstd-dictionary.ts';
 
 export const CODEC_NONE = 0;
@@ -92,4 +93,18 @@ export interface Compression {
    * @throws TypeError for a dictionary in zstd's own format that is damaged
    */
   zstd(level: number, dictionary?: ZstdDictionary): Compressor;
+}
+
+/**
+ * For implementations of {@link Compressor}: input and output lie in their buffers. Views would
+ * otherwise be cut short in silence.
+ */
+export function assertRanges(
+  srcEnd: number,
+  src: Uint8Array,
+  dstEnd: number,
+  dst: Uint8Array,
+): void {
+  assert(srcEnd <= src.length, 'what a codec reads lies in its buffer');
+  assert(dstEnd <= dst.length, 'the room for what it writes lies in its buffer');
 }

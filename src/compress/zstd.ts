@@ -3,7 +3,13 @@
  * @module
  */
 import { assert } from '../errors.ts';
-import { CODEC_ZSTD, CODEC_ZSTD_DICTIONARY, type Compressor, DOES_NOT_FIT } from './port.ts';
+import {
+  assertRanges,
+  CODEC_ZSTD,
+  CODEC_ZSTD_DICTIONARY,
+  type Compressor,
+  DOES_NOT_FIT,
+} from './port.ts';
 import type { ZstdDictionary } from './zstd-dictionary.ts';
 import { frameContentBytes } from './zstd-frame.ts';
 import {
@@ -55,8 +61,7 @@ class Zstd implements Compressor {
     dstOff: number,
     dstCapacity: number,
   ): number {
-    assert(off + len <= src.length, 'what is compressed lies in its buffer');
-    assert(dstOff + dstCapacity <= dst.length, 'the room for it lies in its buffer');
+    assertRanges(off + len, src, dstOff + dstCapacity, dst);
     if (len === 0 || len > ZSTD_CONTENT_BYTES_MAX) return DOES_NOT_FIT;
     const stored = this.#module.compress(src, off, len, this.#level, this.#dictionary);
     if (stored < 0 || stored > dstCapacity) return DOES_NOT_FIT;
@@ -72,8 +77,7 @@ class Zstd implements Compressor {
     dstOff: number,
     contentLen: number,
   ): boolean {
-    assert(off + len <= src.length, 'what is decompressed lies in its buffer');
-    assert(dstOff + contentLen <= dst.length, 'the room for it lies in its buffer');
+    assertRanges(off + len, src, dstOff + contentLen, dst);
     if (!isFrameOf(src, off, len, contentLen)) return false;
     if (this.#module.decompress(src, off, len, this.#dictionary) !== contentLen) return false;
     dst.set(this.#module.out.subarray(0, contentLen), dstOff);

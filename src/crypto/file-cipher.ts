@@ -71,6 +71,14 @@ export interface SealContext {
   readonly contentLen: number;
 }
 
+/** A {@link SealContext} whose fields are set for each call. */
+export type MutableSealContext = { -readonly [Key in keyof SealContext]: SealContext[Key] };
+
+/** A context for {@link FileCipher} to be filled in. */
+export function newSealContext(): MutableSealContext {
+  return { position: 0, generation: 0, blockType: 0, codec: 0, dictionaryId: 0, contentLen: 0 };
+}
+
 /** Seals and opens the contents of one file. Not reentrant. Never shows its key. */
 export class FileCipher {
   readonly suiteId: number;

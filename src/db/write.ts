@@ -25,6 +25,8 @@ export class WritePath {
   readonly #core: DbCore;
   readonly #scheduler: Scheduler;
   readonly #operations: OperationReader;
+  /** Operations without a handle are of the default family, and it wants checksums. */
+  readonly #checksDefault: boolean;
   /** Bytes written since the memtables' sizes were last looked at. */
   #unweighedBytes: number;
 
@@ -32,6 +34,7 @@ export class WritePath {
     this.#core = core;
     this.#scheduler = scheduler;
     this.#operations = new OperationReader();
+    this.#checksDefault = core.families.get(DEFAULT_FAMILY_ID)!.settings.entryChecksums;
     this.#unweighedBytes = 0;
   }
 
@@ -58,7 +61,7 @@ export class WritePath {
       if (core.lastSeqno > SEQNO_MAX - encoder.count) {
         throw new VarveError('INVALID', 'the database has used up its sequence numbers');
       }
-      const isChecked = this.#hasChecksums(encoder);
+      const isChecked = this.#checksDefault || encoder.checksums.length > 0;
       if (isChecked) this.#checkEntries(encoder);
       this.#log(encoder, sync);
       this.#apply(encoder, isChecked);
@@ -142,12 +145,6 @@ export class WritePath {
     } catch (error) {
       throw this.#core.fail(error);
     }
-  }
-
-  /** With a handle an operation knows by itself; without one it is of the default family. */
-  #hasChecksums(encoder: BatchEncoder): boolean {
-    if (encoder.checksums.length > 0) return true;
-    return this.#core.families.get(DEFAULT_FAMILY_ID)!.settings.entryChecksums;
   }
 
   /** Holds the operations against their checksums, and computes those that are missing. */

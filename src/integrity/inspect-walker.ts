@@ -289,7 +289,7 @@ export class BlockWalker {
     const { reader } = this;
     const position = start + this.#frame.sizeBytes;
     if (!reader.hasParity || end - start > RESOLVED_GAP_BYTES_MAX) return undefined;
-    const middle = this.#lengthIn(end - position);
+    const middle = reader.lengthWithin(end - position);
     const first = Math.max(BLOCK_OVERHEAD_BYTES, middle - LENGTH_SPREAD_BYTES);
     for (let blockLen = first; blockLen <= middle + LENGTH_SPREAD_BYTES; blockLen++) {
       if (position + blockLen + reader.parityBytes(blockLen) !== end) continue;
@@ -298,18 +298,6 @@ export class BlockWalker {
       if (block.state !== 'damaged') return block;
     }
     return undefined;
-  }
-
-  /** About the length of the block that fills so many bytes together with its parity section. */
-  #lengthIn(bytes: number): number {
-    let low = 0;
-    let high = bytes;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (middle + this.reader.parityBytes(middle) <= bytes) low = middle;
-      else high = middle - 1;
-    }
-    return low;
   }
 
   #gap(start: number, end: number): FoundGap {
