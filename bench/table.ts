@@ -46,7 +46,7 @@ const options = {
   restartInterval: numbers[1] ?? 8,
   blockSizeBytes: numbers[2] ?? 4096,
   filterBitsPerKey: 10,
-  compression: settingsFor(parseCompression('none', 1), 0, false),
+  compression: settingsFor(parseCompression('none', 1), 0),
   protection: UNPROTECTED,
 };
 /** No stage is on. */

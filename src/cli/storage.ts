@@ -18,7 +18,7 @@ export function addStorage(command: Command): Command {
   return command
     .option(
       '--compression <codec>',
-      'of new tables: none, lz4, zstd, zstd:1 to zstd:19; lz4, and zstd at the bottom, if absent',
+      'of new tables: none, lz4, zstd, zstd:1 to zstd:19; lz4 if absent',
       parseCompression,
     )
     .option(

@@ -23,8 +23,8 @@ export interface ZstdOptions {
 export type CompressionChoice = CodecName | ZstdOptions;
 
 /**
- * One way for all levels of the tree, or one per level from L0 down (the last repeats). LZ4, and
- * zstd in the last level that holds data, if absent.
+ * One way for all levels of the tree, or one per level from L0 down (the last repeats). LZ4 if
+ * absent.
  */
 export type CompressionOptions = CompressionChoice | readonly CompressionChoice[];
 
@@ -39,13 +39,8 @@ export interface CodecSettings {
   readonly trainedBytes: number;
 }
 
-/** What a tree compresses with. */
-export interface CompressionPolicy {
-  /** From L0 down, at least one; the last repeats. */
-  readonly levels: readonly CodecSettings[];
-  /** For the last level that holds data, whichever that is; `undefined`: as `levels` says. */
-  readonly last: CodecSettings | undefined;
-}
+/** What the levels of a tree are compressed with, from L0 down: at least one; the last repeats. */
+export type CompressionPolicy = readonly CodecSettings[];
 
 export const ZSTD_LEVEL_DEFAULT = 3;
 /** LZ4 has none to choose. */
@@ -69,31 +64,23 @@ export function parseCompression(
   options: CompressionOptions | false | undefined,
   levelsMax: number,
 ): CompressionPolicy {
-  if (options === undefined) return { levels: [settings('lz4')], last: settings('zstd') };
-  if (options === false) return { levels: [settings('none')], last: undefined };
-  if (!Array.isArray(options)) {
-    return { levels: [parseChoice(options as CompressionChoice, 'compression')], last: undefined };
-  }
+  if (options === undefined) return [LZ4_SETTINGS];
+  if (options === false) return [settings('none')];
+  if (!Array.isArray(options)) return [parseChoice(options as CompressionChoice, 'compression')];
   if (options.length === 0 || options.length > levelsMax) {
     throw new RangeError(`compression must list 1 to ${levelsMax} levels`);
   }
-  const levels = Array.from(options, (choice, i) => parseChoice(choice, `compression[${i}]`));
-  return { levels, last: undefined };
+  return Array.from(options, (choice, i) => parseChoice(choice, `compression[${i}]`));
 }
 
 /** What a table of this level of the tree is written with. */
-export function settingsFor(
-  policy: CompressionPolicy,
-  level: number,
-  isLastLevel: boolean,
-): CodecSettings {
-  if (isLastLevel && policy.last !== undefined) return policy.last;
-  return policy.levels[Math.min(level, policy.levels.length - 1)]!;
+export function settingsFor(policy: CompressionPolicy, level: number): CodecSettings {
+  return policy[Math.min(level, policy.length - 1)]!;
 }
 
 /** True if tables of this policy cannot be written without zstd. */
-export function needsZstd({ levels, last }: CompressionPolicy): boolean {
-  return last?.codec === 'zstd' || levels.some(({ codec }) => codec === 'zstd');
+export function needsZstd(policy: CompressionPolicy): boolean {
+  return policy.some(({ codec }) => codec === 'zstd');
 }
 
 function parseChoice(choice: CompressionChoice, label: string): CodecSettings {

@@ -81,8 +81,7 @@ export class CompactionJob {
     const deeper = levels
       .slice(outputLevel + 1)
       .map((tables) => overlapping(tables, smallest, largest));
-    const isLastLevel = levels.slice(outputLevel + 1).every((tables) => tables.length === 0);
-    this.#sink = new DirectorySink(core, this.family.settings, outputLevel, isLastLevel);
+    this.#sink = new DirectorySink(core, this.family.settings, outputLevel);
     return new MergeRun({
       input: this.#openInputs(),
       snapshots: core.snapshots.distinct(),

@@ -82,7 +82,7 @@ export class FlushJob {
   }
 
   #begin(member: FlushMember): MergeRun {
-    this.#sink = new DirectorySink(this.#core, member.family.settings, 0, false);
+    this.#sink = new DirectorySink(this.#core, member.family.settings, 0);
     return flushRun(this.#core, member.family, member.entry.memtable, this.#sink);
   }
 

@@ -48,8 +48,7 @@ export interface ColumnFamilyOptions {
   readonly entryChecksums?: boolean;
   /**
    * How blocks of tables are compressed: `'none'`, `'lz4'`, `'zstd'` or zstd with settings, for all
-   * levels or one per level (the last repeats); `false` for none. LZ4, and zstd in the last level
-   * that holds data, if absent.
+   * levels or one per level (the last repeats); `false` for none. LZ4 if absent.
    */
   readonly compression?: CompressionOptions | false;
   /** Error-correcting code of the tables; `false` or absent for none. */
@@ -254,19 +253,15 @@ function resolveFamilyOptions(options: ColumnFamilyOptions, base: FamilySettings
   };
 }
 
-/**
- * How tables of a level are written.
- * @param isLastLevel no deeper level holds a table
- */
+/** How tables of a level are written. */
 export function tableOptions(
   settings: FamilySettings,
   level: number,
-  isLastLevel: boolean,
   pipeline: Pipeline,
 ): TableWriterOptions {
   const bits = settings.filterBitsPerKey;
   return {
-    compression: settingsFor(settings.compression, level, isLastLevel),
+    compression: settingsFor(settings.compression, level),
     protection: pipeline.protection(settings.encryption, settings.ecc),
     blockSizeBytes: settings.blockSizeBytes,
     restartInterval: settings.restartInterval,

@@ -202,7 +202,7 @@ function installRecovered(core: DbCore, logNumber: number): void {
   for (const [familyId, family] of core.families) {
     const { memtable } = family.active;
     if (memtable.isEmpty) continue;
-    const sink = new DirectorySink(core, family.settings, 0, false);
+    const sink = new DirectorySink(core, family.settings, 0);
     const run = flushRun(core, family, memtable, sink);
     try {
       while (!run.step(Number.POSITIVE_INFINITY));

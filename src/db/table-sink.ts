@@ -17,16 +17,13 @@ export class DirectorySink implements TableSink {
   readonly #core: DbCore;
   readonly #settings: FamilySettings;
   readonly #level: number;
-  readonly #isLastLevel: boolean;
   /** Bytes of all finished tables. */
   bytesWritten: number;
 
-  /** @param isLastLevel no deeper level holds a table */
-  constructor(core: DbCore, settings: FamilySettings, level: number, isLastLevel: boolean) {
+  constructor(core: DbCore, settings: FamilySettings, level: number) {
     this.#core = core;
     this.#settings = settings;
     this.#level = level;
-    this.#isLastLevel = isLastLevel;
     this.bytesWritten = 0;
   }
 
@@ -35,7 +32,7 @@ export class DirectorySink implements TableSink {
     const fileNumber = this.#core.newFileNumber();
     const file = fs.open(joinPath(location.directory, tableName(fileNumber)), 'create');
     try {
-      const options = tableOptions(this.#settings, this.#level, this.#isLastLevel, pipeline);
+      const options = tableOptions(this.#settings, this.#level, pipeline);
       return { file, writer: new TableWriter(file, fileNumber, pipeline, options, guard) };
     } catch (error) {
       this.#remove(file);

@@ -81,7 +81,7 @@ export function testKeys(epoch: number): Record<number, Uint8Array> {
 
 /** Settings of one way to compress. */
 export function codecSettings(choice: CompressionChoice): CodecSettings {
-  return settingsFor(parseCompression(choice, 1), 0, false);
+  return settingsFor(parseCompression(choice, 1), 0);
 }
 
 /** The part of a table writer's options in which no stage is on. */

@@ -122,7 +122,7 @@ export class World {
     const newFileNumber = (): number => this.#nextNumber++;
     const core = { fs: this.fs as Fs, location, pipeline, newFileNumber } as unknown as DbCore;
     const settings = resolveOptions({ ...FORM, ...storage.sink }).familyDefaults;
-    this.sink = new DirectorySink(core, settings, 1, false);
+    this.sink = new DirectorySink(core, settings, 1);
   }
 
   files(): string[] {

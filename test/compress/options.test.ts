@@ -16,14 +16,13 @@ const LEVELS = 7;
 function codecs(options: CompressionOptions | false | undefined, lastLevel: number): string {
   const policy = parseCompression(options, LEVELS);
   return Array.from({ length: lastLevel + 1 }, (_, level) => {
-    const { codec, level: zstdLevel } = settingsFor(policy, level, level === lastLevel);
+    const { codec, level: zstdLevel } = settingsFor(policy, level);
     return codec === 'zstd' ? `zstd${zstdLevel}` : codec;
   }).join(' ');
 }
 
-test('the default is lz4, and zstd in the last level that holds data', () => {
-  assert.equal(codecs(undefined, 3), 'lz4 lz4 lz4 zstd3');
-  assert.equal(codecs(undefined, 0), 'zstd3');
+test('the default is lz4', () => {
+  assert.equal(codecs(undefined, 3), 'lz4 lz4 lz4 lz4');
 });
 
 test('one choice is for all levels, and false for none', () => {
@@ -46,18 +45,18 @@ test('whether zstd is needed is known', () => {
     [undefined, 'lz4', 'zstd', ['none', 'lz4'], ['none', 'zstd']].map((options) =>
       needs(options as CompressionOptions | undefined),
     ),
-    [true, false, true, false, true],
+    [false, false, true, false, true],
   );
 });
 
 test('dictionaries are taken as bytes or as the size of one to be trained', () => {
   const bytes = new Uint8Array(100);
-  const given = parseCompression({ codec: 'zstd', dictionary: bytes }, LEVELS).levels[0]!;
+  const given = parseCompression({ codec: 'zstd', dictionary: bytes }, LEVELS)[0]!;
   assert.deepEqual(given.dictionary?.bytes, bytes);
   assert.notEqual(given.dictionary?.bytes, bytes);
   assert.equal(given.trainedBytes, 0);
   const dictionary = { trainedBytes: 16_384 };
-  const trained = parseCompression({ codec: 'zstd', dictionary }, LEVELS).levels[0]!;
+  const trained = parseCompression({ codec: 'zstd', dictionary }, LEVELS)[0]!;
   assert.equal(trained.dictionary, undefined);
   assert.equal(trained.trainedBytes, 16_384);
 });

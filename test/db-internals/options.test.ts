@@ -81,7 +81,7 @@ suite('without options', () => {
       baseLevelBytes: 64 * MIB,
       levelRatio: 10,
       entryChecksums: false,
-      compression: { levels: [codecSettings('lz4')], last: codecSettings('zstd') },
+      compression: [codecSettings('lz4')],
       ecc: undefined,
       encryption: false,
     });
@@ -205,7 +205,7 @@ suite('filterBitsPerKey', () => {
   test('may differ by level; the last one holds for all deeper levels', () => {
     const { familyDefaults } = resolveOptions({ filterBitsPerKey: [14, 10.5, 0] });
     const bits = [0, 1, 2, 3, 6].map(
-      (level) => tableOptions(familyDefaults, level, false, plainPipeline()).filterBitsPerKey,
+      (level) => tableOptions(familyDefaults, level, plainPipeline()).filterBitsPerKey,
     );
     assert.deepEqual(bits, [14, 10.5, 0, 0, 0]);
     assert.deepEqual(resolveOptions({ filterBitsPerKey: 5 }).familyDefaults.filterBitsPerKey, [5]);
@@ -225,12 +225,12 @@ suite('filterBitsPerKey', () => {
     const bits = [10, 5];
     const { familyDefaults } = resolveOptions({ filterBitsPerKey: bits });
     bits[0] = 0;
-    assert.equal(tableOptions(familyDefaults, 0, false, plainPipeline()).filterBitsPerKey, 10);
+    assert.equal(tableOptions(familyDefaults, 0, plainPipeline()).filterBitsPerKey, 10);
   });
 
   test('and the block layout reach the table writer', () => {
     const { familyDefaults } = resolveOptions({ blockSizeBytes: 1024, restartInterval: 4 });
-    assert.deepEqual(tableOptions(familyDefaults, 3, false, plainPipeline()), {
+    assert.deepEqual(tableOptions(familyDefaults, 3, plainPipeline()), {
       blockSizeBytes: 1024,
       restartInterval: 4,
       filterBitsPerKey: 10,
@@ -241,24 +241,20 @@ suite('filterBitsPerKey', () => {
 });
 
 suite('compression', () => {
-  const codecs = (options: DbOptions, levels: readonly number[], isLast = false): string[] => {
+  const codecs = (options: DbOptions, levels: readonly number[]): string[] => {
     const { familyDefaults } = resolveOptions(options);
     const pipeline = plainPipeline();
-    return levels.map(
-      (level) => tableOptions(familyDefaults, level, isLast, pipeline).compression.codec,
-    );
+    return levels.map((level) => tableOptions(familyDefaults, level, pipeline).compression.codec);
   };
 
-  test('is lz4, and zstd in the last level that holds data', () => {
+  test('is lz4 on every level', () => {
     assert.deepEqual(codecs({}, [0, 1, 6]), ['lz4', 'lz4', 'lz4']);
-    assert.deepEqual(codecs({}, [0, 1, 6], true), ['zstd', 'zstd', 'zstd']);
   });
 
   test('may be chosen by level, or not at all', () => {
     const compression = ['none', 'lz4', { codec: 'zstd', level: 9 }] as const;
     assert.deepEqual(codecs({ compression }, [0, 1, 2, 6]), ['none', 'lz4', 'zstd', 'zstd']);
-    assert.deepEqual(codecs({ compression }, [0], true), ['none']);
-    assert.deepEqual(codecs({ compression: false }, [0, 6], true), ['none', 'none']);
+    assert.deepEqual(codecs({ compression: false }, [0, 6]), ['none', 'none']);
   });
 
   test('of a family may differ from that of the database', () => {
@@ -266,7 +262,7 @@ suite('compression', () => {
       compression: 'none',
       columnFamilies: { a: { compression: 'lz4' }, b: {} },
     });
-    const found = [...families.values()].map(({ compression }) => compression.levels[0]!.codec);
+    const found = [...families.values()].map(({ compression }) => compression[0]!.codec);
     assert.deepEqual(found, ['lz4', 'none']);
   });
 
@@ -308,7 +304,7 @@ suite('an error-correcting code', () => {
 
   test('reaches the table writer', () => {
     const { familyDefaults } = resolveOptions({ ecc: RS42 });
-    const { protection } = tableOptions(familyDefaults, 0, false, plainPipeline());
+    const { protection } = tableOptions(familyDefaults, 0, plainPipeline());
     assert.deepEqual(protection, { suiteId: 0, epoch: 0, ecc: RS42 });
   });
 });
@@ -321,7 +317,7 @@ suite('encryption', () => {
     });
     const pipeline = await pipelineOf({ suite: 'chacha20-poly1305', epoch: 3 });
     const suiteOf = (settings: FamilySettings): number[] => {
-      const { suiteId, epoch } = tableOptions(settings, 0, false, pipeline).protection;
+      const { suiteId, epoch } = tableOptions(settings, 0, pipeline).protection;
       return [suiteId, epoch];
     };
     assert.deepEqual(suiteOf(familyDefaults), [2, 3]);
