@@ -6,6 +6,12 @@
 
 export type { Correction } from './block/block-reader.ts';
 export type {
+  CompactionOptions,
+  FifoCompactionOptions,
+  LeveledCompactionOptions,
+  SizeTieredCompactionOptions,
+} from './compaction/options.ts';
+export type {
   CompressionChoice,
   CompressionOptions,
   ZstdOptions,

@@ -8,6 +8,7 @@ import type { Db } from './db/database.ts';
 import { openDatabase } from './db/open.ts';
 import type { DbOptions } from './db/options.ts';
 import { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
+import { nodeThreads } from './executor/node.ts';
 import { NodeFs } from './fs/node.ts';
 
 /**
@@ -26,5 +27,11 @@ export async function open(path: string, options: DbOptions = {}): Promise<Db> {
     hostLoop: options?.hostLoop ?? systemHostLoop,
     compression: nodeCompression(),
     crypto: nodeCrypto(),
+    threads: hasOwnPorts(options) ? undefined : nodeThreads,
   });
+}
+
+/** True if threads would work with other ports than the caller wants. */
+function hasOwnPorts(options: DbOptions | undefined): boolean {
+  return (options?.fs ?? options?.clock ?? options?.random) !== undefined;
 }

@@ -58,6 +58,7 @@ const PARITY: Preset = {
       leftBecause: 'it belongs to the block layout, which each engine has its own',
     },
     filterBitsPerKey: { value: 10 },
+    compaction: { leftBecause: 'leveled on both sides' },
     targetTableBytes: { value: 64 * MIB },
     l0TriggerCount: { value: 4 },
     baseLevelBytes: { value: 256 * MIB },
@@ -71,6 +72,8 @@ const PARITY: Preset = {
     writeBufferBytes: { value: 64 * MIB },
     blockCacheBytes: { value: 256 * MIB },
     openTablesMax: { leftBecause: 'a run has fewer tables than the default' },
+    // db_bench has two background jobs by default.
+    workers: { value: 2 },
     wal: { value: true },
   },
   dbBenchFlags: [
@@ -96,6 +99,7 @@ const DEFAULT: Preset = {
     blockSizeBytes: isDefault,
     restartInterval: isDefault,
     filterBitsPerKey: isDefault,
+    compaction: isDefault,
     targetTableBytes: isDefault,
     l0TriggerCount: isDefault,
     baseLevelBytes: isDefault,
@@ -109,6 +113,7 @@ const DEFAULT: Preset = {
     writeBufferBytes: isDefault,
     blockCacheBytes: isDefault,
     openTablesMax: isDefault,
+    workers: isDefault,
     wal: isDefault,
   },
   dbBenchFlags: [

@@ -84,6 +84,42 @@ export class BlockWriter {
     if (compression !== undefined && this.#compress(compression, out, contentOff)) {
       codec = compression.codec.id;
     }
+    const dictionaryId = compression?.codec.id === codec ? compression.dictionaryId : 0;
+    return this.#finish(type, out, contentOff, position, codec, dictionaryId, contentLen);
+  }
+
+  /**
+   * As {@link seal}, for a content that is compressed already, without a dictionary.
+   * @param codec with which it is, or `CODEC_NONE`
+   * @param contentLen its length before that
+   */
+  sealCompressed(
+    type: number,
+    out: ByteWriter,
+    contentOff: number,
+    position: number,
+    codec: number,
+    contentLen: number,
+  ): number {
+    assert(contentOff >= BLOCK_HEADER_BYTES, 'content leaves room for its block header');
+    return this.#finish(type, out, contentOff, position, codec, 0, contentLen);
+  }
+
+  /** Forgets the file's key. Calling it again is allowed; sealing is not. */
+  close(): void {
+    this.#cipher?.destroy();
+  }
+
+  /** Encryption, header, checksum and parity. */
+  #finish(
+    type: number,
+    out: ByteWriter,
+    contentOff: number,
+    position: number,
+    codec: number,
+    dictionaryId: number,
+    contentLen: number,
+  ): number {
     const start = contentOff - BLOCK_HEADER_BYTES;
     const cipher = this.#cipher;
     if (cipher !== undefined) {
@@ -91,7 +127,7 @@ export class BlockWriter {
       context.position = position;
       context.blockType = type;
       context.codec = codec;
-      context.dictionaryId = compression?.codec.id === codec ? compression.dictionaryId : 0;
+      context.dictionaryId = dictionaryId;
       context.contentLen = contentLen;
       out.reserve(TAG_BYTES);
       const len = out.length - contentOff;
@@ -111,11 +147,6 @@ export class BlockWriter {
     const blockLen = out.length - start;
     if (this.#ecc !== undefined) this.#appendParity(this.#ecc, out, start, blockLen);
     return blockLen;
-  }
-
-  /** Forgets the file's key. Calling it again is allowed; sealing is not. */
-  close(): void {
-    this.#cipher?.destroy();
   }
 
   /** Puts the compressed content in the content's place; false if it stays as it is. */

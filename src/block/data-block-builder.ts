@@ -3,10 +3,12 @@
  * final place; the small areas are collected beside them and appended when the block ends.
  * @module
  */
-import { ByteWriter } from '../bytes/byte-writer.ts';
+import { ByteWriter, copyBytes } from '../bytes/byte-writer.ts';
 import { sharedPrefixLength } from '../bytes/compare.ts';
+import { writeVarint } from '../bytes/varint.ts';
 import { assert } from '../errors.ts';
 import { ENTRY_CHECKSUM_BYTES, type EntryGuard } from '../key/entry-checksum.ts';
+import { KIND_DELETE } from '../key/kind.ts';
 import { DataBlockCheck } from './data-block-check.ts';
 import {
   FLAG_ENTRY_CHECKSUMS,
@@ -22,33 +24,42 @@ const ENTRIES_INITIAL = 256;
 /** Three varints, at most three bytes each for the key lengths and five for the value's. */
 const ENTRY_HEADER_BYTES_MAX = 11;
 const RESTART_FIELDS = 5;
+const TWO_POW_32 = 0x1_0000_0000;
 
 /** Reused for block after block of one file. */
 export class DataBlockBuilder {
-  readonly #interval: number;
+  private readonly interval: number;
   /** Where values and the finished content go; borrowed. */
-  readonly #out: ByteWriter;
-  readonly #keys: ByteWriter;
-  /** Where in `#out` the value area begins. */
-  #valueStart: number;
-  #count: number;
-  #kinds: Uint8Array;
-  #seqnos: Float64Array;
-  readonly #guard: EntryGuard | undefined;
-  readonly #check: DataBlockCheck | undefined;
+  private readonly out: ByteWriter;
+  private readonly keys: ByteWriter;
+  /** Where in `out` the value area begins. */
+  private valueStart: number;
+  private count: number;
+  private kinds: Uint8Array;
+  private seqnos: Float64Array;
+  private readonly guard: EntryGuard | undefined;
+  private readonly check: DataBlockCheck | undefined;
   /** Checksums of the entries, with a guard. */
-  #checksums: Uint32Array;
-  #checksumCount: number;
+  private checksums: Uint32Array;
+  private checksumCount: number;
   /** Bytes that one entry takes for its checksum. */
-  readonly #checksumBytes: number;
-  #smallestSeqno: number;
-  #largestSeqno: number;
-  #kind: number;
-  /** `RESTART_FIELDS` numbers for each restart; see `#noteRestart`. */
-  #restarts: Int32Array;
-  #restartCount: number;
-  #firstKeyOff: number;
-  #firstKeyLen: number;
+  private readonly checksumBytes: number;
+  /** Of the entries since `begin`, also after `finish`. */
+  smallestSeqno: number;
+  largestSeqno: number;
+  /** Bytes of a stored seqno, and the largest difference that they hold. */
+  private seqnoWidth: number;
+  private seqnoRangeMax: number;
+  private kind: number;
+  /** Bytes that an entry takes beside key entry and value. */
+  private entryBytes: number;
+  /** Entries up to the next restart point. */
+  private untilRestart: number;
+  /** `RESTART_FIELDS` numbers for each restart; see `noteRestart`. */
+  private restarts: Int32Array;
+  private restartCount: number;
+  private firstKeyOff: number;
+  private firstKeyLen: number;
 
   /**
    * @param out where the content is appended; shared with the caller, who puts block headers and
@@ -61,49 +72,61 @@ export class DataBlockBuilder {
     if (!(Number.isInteger(interval) && interval >= 1 && interval <= RESTART_INTERVAL_MAX)) {
       throw new RangeError(`restart interval must be an integer of 1 to ${RESTART_INTERVAL_MAX}`);
     }
-    this.#interval = interval;
-    this.#out = out;
-    this.#keys = new ByteWriter(KEY_AREA_INITIAL_BYTES);
-    this.#valueStart = 0;
-    this.#count = 0;
-    this.#kinds = new Uint8Array(ENTRIES_INITIAL);
-    this.#seqnos = new Float64Array(ENTRIES_INITIAL);
-    this.#guard = guard;
-    this.#check = guard === undefined ? undefined : new DataBlockCheck();
-    this.#checksums = new Uint32Array(guard === undefined ? 0 : ENTRIES_INITIAL);
-    this.#checksumCount = 0;
-    this.#checksumBytes = guard === undefined ? 0 : ENTRY_CHECKSUM_BYTES;
-    this.#smallestSeqno = 0;
-    this.#largestSeqno = 0;
-    this.#kind = 0;
-    this.#restarts = new Int32Array(RESTART_FIELDS * ENTRIES_INITIAL);
-    this.#restartCount = 0;
-    this.#firstKeyOff = 0;
-    this.#firstKeyLen = 0;
+    this.interval = interval;
+    this.out = out;
+    this.keys = new ByteWriter(KEY_AREA_INITIAL_BYTES);
+    this.valueStart = 0;
+    this.count = 0;
+    this.kinds = new Uint8Array(ENTRIES_INITIAL);
+    this.seqnos = new Float64Array(ENTRIES_INITIAL);
+    this.guard = guard;
+    this.check = guard === undefined ? undefined : new DataBlockCheck();
+    this.checksums = new Uint32Array(guard === undefined ? 0 : ENTRIES_INITIAL);
+    this.checksumCount = 0;
+    this.checksumBytes = guard === undefined ? 0 : ENTRY_CHECKSUM_BYTES;
+    this.smallestSeqno = 0;
+    this.largestSeqno = 0;
+    this.seqnoWidth = 0;
+    this.seqnoRangeMax = 0;
+    this.kind = 0;
+    this.entryBytes = 0;
+    this.untilRestart = 0;
+    this.restarts = new Int32Array(RESTART_FIELDS * ENTRIES_INITIAL);
+    this.restartCount = 0;
+    this.firstKeyOff = 0;
+    this.firstKeyLen = 0;
   }
 
   /** Entries since `begin`; 0 after `finish`. */
   get entryCount(): number {
-    return this.#count;
+    return this.count;
+  }
+
+  /** Tombstones among the entries since `begin`. */
+  tombstoneCount(): number {
+    if (this.kind !== KIND_MIXED) return this.kind === KIND_DELETE ? this.count : 0;
+    let count = 0;
+    for (let i = 0; i < this.count; i++) if (this.kinds[i] === KIND_DELETE) count++;
+    return count;
   }
 
   /** Starts a block whose content begins at the present end of `out`. */
   begin(): void {
-    this.#valueStart = this.#out.length;
-    this.#keys.reset();
-    this.#count = 0;
-    this.#restartCount = 0;
-    this.#checksumCount = 0;
+    this.valueStart = this.out.length;
+    this.keys.reset();
+    this.count = 0;
+    this.seqnoWidth = 0;
+    this.seqnoRangeMax = 0;
+    this.entryBytes = this.checksumBytes;
+    this.untilRestart = 0;
+    this.restartCount = 0;
+    this.checksumCount = 0;
   }
 
   /** Bytes of content if the block ended now. */
   contentBytes(): number {
-    const entries = this.#count;
-    const kinds = this.#kind === KIND_MIXED ? entries : 0;
-    const width = seqnoWidth(this.#largestSeqno - this.#smallestSeqno);
-    const words = entries * (width + this.#checksumBytes) + this.#restartCount * RESTART_BYTES;
-    const values = this.#out.length - this.#valueStart;
-    return values + this.#keys.length + kinds + words + TAIL_BYTES;
+    const areas = this.count * this.entryBytes + this.restartCount * RESTART_BYTES;
+    return this.out.length - this.valueStart + this.keys.length + areas + TAIL_BYTES;
   }
 
   /**
@@ -121,31 +144,45 @@ export class DataBlockBuilder {
     valOff: number,
     valLen: number,
   ): void {
-    const index = this.#count;
-    if (index === this.#kinds.length) this.#growEntries();
-    this.#noteVersion(index, seqno, kind);
-    const keys = this.#keys;
-    const restart = index % this.#interval === 0;
+    const index = this.count;
+    if (index === this.kinds.length) this.growEntries();
+    this.noteVersion(index, seqno, kind);
+    const keys = this.keys;
     const entryOff = keys.length;
-    const kept = restart ? this.#sharedWithFirst(index, keyBuf, keyOff, keyLen) : shared;
+    let kept = shared;
+    const restart = this.untilRestart === 0;
+    if (restart) {
+      this.untilRestart = this.interval;
+      kept = this.sharedWithFirst(index, keyBuf, keyOff, keyLen);
+    }
+    this.untilRestart--;
     keys.reserve(ENTRY_HEADER_BYTES_MAX + keyLen);
-    keys.varint(kept);
-    keys.varint(keyLen - kept);
-    keys.varint(valLen);
-    keys.bytes(keyBuf, keyOff + kept, keyLen - kept);
-    if (restart) this.#noteRestart(entryOff, kept, keyLen);
-    this.#out.bytes(valBuf, valOff, valLen);
-    this.#count = index + 1;
+    const { buf } = keys;
+    let to = entryOff;
+    if (keyLen < 128) {
+      buf[to++] = kept;
+      buf[to++] = keyLen - kept;
+    } else {
+      to = writeVarint(buf, to, kept);
+      to = writeVarint(buf, to, keyLen - kept);
+    }
+    if (valLen < 128) buf[to++] = valLen;
+    else to = writeVarint(buf, to, valLen);
+    copyBytes(keyBuf, keyOff + kept, keyLen - kept, buf, to);
+    keys.length = to + keyLen - kept;
+    if (restart) this.noteRestart(entryOff, kept, keyLen);
+    this.out.bytes(valBuf, valOff, valLen);
+    this.count = index + 1;
   }
 
   /** With a guard, after each `add`: the checksum that the entry came with. */
   addChecksum(checksum: number): void {
-    if (this.#checksumCount === this.#checksums.length) {
-      const checksums = new Uint32Array(this.#checksumCount * 2);
-      checksums.set(this.#checksums);
-      this.#checksums = checksums;
+    if (this.checksumCount === this.checksums.length) {
+      const checksums = new Uint32Array(this.checksumCount * 2);
+      checksums.set(this.checksums);
+      this.checksums = checksums;
     }
-    this.#checksums[this.#checksumCount++] = checksum;
+    this.checksums[this.checksumCount++] = checksum;
   }
 
   /**
@@ -153,27 +190,27 @@ export class DataBlockBuilder {
    * @throws VarveError `CORRUPTION` when an entry is not any more what its checksum says
    */
   finish(): void {
-    const out = this.#out;
-    const count = this.#count;
+    const out = this.out;
+    const count = this.count;
     assert(count > 0, 'a data block holds an entry');
-    const valueBytes = out.length - this.#valueStart;
-    out.bytes(this.#keys.buf, 0, this.#keys.length);
-    if (this.#kind === KIND_MIXED) out.bytes(this.#kinds, 0, count);
-    const width = seqnoWidth(this.#largestSeqno - this.#smallestSeqno);
-    this.#writeSeqnos(width);
-    if (this.#guard !== undefined) this.#writeChecksums();
-    const headPrefix = this.#writeRestarts();
+    const valueBytes = out.length - this.valueStart;
+    out.bytes(this.keys.buf, 0, this.keys.length);
+    if (this.kind === KIND_MIXED) out.bytes(this.kinds, 0, count);
+    const width = this.seqnoWidth;
+    this.writeSeqnos(width);
+    if (this.guard !== undefined) this.writeChecksums();
+    const headPrefix = this.writeRestarts();
     out.u32(count);
     out.u32(valueBytes);
-    out.u32(this.#keys.length);
-    out.u16(this.#interval);
+    out.u32(this.keys.length);
+    out.u16(this.interval);
     out.u8(width);
-    out.u8(this.#kind);
-    out.u64(this.#smallestSeqno);
+    out.u8(this.kind);
+    out.u64(this.smallestSeqno);
     out.u32(headPrefix);
-    out.u32(this.#guard === undefined ? 0 : FLAG_ENTRY_CHECKSUMS);
-    this.#checkContent(this.#valueStart, this.#seqnos);
-    this.#count = 0;
+    out.u32(this.guard === undefined ? 0 : FLAG_ENTRY_CHECKSUMS);
+    this.checkContent(this.valueStart, this.seqnos);
+    this.count = 0;
   }
 
   /**
@@ -181,20 +218,20 @@ export class DataBlockBuilder {
    * @throws VarveError as `finish`
    */
   checkHeld(start: number): void {
-    this.#checkContent(start, undefined);
+    this.checkContent(start, undefined);
   }
 
-  #writeChecksums(): void {
-    const count = this.#count;
-    assert(this.#checksumCount === count, 'every entry of a guarded block came with a checksum');
-    for (let i = 0; i < count; i++) this.#out.u32(this.#checksums[i]!);
+  private writeChecksums(): void {
+    const count = this.count;
+    assert(this.checksumCount === count, 'every entry of a guarded block came with a checksum');
+    for (let i = 0; i < count; i++) this.out.u32(this.checksums[i]!);
   }
 
-  #checkContent(start: number, seqnos: Float64Array | undefined): void {
-    const guard = this.#guard;
-    const check = this.#check;
+  private checkContent(start: number, seqnos: Float64Array | undefined): void {
+    const guard = this.guard;
+    const check = this.check;
     if (guard === undefined || check === undefined) return;
-    const { buf, length } = this.#out;
+    const { buf, length } = this.out;
     let isSound = false;
     let cause: unknown;
     try {
@@ -205,109 +242,125 @@ export class DataBlockBuilder {
     if (!isSound) throw guard.mismatch('output block', check.seqno, cause);
   }
 
-  #noteVersion(index: number, seqno: number, kind: number): void {
-    this.#seqnos[index] = seqno;
-    this.#kinds[index] = kind;
+  private noteVersion(index: number, seqno: number, kind: number): void {
+    this.seqnos[index] = seqno;
+    this.kinds[index] = kind;
     if (index === 0) {
-      this.#smallestSeqno = seqno;
-      this.#largestSeqno = seqno;
-      this.#kind = kind;
+      this.smallestSeqno = seqno;
+      this.largestSeqno = seqno;
+      this.kind = kind;
       return;
     }
-    if (seqno < this.#smallestSeqno) this.#smallestSeqno = seqno;
-    else if (seqno > this.#largestSeqno) this.#largestSeqno = seqno;
-    if (kind !== this.#kind) this.#kind = KIND_MIXED;
+    if (seqno < this.smallestSeqno) this.smallestSeqno = seqno;
+    else if (seqno > this.largestSeqno) this.largestSeqno = seqno;
+    if (this.largestSeqno - this.smallestSeqno > this.seqnoRangeMax) this.widenSeqnos();
+    if (kind !== this.kind) this.mixKinds();
   }
 
-  #sharedWithFirst(index: number, keyBuf: Uint8Array, keyOff: number, keyLen: number): number {
+  private mixKinds(): void {
+    if (this.kind !== KIND_MIXED) this.entryBytes++;
+    this.kind = KIND_MIXED;
+  }
+
+  private widenSeqnos(): void {
+    const range = this.largestSeqno - this.smallestSeqno;
+    while (range > this.seqnoRangeMax) {
+      this.seqnoWidth++;
+      this.entryBytes++;
+      this.seqnoRangeMax = 256 ** this.seqnoWidth - 1;
+    }
+    assert(this.seqnoWidth <= SEQNO_WIDTH_MAX, 'seqnos stay below 2^53');
+  }
+
+  private sharedWithFirst(
+    index: number,
+    keyBuf: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+  ): number {
     if (index === 0) return 0;
-    const first = this.#firstKeyOff;
-    return sharedPrefixLength(this.#keys.buf, first, this.#firstKeyLen, keyBuf, keyOff, keyLen);
+    const first = this.firstKeyOff;
+    return sharedPrefixLength(this.keys.buf, first, this.firstKeyLen, keyBuf, keyOff, keyLen);
   }
 
   /** To be called between the key and the value of an entry. */
-  #noteRestart(entryOff: number, shared: number, keyLen: number): void {
-    const unsharedOff = this.#keys.length - (keyLen - shared);
+  private noteRestart(entryOff: number, shared: number, keyLen: number): void {
+    const unsharedOff = this.keys.length - (keyLen - shared);
     if (entryOff === 0) {
-      this.#firstKeyOff = unsharedOff;
-      this.#firstKeyLen = keyLen;
+      this.firstKeyOff = unsharedOff;
+      this.firstKeyLen = keyLen;
     }
-    const at = this.#restartCount * RESTART_FIELDS;
-    const restarts = this.#restarts;
+    const at = this.restartCount * RESTART_FIELDS;
+    const restarts = this.restarts;
     restarts[at] = entryOff;
-    restarts[at + 1] = this.#out.length - this.#valueStart;
+    restarts[at + 1] = this.out.length - this.valueStart;
     restarts[at + 2] = shared;
     restarts[at + 3] = keyLen;
     restarts[at + 4] = unsharedOff;
-    this.#restartCount++;
+    this.restartCount++;
   }
 
-  #growEntries(): void {
-    const length = this.#kinds.length * 2;
+  private growEntries(): void {
+    const length = this.kinds.length * 2;
     const kinds = new Uint8Array(length);
-    kinds.set(this.#kinds);
-    this.#kinds = kinds;
+    kinds.set(this.kinds);
+    this.kinds = kinds;
     const seqnos = new Float64Array(length);
-    seqnos.set(this.#seqnos);
-    this.#seqnos = seqnos;
+    seqnos.set(this.seqnos);
+    this.seqnos = seqnos;
     const restarts = new Int32Array(RESTART_FIELDS * length);
-    restarts.set(this.#restarts);
-    this.#restarts = restarts;
+    restarts.set(this.restarts);
+    this.restarts = restarts;
   }
 
-  #writeSeqnos(width: number): void {
+  private writeSeqnos(width: number): void {
     if (width === 0) return;
-    const out = this.#out;
-    const count = this.#count;
-    const base = this.#smallestSeqno;
+    const out = this.out;
+    const count = this.count;
+    const base = this.smallestSeqno;
     out.reserve(count * width);
     const buf = out.buf;
+    const seqnos = this.seqnos;
     let at = out.length;
     for (let i = 0; i < count; i++) {
-      let rest = this.#seqnos[i]! - base;
-      for (let byte = 0; byte < width; byte++) {
-        buf[at++] = rest;
-        rest = Math.floor(rest / 256);
-      }
+      const delta = seqnos[i]! - base;
+      const low = delta | 0;
+      const lowBytes = Math.min(width, 4);
+      for (let bits = 0; bits < lowBytes * 8; bits += 8) buf[at++] = low >>> bits;
+      if (width <= 4) continue;
+      const high = Math.floor(delta / TWO_POW_32);
+      for (let bits = 0; bits < (width - 4) * 8; bits += 8) buf[at++] = high >>> bits;
     }
     out.length = at;
   }
 
   /** Returns the head prefix length. */
-  #writeRestarts(): number {
-    const out = this.#out;
-    const restarts = this.#restarts;
-    const last = (this.#restartCount - 1) * RESTART_FIELDS;
+  private writeRestarts(): number {
+    const out = this.out;
+    const restarts = this.restarts;
+    const last = (this.restartCount - 1) * RESTART_FIELDS;
     // The last restart key is the farthest from the first key, so it shares the least.
     const prefix = last === 0 ? 0 : restarts[last + 2]!;
     for (let at = 0; at <= last; at += RESTART_FIELDS) {
       out.u32(restarts[at]!);
       out.u32(restarts[at + 1]!);
-      out.u32(this.#headWord(at, prefix));
+      out.u32(this.headWord(at, prefix));
     }
     return prefix;
   }
 
-  #headWord(at: number, prefix: number): number {
-    const keys = this.#keys.buf;
-    const shared = this.#restarts[at + 2]!;
-    const keyLen = this.#restarts[at + 3]!;
-    const unsharedOff = this.#restarts[at + 4]!;
+  private headWord(at: number, prefix: number): number {
+    const keys = this.keys.buf;
+    const shared = this.restarts[at + 2]!;
+    const keyLen = this.restarts[at + 3]!;
+    const unsharedOff = this.restarts[at + 4]!;
     let word = 0;
     for (let i = prefix; i < prefix + 4; i++) {
       let byte = 0;
-      if (i < shared) byte = keys[this.#firstKeyOff + i]!;
+      if (i < shared) byte = keys[this.firstKeyOff + i]!;
       else if (i < keyLen) byte = keys[unsharedOff + i - shared]!;
       word = (word << 8) | byte;
     }
     return word >>> 0;
   }
-}
-
-/** Bytes that hold any difference up to `range`. */
-function seqnoWidth(range: number): number {
-  let width = 0;
-  for (let rest = range; rest > 0; rest = Math.floor(rest / 256)) width++;
-  assert(width <= SEQNO_WIDTH_MAX, 'seqnos stay below 2^53');
-  return width;
 }

@@ -35,52 +35,62 @@ export class DataBlockCursor {
   valOff: number;
   valLen: number;
 
-  #block: DataBlock;
+  private current: DataBlock;
   /** Index of the current entry; -1 before the first. */
-  #index: number;
+  private entryIndex: number;
   /** Where the key entry and the value behind the current entry begin. */
-  #nextEntryOff: number;
-  #nextValOff: number;
+  private nextEntryOff: number;
+  private nextValOff: number;
   /** Key of the current entry, from offset 0, unless `keyBuf` is the interval's scratch. */
-  #scratch: Uint8Array;
-  readonly #interval: DecodedInterval;
-  readonly #position: BlockPosition;
+  private scratch: Uint8Array;
+  private readonly interval: DecodedInterval;
+  private readonly position: BlockPosition;
 
   constructor() {
     this.valid = false;
-    this.#scratch = NO_SCRATCH;
-    this.keyBuf = this.#scratch;
+    this.scratch = NO_SCRATCH;
+    this.keyBuf = this.scratch;
     this.keyOff = 0;
     this.keyLen = 0;
     this.seqno = 0;
     this.kind = 0;
-    this.valBuf = this.#scratch;
+    this.valBuf = this.scratch;
     this.valOff = 0;
     this.valLen = 0;
-    this.#block = NO_BLOCK;
-    this.#index = -1;
-    this.#nextEntryOff = 0;
-    this.#nextValOff = 0;
-    this.#interval = new DecodedInterval();
-    this.#position = new BlockPosition();
+    this.current = NO_BLOCK;
+    this.entryIndex = -1;
+    this.nextEntryOff = 0;
+    this.nextValOff = 0;
+    this.interval = new DecodedInterval();
+    this.position = new BlockPosition();
   }
 
   /** As in `Cursor`. */
   entryChecksum(): number {
-    return this.#block.entryChecksumAt(this.#index);
+    return this.current.entryChecksumAt(this.entryIndex);
   }
 
   /** Takes a block; position in it next. Borrows the block until the next call of this method. */
   protected enterBlock(block: DataBlock): void {
     this.valid = false;
-    this.#block = block;
+    this.current = block;
     this.valBuf = block.buf;
-    this.#interval.forget();
+    this.interval.forget();
+  }
+
+  /** The block that was taken last. */
+  protected get enteredBlock(): DataBlock {
+    return this.current;
+  }
+
+  /** Whether the current entry is the block's first. */
+  protected get isFirstInBlock(): boolean {
+    return this.entryIndex === 0;
   }
 
   /** After a successful `seekInBlock`: whether the entry has the user key that was sought. */
   protected get foundSoughtKey(): boolean {
-    return this.#position.sameKey;
+    return this.position.sameKey;
   }
 
   /** Whether the entry has the checksum that is stored with it, if one is. */
@@ -93,16 +103,16 @@ export class DataBlockCursor {
 
   /** Whether key area and value area end with the entry that was decoded last. */
   protected atBlockEnd(): boolean {
-    return this.#nextEntryOff === this.#block.keyEnd && this.#nextValOff === this.#block.keyStart;
+    return this.nextEntryOff === this.current.keyEnd && this.nextValOff === this.current.keyStart;
   }
 
   /** To the block's first entry. Always true: a block has one. */
   protected firstInBlock(): boolean {
-    const block = this.#block;
-    this.#index = -1;
-    this.#nextEntryOff = block.keyStart;
-    this.#nextValOff = block.valueStart;
-    this.keyBuf = this.#scratch;
+    const block = this.current;
+    this.entryIndex = -1;
+    this.nextEntryOff = block.keyStart;
+    this.nextValOff = block.valueStart;
+    this.keyBuf = this.scratch;
     this.keyOff = 0;
     this.keyLen = 0;
     return this.nextInBlock();
@@ -110,46 +120,46 @@ export class DataBlockCursor {
 
   /** To the block's last entry. Always true: a block has one. */
   protected lastInBlock(): boolean {
-    return this.#showFromInterval(this.#block.entryCount - 1);
+    return this.showFromInterval(this.current.entryCount - 1);
   }
 
   /** To the first entry of the block at or after (key, seqno); false if all stand before it. */
   protected seekInBlock(buf: Uint8Array, off: number, len: number, seqno: number): boolean {
-    const block = this.#block;
-    const position = this.#position;
+    const block = this.current;
+    const position = this.position;
     if (!block.search(buf, off, len, seqno, position)) {
       this.valid = false;
       return false;
     }
     const { shared, unsharedOff, unshared, valOff, valLen } = position;
-    if (shared + unshared > this.#scratch.length) this.#growScratch(shared + unshared);
-    const scratch = this.#scratch;
+    if (shared + unshared > this.scratch.length) this.growScratch(shared + unshared);
+    const scratch = this.scratch;
     copyBytes(buf, off, shared, scratch, 0);
     copyBytes(block.buf, unsharedOff, unshared, scratch, shared);
     this.keyBuf = scratch;
     this.keyOff = 0;
     this.keyLen = shared + unshared;
-    this.#index = position.index;
-    this.#nextEntryOff = unsharedOff + unshared;
+    this.entryIndex = position.index;
+    this.nextEntryOff = unsharedOff + unshared;
     this.valOff = valOff;
     this.valLen = valLen;
-    this.#nextValOff = valOff + valLen;
-    this.#readVersion(block, position.index);
+    this.nextValOff = valOff + valLen;
+    this.readVersion(block, position.index);
     this.valid = true;
     return true;
   }
 
   /** To the next entry of the block; false, and invalid, behind the last. */
   protected nextInBlock(): boolean {
-    const block = this.#block;
-    const index = this.#index + 1;
+    const block = this.current;
+    const index = this.entryIndex + 1;
     if (index >= block.entryCount) {
       this.valid = false;
       return false;
     }
-    if (this.keyBuf !== this.#scratch) this.#leaveInterval();
+    if (this.keyBuf !== this.scratch) this.leaveInterval();
     const buf = block.buf;
-    let at = this.#nextEntryOff;
+    let at = this.nextEntryOff;
     let shared = buf[at++]!;
     if (shared > 127) {
       shared = readVarint(buf, at - 1);
@@ -166,42 +176,42 @@ export class DataBlockCursor {
       at += varintBytes(valLen) - 1;
     }
     const end = at + unshared;
-    const valOff = this.#nextValOff;
+    const valOff = this.nextValOff;
     if (shared > this.keyLen || end > block.keyEnd || valOff + valLen > block.keyStart) {
-      this.#failEntry();
+      this.failEntry();
     }
     const keyLen = shared + unshared;
-    if (keyLen > this.#scratch.length) this.#growScratch(keyLen);
-    const scratch = this.#scratch;
+    if (keyLen > this.scratch.length) this.growScratch(keyLen);
+    const scratch = this.scratch;
     for (let to = shared; at < end; ) scratch[to++] = buf[at++]!;
     this.keyLen = keyLen;
-    this.#index = index;
-    this.#nextEntryOff = end;
+    this.entryIndex = index;
+    this.nextEntryOff = end;
     this.valOff = valOff;
     this.valLen = valLen;
-    this.#nextValOff = valOff + valLen;
-    this.#readVersion(block, index);
+    this.nextValOff = valOff + valLen;
+    this.readVersion(block, index);
     this.valid = true;
     return true;
   }
 
   /** To the previous entry of the block; false, and invalid, before the first. */
   protected prevInBlock(): boolean {
-    if (this.#index > 0) return this.#showFromInterval(this.#index - 1);
+    if (this.entryIndex > 0) return this.showFromInterval(this.entryIndex - 1);
     this.valid = false;
     return false;
   }
 
-  #readVersion(block: DataBlock, index: number): void {
+  private readVersion(block: DataBlock, index: number): void {
     this.valid = false;
     this.seqno = block.seqnoAt(index);
     this.kind = block.kindAt(index);
   }
 
   /** Shows entry `index` out of its decoded interval; the forward scratch is left behind. */
-  #showFromInterval(index: number): boolean {
-    const block = this.#block;
-    const interval = this.#interval;
+  private showFromInterval(index: number): boolean {
+    const block = this.current;
+    const interval = this.interval;
     if (index < interval.firstIndex || index >= interval.endIndex) {
       this.valid = false;
       interval.decode(block, index);
@@ -212,34 +222,34 @@ export class DataBlockCursor {
     this.keyLen = interval.keyLens[slot]!;
     this.valOff = interval.valOffs[slot]!;
     this.valLen = interval.valLens[slot]!;
-    this.#index = index;
-    this.#nextEntryOff = interval.entryEnds[slot]!;
-    this.#nextValOff = this.valOff + this.valLen;
-    this.#readVersion(block, index);
+    this.entryIndex = index;
+    this.nextEntryOff = interval.entryEnds[slot]!;
+    this.nextValOff = this.valOff + this.valLen;
+    this.readVersion(block, index);
     this.valid = true;
     return true;
   }
 
   /** Turns from backwards to forwards: brings the current key into the forward scratch. */
-  #leaveInterval(): void {
-    if (this.keyLen > this.#scratch.length) this.#growScratch(this.keyLen);
-    copyBytes(this.keyBuf, this.keyOff, this.keyLen, this.#scratch, 0);
-    this.keyBuf = this.#scratch;
+  private leaveInterval(): void {
+    if (this.keyLen > this.scratch.length) this.growScratch(this.keyLen);
+    copyBytes(this.keyBuf, this.keyOff, this.keyLen, this.scratch, 0);
+    this.keyBuf = this.scratch;
     this.keyOff = 0;
   }
 
-  #growScratch(needed: number): void {
-    if (needed > KEY_BYTES_MAX) this.#failEntry();
+  private growScratch(needed: number): void {
+    if (needed > KEY_BYTES_MAX) this.failEntry();
     const least = Math.max(needed, KEY_SCRATCH_INITIAL_BYTES);
-    const grown = new Uint8Array(Math.max(least, this.#scratch.length * 2));
-    grown.set(this.#scratch);
-    if (this.keyBuf === this.#scratch) this.keyBuf = grown;
-    this.#scratch = grown;
+    const grown = new Uint8Array(Math.max(least, this.scratch.length * 2));
+    grown.set(this.scratch);
+    if (this.keyBuf === this.scratch) this.keyBuf = grown;
+    this.scratch = grown;
   }
 
-  #failEntry(): never {
+  private failEntry(): never {
     this.valid = false;
-    this.#block.fail('entry of a data block is cut short');
+    this.current.fail('entry of a data block is cut short');
   }
 }
 
@@ -277,7 +287,7 @@ class DecodedInterval {
     const restart = Math.floor(index / block.interval);
     const firstIndex = restart * block.interval;
     const count = Math.min(block.interval, block.entryCount - firstIndex);
-    if (count > this.keyOffs.length) this.#growSlots(count);
+    if (count > this.keyOffs.length) this.growSlots(count);
     const restartAt = block.restartStart + restart * RESTART_BYTES;
     const { buf, keyEnd, firstKeyOff } = block;
     let at = block.keyStart + readU32(buf, restartAt);
@@ -300,7 +310,7 @@ class DecodedInterval {
       ) {
         block.fail('entry of a data block is cut short');
       }
-      if (used + keyLen > this.keys.length) this.#growKeys(used, used + keyLen);
+      if (used + keyLen > this.keys.length) this.growKeys(used, used + keyLen);
       if (slot === 0) copyBytes(buf, firstKeyOff, shared, this.keys, used);
       else copyBytes(this.keys, used - previousLen, shared, this.keys, used);
       copyBytes(buf, at, unshared, this.keys, used + shared);
@@ -318,7 +328,7 @@ class DecodedInterval {
     this.endIndex = firstIndex + count;
   }
 
-  #growSlots(count: number): void {
+  private growSlots(count: number): void {
     this.keyOffs = new Int32Array(count);
     this.keyLens = new Int32Array(count);
     this.valOffs = new Int32Array(count);
@@ -326,7 +336,7 @@ class DecodedInterval {
     this.entryEnds = new Int32Array(count);
   }
 
-  #growKeys(used: number, needed: number): void {
+  private growKeys(used: number, needed: number): void {
     const least = Math.max(needed, INTERVAL_SCRATCH_INITIAL_BYTES);
     const grown = new Uint8Array(Math.max(least, this.keys.length * 2));
     grown.set(this.keys.subarray(0, used));

@@ -10,8 +10,8 @@ import { CODEC_LZ4, CODEC_ZSTD, type Compression, type Compressor } from '../com
 import { NO_DICTIONARY, type ZstdDictionary } from '../compress/zstd-dictionary.ts';
 import { ZSTD_LEVEL_MIN } from '../compress/zstd-module.ts';
 import type { FileCipher } from '../crypto/file-cipher.ts';
-import type { KeyRing } from '../crypto/key-ring.ts';
-import { SUITE_NONE } from '../crypto/port.ts';
+import { KeyRing, type KeySet } from '../crypto/key-ring.ts';
+import { type CryptoPrimitives, SUITE_NONE } from '../crypto/port.ts';
 import { createEccCodec } from '../ecc/codec.ts';
 import type { EccOptions } from '../ecc/options.ts';
 import type { EccCodec } from '../ecc/port.ts';
@@ -42,6 +42,15 @@ export interface PipelineOptions {
   readonly logCompression: 'none' | 'lz4';
   /** Told of damage that a read has put right. */
   readonly onCorrection: (correction: Correction) => void;
+}
+
+/** What another thread needs to write and read tables of the same database: plain data. */
+export interface PipelineShare {
+  readonly databaseId: Uint8Array;
+  readonly keyChecks: ReadonlyMap<number, Uint8Array>;
+  /** Undefined without encryption. */
+  readonly keys: KeySet | undefined;
+  readonly needsZstd: boolean;
 }
 
 /** See the module head. */
@@ -83,6 +92,29 @@ export class Pipeline {
     this.logProtection = this.protection(true, options.logEcc);
     this.logCompression =
       options.logCompression === 'none' ? undefined : this.#plainCompression(this.#lz4());
+  }
+
+  /**
+   * The pipeline of a thread that writes and reads tables for another; no logs. Where the share
+   * needs zstd, that has been loaded.
+   */
+  static of(
+    share: PipelineShare,
+    primitives: CryptoPrimitives,
+    options: Pick<PipelineOptions, 'random' | 'compression' | 'onCorrection'>,
+  ): Pipeline {
+    const keys = share.keys === undefined ? undefined : KeyRing.of(primitives, share.keys);
+    const pipeline = new Pipeline({ ...options, keys, logEcc: undefined, logCompression: 'none' });
+    pipeline.databaseId = share.databaseId;
+    pipeline.keyChecks = share.keyChecks;
+    pipeline.isZstdReady = share.needsZstd;
+    return pipeline;
+  }
+
+  /** For {@link Pipeline.of}, with the keys of these epochs. */
+  share(epochs: Iterable<number>): PipelineShare {
+    const { databaseId, keyChecks, isZstdReady } = this;
+    return { databaseId, keyChecks, keys: this.keys?.share(epochs), needsZstd: isZstdReady };
   }
 
   /** How a new file is protected. */

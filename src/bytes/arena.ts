@@ -117,6 +117,17 @@ export class Arena {
     this.#end = 0;
   }
 
+  /** An arena over the buffers of another one, to read what that holds; it owns nothing. */
+  static over(chunks: readonly ArrayBufferLike[], larges: readonly ArrayBufferLike[]): Arena {
+    const arena = new Arena(new ArenaPool(0));
+    for (const buffer of chunks) {
+      arena.chunkBytes.push(new Uint8Array(buffer));
+      arena.chunkWords.push(new Int32Array(buffer));
+    }
+    for (const buffer of larges) arena.largeBytes.push(new Uint8Array(buffer));
+    return arena;
+  }
+
   /**
    * Room for 1 to {@link ARENA_ALLOCATION_BYTES_MAX} bytes, aligned to 8, in one chunk. The bytes
    * hold anything.

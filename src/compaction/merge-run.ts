@@ -7,19 +7,22 @@
  * key.
  * @module
  */
-import { copyBytes } from '../bytes/byte-writer.ts';
-import { compareBytes } from '../bytes/compare.ts';
 import { VarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
-import type { Cursor } from '../key/cursor.ts';
+import type { EntryStream } from '../key/cursor.ts';
 import type { EntryGuard } from '../key/entry-checksum.ts';
 import { KIND_DELETE, KIND_PUT, KIND_UNKNOWN_MIN } from '../key/kind.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
+import { TableStream } from '../sstable/table-stream.ts';
 import type { TableWriter } from '../sstable/table-writer.ts';
+import { BlockCopier } from './block-copier.ts';
 import type { KeyRangeSweep } from './key-range-sweep.ts';
+import { MergeQueue } from './merge-queue.ts';
 
 /** Makes and takes back output files. */
 export interface TableSink {
+  /** False when the table that was created last must take all that is to come. */
+  readonly canCreate: boolean;
   /**
    * A writer on a new, empty table file with a number of its own.
    * @param guard given, the table stores the checksums of its entries
@@ -33,8 +36,11 @@ export interface TableSink {
 
 /** What a run needs to know. */
 export interface MergeRunOptions {
-  /** All inputs in internal order; taken, and closed when the run ends. */
-  readonly input: Cursor;
+  /**
+   * At least one, each in internal order, no two with the same (user key, seqno); taken, and closed
+   * when the run ends.
+   */
+  readonly inputs: readonly EntryStream[];
   /** Seqnos of the snapshots that were live when the run began, ascending. */
   readonly snapshots: readonly number[];
   readonly sink: TableSink;
@@ -56,40 +62,48 @@ const DROPPED = -1;
 
 /** A merge under way. */
 export class MergeRun {
-  readonly #options: MergeRunOptions;
-  readonly #input: Cursor;
-  readonly #snapshots: readonly number[];
-  #writer: TableWriter | undefined;
-  #file: FileHandle | undefined;
-  #lastKey: Uint8Array;
-  #lastKeyLen: number;
-  #lastSeqno: number;
-  #lastStratum: number;
-  #started: boolean;
-  #ended: boolean;
+  private readonly options: MergeRunOptions;
+  private readonly queue: MergeQueue;
+  private readonly snapshots: readonly number[];
+  private writer: TableWriter | undefined;
+  private file: FileHandle | undefined;
+  /** Undefined with a guard, who has to see every entry. */
+  private readonly copier: BlockCopier | undefined;
+  /** Bytes that the current key has in common with the key that was written last. */
+  private shared: number;
+  private lastSeqno: number;
+  private lastStratum: number;
+  private started: boolean;
+  private ended: boolean;
   /** Finished tables in key order; the result once {@link step} returned true. */
   readonly outputs: TableMeta[];
   /** Key and value bytes read so far. */
   bytesRead: number;
   entriesRead: number;
   entriesDropped: number;
+  /** Blocks of inputs that were taken over as they are. */
+  blocksCopied: number;
 
   constructor(options: MergeRunOptions) {
-    this.#options = options;
-    this.#input = options.input;
-    this.#snapshots = options.snapshots;
-    this.#writer = undefined;
-    this.#file = undefined;
-    this.#lastKey = new Uint8Array(64);
-    this.#lastKeyLen = -1;
-    this.#lastSeqno = 0;
-    this.#lastStratum = -1;
-    this.#started = false;
-    this.#ended = false;
+    this.options = options;
+    this.queue = new MergeQueue(options.inputs);
+    this.snapshots = options.snapshots;
+    this.writer = undefined;
+    this.file = undefined;
+    this.copier =
+      options.guard === undefined
+        ? new BlockCopier(options.snapshots, options.isBottommost)
+        : undefined;
+    this.shared = 0;
+    this.lastSeqno = 0;
+    this.lastStratum = -1;
+    this.started = false;
+    this.ended = false;
     this.outputs = [];
     this.bytesRead = 0;
     this.entriesRead = 0;
     this.entriesDropped = 0;
+    this.blocksCopied = 0;
   }
 
   /**
@@ -98,146 +112,149 @@ export class MergeRun {
    * @throws VarveError from reading or writing; the run must then be aborted
    */
   step(budgetBytes: number): boolean {
-    const input = this.#input;
-    if (!this.#started) {
-      this.#started = true;
-      input.first();
+    const queue = this.queue;
+    if (!this.started) {
+      this.started = true;
+      queue.first();
     }
-    const stop = this.bytesRead + budgetBytes;
-    const { guard } = this.#options;
-    if (guard === undefined) this.#merge(stop);
-    else this.#mergeChecked(stop, guard);
-    if (input.valid) return false;
-    this.#finishTable();
-    input.close();
-    this.#ended = true;
+    this.merge(this.bytesRead + budgetBytes);
+    if (queue.valid) return false;
+    this.finishTable();
+    queue.close();
+    this.ended = true;
     return true;
   }
 
   /** Gives everything up: closes the inputs and removes what was written. */
   abort(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#input.close();
-    this.#options.sink.discard(this.#file, this.outputs);
-    this.#file = undefined;
-    this.#writer = undefined;
+    if (this.ended) return;
+    this.ended = true;
+    this.queue.close();
+    this.options.sink.discard(this.file, this.outputs);
+    this.file = undefined;
+    this.writer = undefined;
   }
 
-  #merge(stopBytes: number): void {
-    const input = this.#input;
-    while (input.valid && this.bytesRead < stopBytes) {
-      const { keyBuf, keyOff, keyLen, kind, valBuf, valOff, valLen } = input;
-      const seqno = this.#place(input);
+  private merge(stopBytes: number): void {
+    const queue = this.queue;
+    const { guard } = this.options;
+    while (queue.valid && this.bytesRead < stopBytes) {
+      const { top } = queue;
+      if (top instanceof TableStream && top.isAtBlockStart && this.copyBlock(top)) continue;
+      // Before anything is decided: a key that changed could pass for another.
+      const checksum = guard === undefined ? 0 : guard.checkInput(top);
+      const { keyBuf, keyOff, keyLen, kind, valBuf, valOff, valLen } = top;
+      const seqno = this.place(top);
       if (seqno !== DROPPED) {
-        const writer = this.#openTable();
-        writer.add(keyBuf, keyOff, keyLen, seqno, kind, valBuf, valOff, valLen);
+        const writer = this.writer ?? this.openTable();
+        writer.append(keyBuf, keyOff, keyLen, this.shared, seqno, kind, valBuf, valOff, valLen);
+        if (guard !== undefined) writer.addChecksum(checksum);
+        this.shared = keyLen;
       }
-      this.#advance(input);
+      this.bytesRead += keyLen + valLen;
+      this.entriesRead++;
+      queue.next();
     }
   }
 
-  /** Checks every entry before it decides anything: a key that changed could pass for another. */
-  #mergeChecked(stopBytes: number, guard: EntryGuard): void {
-    const input = this.#input;
-    while (input.valid && this.bytesRead < stopBytes) {
-      const checksum = guard.checkInput(input);
-      const { keyBuf, keyOff, keyLen, kind, valBuf, valOff, valLen } = input;
-      const seqno = this.#place(input);
-      if (seqno !== DROPPED) {
-        const writer = this.#openTable();
-        writer.add(keyBuf, keyOff, keyLen, seqno, kind, valBuf, valOff, valLen);
-        writer.addChecksum(checksum);
-      }
-      this.#advance(input);
-    }
-  }
-
-  #advance(input: Cursor): void {
-    this.bytesRead += input.keyLen + input.valLen;
-    this.entriesRead++;
-    input.next();
+  /** Takes a whole block of the top over as it is, if possible. */
+  private copyBlock(top: TableStream): boolean {
+    const queue = this.queue;
+    const copier = this.copier;
+    if (copier === undefined || queue.isSameKey || queue.isMisplaced) return false;
+    const { second } = queue;
+    if (!copier.mayFit(top, second)) return false;
+    this.noteKey(top);
+    // Copied or not, the block's first entry is kept: it is a put of a new key.
+    const writer = this.writer ?? this.openTable();
+    if (!copier.copy(top, second, writer, this.shared)) return false;
+    const { keyBytes, valueBytes, count, lastSeqno } = copier.scan;
+    this.bytesRead += keyBytes + valueBytes;
+    this.entriesRead += count;
+    this.blocksCopied++;
+    this.shared = top.keyLen;
+    this.lastSeqno = lastSeqno;
+    this.lastStratum = this.stratumOf(lastSeqno);
+    queue.replaceTop();
+    queue.next();
+    return true;
   }
 
   /** The seqno with which the entry is to be written, or `DROPPED`. */
-  #place(input: Cursor): number {
-    if (input.kind >= KIND_UNKNOWN_MIN) {
-      throw new VarveError('UNSUPPORTED', `an entry is of kind ${input.kind}, which is not known`);
+  private place(top: EntryStream): number {
+    const queue = this.queue;
+    const { kind, seqno } = top;
+    if (kind >= KIND_UNKNOWN_MIN) {
+      throw new VarveError('UNSUPPORTED', `an entry is of kind ${kind}, which is not known`);
     }
-    const order = this.#compareWithLast(input);
-    if (order < 0 || (order === 0 && input.seqno >= this.#lastSeqno)) {
+    if (queue.isMisplaced || (queue.isSameKey && seqno >= this.lastSeqno)) {
       throw new VarveError('CORRUPTION', 'the entries of a table are out of order');
     }
-    if (order > 0) this.#enterKey(input);
-    this.#lastSeqno = input.seqno;
-    const stratum = this.#stratumOf(input.seqno);
-    const isShadowed = stratum === this.#lastStratum;
-    this.#lastStratum = stratum;
-    if (isShadowed || (stratum === 0 && input.kind === KIND_DELETE && this.#isGone(input))) {
+    this.noteKey(top);
+    this.lastSeqno = seqno;
+    const stratum = this.stratumOf(seqno);
+    const isShadowed = stratum === this.lastStratum;
+    this.lastStratum = stratum;
+    if (isShadowed || (stratum === 0 && kind === KIND_DELETE && this.isGone(top))) {
       this.entriesDropped++;
       return DROPPED;
     }
-    const isAgeless = stratum === 0 && input.kind === KIND_PUT && this.#options.isBottommost;
-    return isAgeless ? 0 : input.seqno;
+    const isAgeless = stratum === 0 && kind === KIND_PUT && this.options.isBottommost;
+    return isAgeless ? 0 : seqno;
   }
 
-  /** Positive for a new user key, 0 for a further version of the last one, negative for neither. */
-  #compareWithLast(input: Cursor): number {
-    if (this.#lastKeyLen < 0) return 1;
-    const { keyBuf, keyOff, keyLen } = input;
-    return compareBytes(keyBuf, keyOff, keyLen, this.#lastKey, 0, this.#lastKeyLen);
-  }
-
-  /** Remembers the key, and ends the current table if it is full: never between two versions. */
-  #enterKey(input: Cursor): void {
-    if (input.keyLen > this.#lastKey.length) this.#lastKey = new Uint8Array(input.keyLen * 2);
-    copyBytes(input.keyBuf, input.keyOff, input.keyLen, this.#lastKey, 0);
-    this.#lastKeyLen = input.keyLen;
-    this.#lastStratum = -1;
-    const options = this.#options;
-    const passed = options.grandparents?.advance(input.keyBuf, input.keyOff, input.keyLen) ?? 0;
-    if (this.#writer === undefined) {
-      options.grandparents?.resetPassed();
+  /** Ends the current table if it is full: never between two versions of a key. */
+  private noteKey(top: EntryStream): void {
+    const queue = this.queue;
+    // Of ascending keys, two share what each of those between them shares with the next.
+    if (queue.shared < this.shared) this.shared = queue.shared;
+    if (queue.isSameKey) return;
+    this.lastStratum = -1;
+    const options = this.options;
+    const { grandparents } = options;
+    const passed = grandparents?.advance(top.keyBuf, top.keyOff, top.keyLen) ?? 0;
+    const { writer } = this;
+    if (writer === undefined) {
+      grandparents?.resetPassed();
     } else if (
-      this.#writer.sizeBytes >= options.targetTableBytes ||
+      writer.sizeBytes >= options.targetTableBytes ||
       passed > GRANDPARENT_TABLES_MAX * options.targetTableBytes
     ) {
-      this.#finishTable();
-      options.grandparents?.resetPassed();
+      // A table without an entry was opened for the block of this key.
+      if (writer.entryCount > 0 && options.sink.canCreate) this.finishTable();
+      grandparents?.resetPassed();
     }
   }
 
   /** Number of snapshots that are older than a version. */
-  #stratumOf(seqno: number): number {
+  private stratumOf(seqno: number): number {
     let low = 0;
-    let high = this.#snapshots.length;
+    let high = this.snapshots.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#snapshots[middle]! < seqno) low = middle + 1;
+      if (this.snapshots[middle]! < seqno) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
-  #isGone(input: Cursor): boolean {
-    const deeper = this.#options.deeper;
-    return deeper !== undefined && !deeper.mayHold(input.keyBuf, input.keyOff, input.keyLen);
+  private isGone(top: EntryStream): boolean {
+    const deeper = this.options.deeper;
+    return deeper !== undefined && !deeper.mayHold(top.keyBuf, top.keyOff, top.keyLen);
   }
 
-  #openTable(): TableWriter {
-    if (this.#writer === undefined) {
-      const created = this.#options.sink.create(this.#options.guard);
-      this.#file = created.file;
-      this.#writer = created.writer;
-    }
-    return this.#writer;
+  private openTable(): TableWriter {
+    const created = this.options.sink.create(this.options.guard);
+    this.file = created.file;
+    this.writer = created.writer;
+    return created.writer;
   }
 
-  #finishTable(): void {
-    if (this.#writer === undefined) return;
-    const meta = this.#options.sink.finish(this.#file!, this.#writer);
+  private finishTable(): void {
+    if (this.writer === undefined) return;
+    const meta = this.options.sink.finish(this.file!, this.writer);
     this.outputs.push(meta);
-    this.#writer = undefined;
-    this.#file = undefined;
+    this.writer = undefined;
+    this.file = undefined;
   }
 }

@@ -15,6 +15,14 @@ import {
 } from './key-options.ts';
 import { type CryptoPrimitives, suiteById } from './port.ts';
 
+/** Keys on their way to a ring on another thread. Whoever holds it keeps it from being printed. */
+export interface KeySet {
+  readonly suiteId: number;
+  readonly epoch: number;
+  /** By epoch; fresh copies. */
+  readonly keys: ReadonlyMap<number, Uint8Array>;
+}
+
 /** Owns its copies of the keys until {@link KeyRing.destroy}. */
 export class KeyRing {
   /** The suite of new files: a `SUITE_*` number. */
@@ -28,21 +36,19 @@ export class KeyRing {
   readonly #provider: KeyProvider | undefined;
   #isDestroyed: boolean;
 
-  private constructor(primitives: CryptoPrimitives, options: EncryptionOptions) {
+  private constructor(
+    primitives: CryptoPrimitives,
+    { suiteId, epoch, keys }: KeySet,
+    provider: KeyProvider | undefined,
+    mayEncryptExisting: boolean,
+  ) {
     this.#primitives = primitives;
-    this.suiteId = primitives.suites.find(({ name }) => name === options.suite)!.id;
-    this.epoch = options.epoch;
-    this.mayEncryptExisting = options.encryptExisting ?? false;
-    this.#keys = new Map();
+    this.suiteId = suiteId;
+    this.epoch = epoch;
+    this.mayEncryptExisting = mayEncryptExisting;
+    this.#keys = new Map(keys);
+    this.#provider = provider;
     this.#isDestroyed = false;
-    if (isProvider(options.keys)) {
-      this.#provider = options.keys;
-      return;
-    }
-    this.#provider = undefined;
-    for (const [name, key] of Object.entries(options.keys)) {
-      this.#keys.set(Number(name), Uint8Array.from(key));
-    }
   }
 
   /**
@@ -52,7 +58,19 @@ export class KeyRing {
    */
   static async open(primitives: CryptoPrimitives, options: EncryptionOptions): Promise<KeyRing> {
     checkEncryptionOptions(options, primitives);
-    const ring = new KeyRing(primitives, options);
+    const { epoch, keys, encryptExisting = false } = options;
+    const suiteId = primitives.suites.find(({ name }) => name === options.suite)!.id;
+    const known = new Map<number, Uint8Array>();
+    const provider = isProvider(keys) ? keys : undefined;
+    if (!isProvider(keys)) {
+      for (const [name, key] of Object.entries(keys)) known.set(Number(name), Uint8Array.from(key));
+    }
+    const ring = new KeyRing(
+      primitives,
+      { suiteId, epoch, keys: known },
+      provider,
+      encryptExisting,
+    );
     try {
       await ring.#load();
     } catch (error) {
@@ -60,6 +78,24 @@ export class KeyRing {
       throw error;
     }
     return ring;
+  }
+
+  /** The ring of a thread that works for another: it takes the keys it is given. */
+  static of(primitives: CryptoPrimitives, set: KeySet): KeyRing {
+    return new KeyRing(primitives, set, undefined, false);
+  }
+
+  /**
+   * The keys of the given epochs, as far as they are known, for {@link KeyRing.of}.
+   * @throws VarveError `KEY` when the provider fails, `CLOSED`
+   */
+  share(epochs: Iterable<number>): KeySet {
+    const keys = new Map<number, Uint8Array>();
+    for (const epoch of epochs) {
+      const key = this.#find(epoch);
+      if (key !== undefined) keys.set(epoch, Uint8Array.from(key));
+    }
+    return { suiteId: this.suiteId, epoch: this.epoch, keys };
   }
 
   /**

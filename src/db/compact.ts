@@ -2,9 +2,8 @@
  * Manual compaction.
  * @module
  */
-import { isSameProtection } from '../block/file-protection.ts';
 import { pickManual, pickManualL0 } from '../compaction/pick.ts';
-import type { TableMeta } from '../sstable/table-meta.ts';
+import { outdatedBy } from './compaction-picker.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import type { Bytes } from './input.ts';
@@ -22,14 +21,14 @@ export async function compactRange(
   fromKey: Bytes | undefined,
   toKey: Bytes | undefined,
 ): Promise<void> {
+  // Its tables go when they are old, and in the order of their age.
+  if (family.settings.compaction.policy === 'fifo') return;
   const from = fromKey === undefined ? undefined : keyBytes(fromKey);
   const to = toKey === undefined ? undefined : keyBytes(toKey);
   const levels = () => core.version.families.get(family.handle.id)?.levels ?? [[]];
   if (from !== undefined || to !== undefined) {
     await scheduler.compact(family, () => pickManualL0(levels(), from, to, family.settings));
   }
-  const { encryption, ecc } = family.settings;
-  const wanted = core.pipeline.protection(encryption, ecc);
-  const isOutdated = ({ protection }: TableMeta) => !isSameProtection(protection, wanted);
+  const isOutdated = outdatedBy(core, family);
   await scheduler.compact(family, () => pickManual(levels(), from, to, isOutdated));
 }

@@ -1,23 +1,41 @@
 /**
- * A compaction of one family: the merge of a plan's tables and the edit that installs the result.
+ * A compaction of one family: the merges of a plan's tables and the edit that installs the result.
+ * Where jobs run side by side, the plan is cut into ranges of keys (sub-compactions), which are
+ * merged at the same time and installed together.
  * @module
  */
-
 import { compareKeys } from '../bytes/compare.ts';
-import { KeyRangeSweep } from '../compaction/key-range-sweep.ts';
-import { MergeRun } from '../compaction/merge-run.ts';
-import { type CompactionPlan, overlapping, planBytes } from '../compaction/pick.ts';
-import { mergeCursors } from '../iterator/merging-cursor.ts';
-import type { Cursor } from '../key/cursor.ts';
+import {
+  type CompactionPlan,
+  overlapping,
+  planBytes,
+  planTables,
+  totalBytes,
+} from '../compaction/pick.ts';
+import { cutKeys } from '../compaction/split.ts';
+import type { VarveError } from '../errors.ts';
+import { removeTables } from '../executor/directory-sink.ts';
+import type { MergeJob, TableRuns } from '../executor/merge-job.ts';
+import type { Executor, MergeTask } from '../executor/port.ts';
 import { emptyEdit, type RemovedTable } from '../manifest/version-edit.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
-import { LevelCursor } from './level-cursor.ts';
-import { DirectorySink } from './table-sink.ts';
+import { tableOptions } from './options.ts';
 
-/** One file read of a compaction fetches this much. */
-const READ_AHEAD_BYTES = 262_144;
+/**
+ * What entries may grow by on their way into tables: short ones, parity, an index. Were it more,
+ * the last table would grow beyond its target size.
+ */
+const EXPANSION = 3;
+const ENTRY_OVERHEAD_BYTES = 16;
+const FILE_NUMBERS_MIN = 8;
+/** Smaller parts are not worth a job of their own. */
+const PART_BYTES_MIN = 0x40_0000;
+/** Samples of the inputs' sizes for each part: it is off by that share of itself at most. */
+const SAMPLES_PER_PART = 32;
+/** A merge into L0 makes one table, as far as one reaches. */
+const L0_TABLE_BYTES_MAX = 0x8000_0000;
 
 /** A compaction under way. */
 export class CompactionJob {
@@ -26,54 +44,93 @@ export class CompactionJob {
   /** Bytes of all inputs. */
   readonly inputBytes: number;
   readonly #core: DbCore;
-  #run: MergeRun | undefined;
-  #sink: DirectorySink | undefined;
+  readonly #executor: Executor;
+  /** In key order; none where nothing is merged. */
+  readonly #tasks: MergeTask[];
 
-  constructor(core: DbCore, family: Family, plan: CompactionPlan) {
+  constructor(core: DbCore, executor: Executor, family: Family, plan: CompactionPlan) {
     this.family = family;
     this.plan = plan;
     this.inputBytes = planBytes(plan);
     this.#core = core;
-    this.#run = undefined;
-    this.#sink = undefined;
+    this.#executor = executor;
+    this.#tasks = [];
+    if (plan.kind !== 'merge') return;
+    for (const job of this.#mergeJobs()) {
+      const task = executor.start(job);
+      core.lendTables(plan.inputs, task);
+      this.#tasks.push(task);
+    }
   }
 
   /** Key and value bytes that are still to be read, about. */
   get remainingBytes(): number {
-    return Math.max(0, this.inputBytes - (this.#run?.bytesRead ?? 0));
+    let read = 0;
+    for (const task of this.#tasks) read += task.bytesRead;
+    return Math.max(0, this.inputBytes - read);
+  }
+
+  /** True when all that is left to do is {@link install}. */
+  get isWritten(): boolean {
+    return this.#tasks.every((task) => task.isSettled);
+  }
+
+  /** True when a thread that worked on it is gone: the plan is to be made anew. */
+  get isLost(): boolean {
+    return this.#tasks.some((task) => task.isLost);
+  }
+
+  /** Set when the disk was too full for it; then {@link abort} it. */
+  get spaceError(): VarveError | undefined {
+    return this.#tasks.find(({ error }) => error?.code === 'NOSPACE')?.error;
   }
 
   /**
-   * Merges about `budgetBytes` of input.
-   * @returns true when the result is part of the database
+   * Makes the new tables part of the database in place of the old ones.
+   * @throws VarveError when a table could not be written, or the edit
    */
-  step(budgetBytes: number): boolean {
-    if (this.plan.isTrivialMove) {
-      this.#install(this.plan.inputs[0]!.tables);
-      this.#core.counters.trivialMoveCount++;
-      return true;
+  install(): void {
+    const { counters } = this.#core;
+    for (const { error } of this.#tasks) if (error !== undefined) throw error;
+    if (this.plan.kind === 'move') {
+      this.#install(planTables(this.plan));
+      counters.trivialMoveCount++;
+      return;
     }
-    this.#run ??= this.#begin();
-    if (!this.#run.step(budgetBytes)) return false;
-    const { counters, fs, location } = this.#core;
-    // The edit names the new tables: they must be found after a power cut.
-    fs.syncDirectory(location.directory);
-    this.#install(this.#run.outputs);
+    if (this.plan.kind === 'drop') {
+      this.#install([]);
+      counters.dropCount++;
+      return;
+    }
+    const results = this.#tasks.map(({ result }) => result!);
+    for (const { job, result } of this.#tasks.toReversed()) {
+      this.#core.returnFileNumbers(job.fileNumbers, result!.outputs.length);
+    }
+    // Should the edit fail, it may be on disk all the same: the tables must stay where they are.
+    this.#tasks.length = 0;
+    this.#install(results.flatMap(({ outputs }) => outputs));
     counters.compactionCount++;
     counters.compactionBytesRead += this.inputBytes;
-    counters.compactionBytesWritten += this.#sink!.bytesWritten;
-    counters.entriesDropped += this.#run.entriesDropped;
-    return true;
+    for (const { bytesWritten, entriesDropped } of results) {
+      counters.compactionBytesWritten += bytesWritten;
+      counters.entriesDropped += entriesDropped;
+    }
   }
 
   /** Gives up and removes what was written; the inputs stay. */
   abort(): void {
-    this.#run?.abort();
+    const { fs, location } = this.#core;
+    for (const task of this.#tasks) {
+      if (task.result !== undefined) removeTables(fs, location.directory, task.result.outputs);
+      else this.#executor.cancel(task);
+    }
+    this.#tasks.length = 0;
   }
 
-  #begin(): MergeRun {
+  #mergeJobs(): MergeJob[] {
     const core = this.#core;
-    const levels = core.version.families.get(this.family.handle.id)!.levels;
+    const { settings, handle } = this.family;
+    const levels = core.version.families.get(handle.id)!.levels;
     const { outputLevel, inputs } = this.plan;
     const all = inputs.flatMap((input) => input.tables);
     const smallest = all.map((table) => table.smallestKey).reduce(lesser);
@@ -81,29 +138,52 @@ export class CompactionJob {
     const deeper = levels
       .slice(outputLevel + 1)
       .map((tables) => overlapping(tables, smallest, largest));
-    this.#sink = new DirectorySink(core, this.family.settings, outputLevel);
-    return new MergeRun({
-      input: this.#openInputs(),
+    const isToL0 = outputLevel === 0;
+    const cuts = isToL0 ? [] : this.#cuts(all);
+    const shared = {
+      work: 'compaction' as const,
+      input: { runs: runsOf(this.plan) },
+      table: tableOptions(settings, outputLevel, core.pipeline),
+      targetTableBytes: isToL0 ? L0_TABLE_BYTES_MAX : settings.targetTableBytes,
       snapshots: core.snapshots.distinct(),
-      sink: this.#sink,
-      targetTableBytes: this.family.settings.targetTableBytes,
-      deeper: new KeyRangeSweep(deeper),
-      grandparents: new KeyRangeSweep(deeper.slice(0, 1)),
-      isBottommost: deeper.every((tables) => tables.length === 0),
-      guard: this.family.entryGuard('compaction'),
-    });
+      deeper: isToL0 ? undefined : deeper,
+      guardedFamily: settings.entryChecksums ? handle.name : undefined,
+    };
+    const outputsMax = this.#outputsMax(all, deeper[0] ?? []);
+    return [undefined, ...cuts].map((from, i) => ({
+      ...shared,
+      fileNumbers: core.newFileNumbers(outputsMax),
+      from,
+      to: cuts[i],
+    }));
   }
 
-  #openInputs(): Cursor {
+  /** Where the plan is cut into parts, as many as can run side by side. */
+  #cuts(tables: readonly TableMeta[]): Uint8Array[] {
+    const worthwhile = Math.floor(this.inputBytes / PART_BYTES_MIN);
+    const partCount = Math.min(this.#executor.compactionJobsMax, worthwhile);
+    if (partCount < 2) return [];
+    const sampleBytes = this.inputBytes / (partCount * SAMPLES_PER_PART);
+    const samples = tables.flatMap((meta) => {
+      const keys = this.#sampleKeys(meta, Math.ceil(meta.sizeBytes / sampleBytes));
+      return keys.map((key) => ({ key, sizeBytes: meta.sizeBytes / keys.length }));
+    });
+    return cutKeys(samples, partCount);
+  }
+
+  #sampleKeys(meta: TableMeta, count: number): Uint8Array[] {
     const { tables } = this.#core;
-    const options = { fillCache: false, readAheadBytes: READ_AHEAD_BYTES };
-    const cursors: Cursor[] = [];
-    for (const input of this.plan.inputs) {
-      const slots = input.tables.map((meta) => tables.slot(meta));
-      if (input.level > 0) cursors.push(new LevelCursor(slots, tables, options));
-      else for (const slot of slots) cursors.push(new LevelCursor([slot], tables, options));
+    return count < 2 ? [meta.smallestKey] : tables.open(tables.slot(meta)).cuts(count);
+  }
+
+  /** Enough for tables that end where they are full or overlap too many. */
+  #outputsMax(tables: readonly TableMeta[], grandparents: readonly TableMeta[]): number {
+    const { targetTableBytes } = this.family.settings;
+    let bytes = totalBytes(grandparents);
+    for (const { rawBytes, entryCount } of tables) {
+      bytes += (rawBytes + entryCount * ENTRY_OVERHEAD_BYTES) * EXPANSION;
     }
-    return mergeCursors(cursors);
+    return FILE_NUMBERS_MIN + Math.ceil(bytes / targetTableBytes);
   }
 
   #install(outputs: readonly TableMeta[]): void {
@@ -115,6 +195,13 @@ export class CompactionJob {
     const addedTables = outputs.map((meta) => ({ familyId, level, meta }));
     this.#core.install({ ...emptyEdit(), addedTables, removedTables });
   }
+}
+
+/** L0 tables are runs of their own; those of a deeper level are one. */
+function runsOf(plan: CompactionPlan): TableRuns {
+  return plan.inputs.flatMap(({ level, tables }) =>
+    level === 0 ? tables.map((table) => [table]) : [tables],
+  );
 }
 
 function lesser(a: Uint8Array, b: Uint8Array): Uint8Array {

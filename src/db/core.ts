@@ -7,13 +7,18 @@ import type { Pipeline } from '../block/pipeline.ts';
 import { removeIfPossible } from '../block/record-log-writer.ts';
 import { ArenaPool } from '../bytes/arena.ts';
 import { BlockCache } from '../cache/block-cache.ts';
+import type { LevelInputs } from '../compaction/pick.ts';
 import { VarveError } from '../errors.ts';
+import type { FileNumbers } from '../executor/directory-sink.ts';
+import type { MergeContext } from '../executor/merge-job.ts';
+import type { MergeTask } from '../executor/port.ts';
 import { type Fs, type FsLock, joinPath } from '../fs/port.ts';
 import { tableName } from '../manifest/file-names.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { Version } from '../manifest/version.ts';
 import type { VersionEdit } from '../manifest/version-edit.ts';
 import { Memtable } from '../memtable/memtable.ts';
+import { TableCache, type TableSlot } from '../tables/table-cache.ts';
 import type { ReplayResult } from '../wal/wal-replay.ts';
 import { ColumnFamily } from './column-family.ts';
 import { Counters } from './counters.ts';
@@ -21,7 +26,6 @@ import type { EventSink } from './events.ts';
 import { Family, type FamilyView, LoggedMemtable } from './family.ts';
 import type { DbSettings, Environment, FamilySettings } from './options.ts';
 import { SnapshotList } from './snapshot.ts';
-import { TableCache, type TableSlot } from './table-cache.ts';
 import type { WalSet } from './wal-set.ts';
 
 /** Where the files are and how they are reached. */
@@ -29,6 +33,13 @@ export interface Location extends Environment {
   readonly directory: string;
   readonly pipeline: Pipeline;
   readonly events: EventSink;
+}
+
+/** What a task reads. */
+interface Loan {
+  readonly task: MergeTask;
+  readonly memtables: readonly Memtable[];
+  readonly slots: readonly TableSlot[];
 }
 
 /** See the module head. */
@@ -59,10 +70,13 @@ export class DbCore {
   isClosed: boolean;
   /** Why writing stopped; reads go on. */
   backgroundError: VarveError | undefined;
+  /** Why compactions wait; writing goes on. */
+  spaceError: VarveError | undefined;
   /** Cursors to close with the database. */
   readonly openCursors: Set<{ close(): void }>;
   /** Replaced views that some cursor still pins. */
   readonly #pinned: Set<FamilyView>;
+  #loans: Loan[];
   #retiredMemtables: Memtable[];
   #retiredTables: TableSlot[];
 
@@ -99,8 +113,10 @@ export class DbCore {
     this.recovery = undefined;
     this.isClosed = false;
     this.backgroundError = undefined;
+    this.spaceError = undefined;
     this.openCursors = new Set();
     this.#pinned = new Set();
+    this.#loans = [];
     this.#retiredMemtables = [];
     this.#retiredTables = [];
   }
@@ -137,9 +153,36 @@ export class DbCore {
     return error;
   }
 
+  /** Where jobs run that are done in the caller's time. */
+  mergeContext(): MergeContext {
+    const { fs, pipeline, tables, location } = this;
+    return { fs, pipeline, tables, directory: location.directory, clock: location.clock };
+  }
+
   /** A file number that was never used before. */
   newFileNumber(): number {
     return this.manifest!.newFileNumber();
+  }
+
+  /** The same, for the tables of a job. */
+  newFileNumbers(count: number): FileNumbers {
+    return { first: this.manifest!.newFileNumber(count), count };
+  }
+
+  /** Takes back those of a job that is done which its tables did not need. */
+  returnFileNumbers({ first, count }: FileNumbers, usedCount: number): void {
+    this.manifest!.returnFileNumbers(first + usedCount, count - usedCount);
+  }
+
+  /** Keeps a memtable until the task that reads it is settled. */
+  lend(memtable: Memtable, task: MergeTask): void {
+    this.#loans.push({ task, memtables: [memtable], slots: [] });
+  }
+
+  /** The same for the tables that a task merges. */
+  lendTables(inputs: readonly LevelInputs[], task: MergeTask): void {
+    const slots = inputs.flatMap(({ tables }) => tables.map((meta) => this.tables.slot(meta)));
+    this.#loans.push({ task, memtables: [], slots });
   }
 
   /** From now on the database can be changed. */
@@ -212,8 +255,9 @@ export class DbCore {
   /** Releases retired memtables and removes retired files that no view shows any more. */
   collect(): void {
     if (this.#retiredMemtables.length === 0 && this.#retiredTables.length === 0) return;
-    const memtables = new Set<Memtable>();
-    const slots = new Set<TableSlot>();
+    this.#loans = this.#loans.filter(({ task }) => !task.isSettled);
+    const memtables = new Set(this.#loans.flatMap((loan) => loan.memtables));
+    const slots = new Set(this.#loans.flatMap((loan) => loan.slots));
     for (const view of this.#pinned) {
       for (const memtable of view.memtables) memtables.add(memtable);
       for (const level of view.levels) for (const slot of level) slots.add(slot);

@@ -13,6 +13,8 @@ export class Counters {
   flushBytesWritten: number;
   compactionCount: number;
   trivialMoveCount: number;
+  /** Times that a FIFO family let go of its oldest tables. */
+  dropCount: number;
   compactionBytesRead: number;
   compactionBytesWritten: number;
   entriesDropped: number;
@@ -28,6 +30,7 @@ export class Counters {
     this.flushBytesWritten = 0;
     this.compactionCount = 0;
     this.trivialMoveCount = 0;
+    this.dropCount = 0;
     this.compactionBytesRead = 0;
     this.compactionBytesWritten = 0;
     this.entriesDropped = 0;

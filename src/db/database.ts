@@ -5,6 +5,7 @@
 import type { Correction } from '../block/block-reader.ts';
 import { needsZstd } from '../compress/options.ts';
 import { VarveError } from '../errors.ts';
+import type { Executor } from '../executor/port.ts';
 import { type Damage, verifyTable } from '../integrity/verify-table.ts';
 import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
 import { compactRange } from './compact.ts';
@@ -17,7 +18,6 @@ import type { Bytes } from './input.ts';
 import { type ColumnFamilyOptions, resolveNewFamily } from './options.ts';
 import { approximateSize, keyRangeOf, type RangeOptions } from './range.ts';
 import { ReadPath } from './read.ts';
-import { resumeWriting } from './resume.ts';
 import { Scheduler } from './scheduler.ts';
 import { closeDatabase } from './shutdown.ts';
 import { Snapshot } from './snapshot.ts';
@@ -86,10 +86,10 @@ export class Db {
   readonly #default: Family;
   #closing: Promise<void> | undefined;
 
-  /** Made by `open`; takes the core. */
-  constructor(core: DbCore) {
+  /** Made by `open`; takes both. */
+  constructor(core: DbCore, executor: Executor) {
     this.#core = core;
-    this.#scheduler = new Scheduler(core);
+    this.#scheduler = new Scheduler(core, executor);
     this.#writes = new WritePath(core, this.#scheduler);
     this.#reads = new ReadPath(core);
     this.#default = core.families.get(DEFAULT_FAMILY_ID)!;
@@ -273,7 +273,7 @@ export class Db {
 
   /**
    * Flushes, and merges a key range down to one sorted run; what deletes and overwrites left goes,
-   * as far as no snapshot sees it. Writes may go on meanwhile.
+   * as far as no snapshot sees it. Writes may go on meanwhile. A FIFO family is only flushed.
    */
   async compact(options: CompactOptions = {}): Promise<void> {
     this.#core.assertWritable();
@@ -333,7 +333,7 @@ export class Db {
    */
   async resume(): Promise<void> {
     this.#core.assertOpen();
-    resumeWriting(this.#core, this.#writes);
+    this.#writes.resume();
   }
 
   /**

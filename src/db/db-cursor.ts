@@ -7,10 +7,10 @@ import { VarveError } from '../errors.ts';
 import { mergeCursors } from '../iterator/merging-cursor.ts';
 import { type KeyRange, UserCursor } from '../iterator/user-cursor.ts';
 import type { Cursor } from '../key/cursor.ts';
+import { LevelCursor } from '../tables/level-cursor.ts';
 import type { DbCore } from './core.ts';
 import type { FamilyView } from './family.ts';
 import { type ByteInput, type Bytes, keyInput } from './input.ts';
-import { LevelCursor } from './level-cursor.ts';
 
 /**
  * Walks a range of keys as it was when the cursor was made, in either direction, without creating

@@ -2,11 +2,10 @@
  * A column family of an open database: its memtables, its tables, and the views that readers pin.
  * @module
  */
-import { EntryGuard } from '../key/entry-checksum.ts';
 import type { Memtable } from '../memtable/memtable.ts';
+import type { TableSlot } from '../tables/table-cache.ts';
 import type { ColumnFamily } from './column-family.ts';
 import type { FamilySettings } from './options.ts';
-import type { TableSlot } from './table-cache.ts';
 
 /** A memtable and the oldest log that holds one of its writes. */
 export class LoggedMemtable {
@@ -72,11 +71,6 @@ export class Family {
     const memtables = [this.active, ...this.frozen.toReversed()].map((entry) => entry.memtable);
     this.view = new FamilyView(memtables, levels);
     return before;
-  }
-
-  /** What checks the entries of a merge, if they have checksums; `work` names the merge. */
-  entryGuard(work: string): EntryGuard | undefined {
-    return this.settings.entryChecksums ? new EntryGuard(work, this.handle.name) : undefined;
   }
 
   /** Oldest log with writes of this family that are in no table; `fallback` when there are none. */

@@ -2,15 +2,18 @@
  * The flush of a group of frozen memtables into L0 tables, installed by one manifest edit.
  * @module
  */
-import { MergeRun } from '../compaction/merge-run.ts';
+import { removeTables } from '../executor/directory-sink.ts';
+import type { MergeJob } from '../executor/merge-job.ts';
+import type { Executor, MergeTask } from '../executor/port.ts';
 import { type AddedTable, emptyEdit, type VersionEdit } from '../manifest/version-edit.ts';
-import type { Memtable } from '../memtable/memtable.ts';
 import type { DbCore } from './core.ts';
 import type { Family, LoggedMemtable } from './family.ts';
-import { DirectorySink } from './table-sink.ts';
+import { tableOptions } from './options.ts';
 
 /** A flush goes on in another table after so many bytes. */
 const L0_TABLE_BYTES_MAX = 0x8000_0000;
+/** What a memtable may grow by on its way into a table: parity, an index. */
+const EXPANSION = 3;
 
 /** A frozen memtable and the family that it belongs to. */
 export interface FlushMember {
@@ -19,71 +22,92 @@ export interface FlushMember {
 }
 
 /**
- * A flush under way. Without a WAL a group holds the memtables of all families, because nothing
- * else would keep batches whole; with one, the log does and the groups are single.
+ * A flush that waits or is under way. Without a WAL a group holds the memtables of all families,
+ * because nothing else would keep batches whole; with one, the log does and the groups are single.
  */
 export class FlushJob {
   members: readonly FlushMember[];
   /** The newest write when the memtables were frozen: none of theirs is newer. */
   readonly #lastSeqno: number;
   readonly #core: DbCore;
-  #added: AddedTable[];
-  #at: number;
-  #run: MergeRun | undefined;
-  #sink: DirectorySink | undefined;
+  readonly #executor: Executor;
+  /** One per member; empty before `begin`. */
+  #tasks: MergeTask[];
 
-  constructor(core: DbCore, members: readonly FlushMember[], lastSeqno: number) {
+  constructor(
+    core: DbCore,
+    executor: Executor,
+    members: readonly FlushMember[],
+    lastSeqno: number,
+  ) {
     this.members = members;
     this.#lastSeqno = lastSeqno;
     this.#core = core;
-    this.#added = [];
-    this.#at = 0;
-    this.#run = undefined;
-    this.#sink = undefined;
+    this.#executor = executor;
+    this.#tasks = [];
+  }
+
+  get hasBegun(): boolean {
+    return this.#tasks.length > 0;
+  }
+
+  /** True when all that is left to do is {@link install}. */
+  get isWritten(): boolean {
+    return this.hasBegun && this.#tasks.every((task) => task.isSettled);
+  }
+
+  /** True when a thread that worked on it is gone: the job is to be restarted. */
+  get isLost(): boolean {
+    return this.#tasks.some((task) => task.isLost);
+  }
+
+  begin(): void {
+    this.#tasks = this.members.map(({ family, entry }) => {
+      const task = this.#executor.start(flushJob(this.#core, family, entry));
+      this.#core.lend(entry.memtable, task);
+      return task;
+    });
   }
 
   /**
-   * Writes about `budgetBytes` of content.
-   * @returns true when the tables are part of the database
+   * Makes the tables part of the database. Flushes are installed in the order in which their
+   * memtables were frozen.
+   * @throws VarveError when a table could not be written, or the edit
    */
-  step(budgetBytes: number): boolean {
-    const member = this.members[this.#at];
-    if (member !== undefined) {
-      this.#run ??= this.#begin(member);
-      if (!this.#run.step(budgetBytes)) return false;
-      for (const meta of this.#run.outputs) {
-        this.#added.push({ familyId: member.family.handle.id, level: 0, meta });
+  install(): void {
+    for (const { error } of this.#tasks) if (error !== undefined) throw error;
+    const { counters } = this.#core;
+    const addedTables: AddedTable[] = [];
+    this.members.forEach(({ family }, i) => {
+      const { outputs, bytesWritten, entriesDropped } = this.#tasks[i]!.result!;
+      for (const meta of outputs) {
+        addedTables.push({ familyId: family.handle.id, level: 0, meta });
       }
-      this.#core.counters.entriesDropped += this.#run.entriesDropped;
-      this.#core.counters.flushBytesWritten += this.#sink!.bytesWritten;
-      this.#run = undefined;
-      this.#at++;
-      if (this.#at < this.members.length) return false;
+      counters.flushBytesWritten += bytesWritten;
+      counters.entriesDropped += entriesDropped;
+    });
+    for (const { job, result } of this.#tasks.toReversed()) {
+      this.#core.returnFileNumbers(job.fileNumbers, result!.outputs.length);
     }
-    this.#install();
-    return true;
+    // Should the edit fail, it may be on disk all the same: the tables must stay where they are.
+    this.#tasks = [];
+    this.#install(addedTables);
   }
 
   /** Begins again, with the same or fewer members; who waits for the job goes on waiting. */
   restart(members: readonly FlushMember[]): void {
     this.abort();
     this.members = members;
-    this.#added = [];
-    this.#at = 0;
-    this.#run = undefined;
-    this.#sink = undefined;
   }
 
   /** Gives up and removes what was written; the memtables stay frozen. */
   abort(): void {
-    this.#run?.abort();
-    const finished = this.#added.map((added) => added.meta);
-    this.#sink?.discard(undefined, finished);
-  }
-
-  #begin(member: FlushMember): MergeRun {
-    this.#sink = new DirectorySink(this.#core, member.family.settings, 0);
-    return flushRun(this.#core, member.family, member.entry.memtable, this.#sink);
+    const { fs, location } = this.#core;
+    for (const task of this.#tasks) {
+      if (task.result !== undefined) removeTables(fs, location.directory, task.result.outputs);
+      else this.#executor.cancel(task);
+    }
+    this.#tasks = [];
   }
 
   /** True when a log still holds writes that are no newer than these and in no table. */
@@ -97,16 +121,11 @@ export class FlushJob {
     return false;
   }
 
-  #install(): void {
+  #install(addedTables: AddedTable[]): void {
     const core = this.#core;
-    // The edit names the new tables: they must be found after a power cut.
-    core.fs.syncDirectory(core.location.directory);
     // Batches that reach into other families must be durable there too before they are here.
     if (this.#hasSiblingWrites()) core.wal?.syncUpTo(this.#lastSeqno);
     for (const { family } of this.members) family.frozen.shift();
-    const addedTables = this.#added;
-    // Should the edit fail, it may be on disk all the same: the tables must stay where they are.
-    this.#added = [];
     try {
       const flushed = this.members.map((member) => member.entry.memtable);
       const edit = { ...emptyEdit(), addedTables, logNumbers: logNumbers(core) };
@@ -122,24 +141,24 @@ export class FlushJob {
   }
 }
 
-/** The merge that writes a memtable out; tombstones stay, for L0 cannot know what is below it. */
-export function flushRun(
-  core: DbCore,
-  family: Family,
-  memtable: Memtable,
-  sink: DirectorySink,
-): MergeRun {
-  return new MergeRun({
-    input: memtable.cursor(),
-    snapshots: core.snapshots.distinct(),
-    sink,
+/** Writes a memtable out; tombstones stay, for L0 cannot know what is below it. */
+export function flushJob(core: DbCore, family: Family, { memtable }: LoggedMemtable): MergeJob {
+  const { settings, handle } = family;
+  return {
+    work: 'flush',
+    input: { memtable: memtable.image() },
+    table: tableOptions(settings, 0, core.pipeline),
     // In one piece, as far as a table reaches: every L0 table costs each read.
     targetTableBytes: L0_TABLE_BYTES_MAX,
+    fileNumbers: core.newFileNumbers(
+      Math.ceil((memtable.sizeBytes * EXPANSION) / L0_TABLE_BYTES_MAX),
+    ),
+    snapshots: core.snapshots.distinct(),
     deeper: undefined,
-    grandparents: undefined,
-    isBottommost: false,
-    guard: family.entryGuard('flush'),
-  });
+    guardedFamily: settings.entryChecksums ? handle.name : undefined,
+    from: undefined,
+    to: undefined,
+  };
 }
 
 /** The log from which each family still needs writes, for families where that changed. */

@@ -2,14 +2,19 @@
  * Opening a database.
  * @module
  */
+
+import type { Correction } from '../block/block-reader.ts';
 import { loadChecksum } from '../block/checksum.ts';
 import { Pipeline } from '../block/pipeline.ts';
 import { needsZstd } from '../compress/options.ts';
 import { KeyRing } from '../crypto/key-ring.ts';
 import { VarveError } from '../errors.ts';
+import { InlineExecutor } from '../executor/inline.ts';
+import type { Executor } from '../executor/port.ts';
+import { WorkerExecutor } from '../executor/worker-executor.ts';
 import { joinPath } from '../fs/port.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
-import type { Location } from './core.ts';
+import type { DbCore, Location } from './core.ts';
 import { Db } from './database.ts';
 import { EventSink } from './events.ts';
 import { type DbOptions, type DbSettings, type Environment, resolveOptions } from './options.ts';
@@ -44,6 +49,11 @@ export async function openDatabase(
     throw new TypeError('the path of a database must be a string that is not empty');
   }
   const settings = resolveOptions(options);
+  if (settings.workers !== undefined && settings.workers > 0 && environment.threads === undefined) {
+    const text =
+      'workers need a file system that other threads have too: leave out fs, clock, random';
+    throw new VarveError('UNSUPPORTED', text);
+  }
   await loadChecksum();
   const { encryption } = options;
   const keys =
@@ -97,7 +107,8 @@ async function openLocked(location: Location, settings: DbSettings): Promise<Db>
   let db: Db;
   try {
     const found = await find(location, settings);
-    db = new Db(recoverForWriting(location, settings, found, lock));
+    const core = recoverForWriting(location, settings, found, lock);
+    db = new Db(core, executorOf(core));
   } catch (error) {
     await lock.release();
     throw error;
@@ -106,11 +117,25 @@ async function openLocked(location: Location, settings: DbSettings): Promise<Db>
   return db;
 }
 
+/** Who does the background work. */
+function executorOf(core: DbCore): Executor {
+  const { location, settings, fs, pipeline, events } = core;
+  const { clock, directory, hostLoop, threads } = location;
+  const workerCount = settings.workers ?? threads?.defaultCount ?? 0;
+  if (threads === undefined || workerCount === 0) {
+    return new InlineExecutor(core.mergeContext(), hostLoop);
+  }
+  const onCorrection = (correction: Correction): void => events.corrected(correction);
+  const options = { threads, workerCount, fs, directory, pipeline, clock, onCorrection };
+  return new WorkerExecutor(options);
+}
+
 async function openReadOnly(location: Location, settings: DbSettings): Promise<Db> {
   if (!location.fs.exists(location.directory)) throw missingDatabase(location.directory);
   for (let attempt = 1; ; attempt++) {
     try {
-      return new Db(recoverForReading(location, settings, await find(location, settings)));
+      const core = recoverForReading(location, settings, await find(location, settings));
+      return new Db(core, executorOf(core));
     } catch (error) {
       if (!(error instanceof VarveError) || attempt === READ_ONLY_ATTEMPTS_MAX) throw error;
       await location.hostLoop.turn();

@@ -3,6 +3,11 @@
  * @module
  */
 import type { Pipeline } from '../block/pipeline.ts';
+import {
+  type CompactionOptions,
+  type CompactionPolicy,
+  parseCompactionOptions,
+} from '../compaction/options.ts';
 import type { LeveledOptions } from '../compaction/pick.ts';
 import {
   type CompressionOptions,
@@ -15,6 +20,7 @@ import type { EncryptionOptions } from '../crypto/key-options.ts';
 import type { CryptoPrimitives } from '../crypto/port.ts';
 import { type EccOptions, parseEcc } from '../ecc/options.ts';
 import type { Clock, HostLoop, Random } from '../env/port.ts';
+import type { WorkerThreads } from '../executor/worker-executor.ts';
 import type { Fs } from '../fs/port.ts';
 import { LEVEL_COUNT } from '../manifest/family-version.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
@@ -40,6 +46,11 @@ export interface ColumnFamilyOptions {
   readonly baseLevelBytes?: number;
   /** Size of a level by that of the level above: 2 to 100; 10 if absent. */
   readonly levelRatio?: number;
+  /**
+   * How tables are compacted: `'leveled'`, `'size-tiered'`, `'fifo'` (which drops what is old), or
+   * a policy with settings; `'leveled'` if absent. See docs/COMPACTION.md.
+   */
+  readonly compaction?: CompactionOptions;
   /**
    * Carry a checksum with every entry from the write into the table, and check it at each step: a
    * bit that flips in memory on the way is an error that says where, instead of wrong data under a
@@ -103,6 +114,12 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
   /** Table files that stay open: at least 16; 500 if absent. */
   readonly openTablesMax?: number;
   /**
+   * Threads for flushes and compactions: 0 to 64; with 0 they are done in steps between the writes.
+   * As many as the machine has cores, 4 at most, if absent; 0 with an `fs`, `clock` or `random` of
+   * your own, which other threads do not have.
+   */
+  readonly workers?: number;
+  /**
    * Log every write before it is applied; true if absent. With false, writes reach the disk only
    * with a flush; `close` flushes.
    */
@@ -125,6 +142,8 @@ export interface Environment {
   readonly hostLoop: HostLoop;
   readonly compression: Compression;
   readonly crypto: CryptoPrimitives;
+  /** Undefined where no thread but this one has the file system and the clock. */
+  readonly threads?: WorkerThreads | undefined;
 }
 
 /** A family's settings, complete and checked. */
@@ -132,6 +151,7 @@ export interface FamilySettings extends LeveledOptions {
   readonly blockSizeBytes: number;
   readonly restartInterval: number;
   readonly filterBitsPerKey: readonly number[];
+  readonly compaction: CompactionPolicy;
   readonly entryChecksums: boolean;
   readonly compression: CompressionPolicy;
   readonly ecc: EccOptions | undefined;
@@ -148,6 +168,8 @@ export interface DbSettings {
   readonly writeBufferBytes: number;
   readonly blockCacheBytes: number;
   readonly openTablesMax: number;
+  /** Undefined: as many as suit the runtime. */
+  readonly workers: number | undefined;
   readonly wal: boolean;
   readonly walRecovery: WalRecoveryMode;
   readonly walCompression: 'none' | 'lz4';
@@ -192,6 +214,8 @@ export function resolveOptions(options: DbOptions): DbSettings {
     writeBufferBytes: integer(options.writeBufferBytes, 'writeBufferBytes', 16 * KIB, buffer),
     blockCacheBytes: integer(options.blockCacheBytes, 'blockCacheBytes', 0, Math.floor(budget / 2)),
     openTablesMax: integer(options.openTablesMax, 'openTablesMax', 16, 500),
+    workers:
+      options.workers === undefined ? undefined : integer(options.workers, 'workers', 0, 0, 64),
     wal: flag(options.wal, 'wal', true),
     walRecovery,
     walCompression: walCompression(options.walCompression),
@@ -245,6 +269,10 @@ function resolveFamilyOptions(options: ColumnFamilyOptions, base: FamilySettings
       base.baseLevelBytes,
     ),
     levelRatio: integer(options.levelRatio, 'levelRatio', 2, base.levelRatio, 100),
+    compaction:
+      options.compaction === undefined
+        ? base.compaction
+        : parseCompactionOptions(options.compaction),
     entryChecksums: flag(options.entryChecksums, 'entryChecksums', base.entryChecksums),
     compression:
       compression === undefined ? base.compression : parseCompression(compression, LEVEL_COUNT),
@@ -277,6 +305,7 @@ const FAMILY_DEFAULTS: FamilySettings = {
   l0TriggerCount: 4,
   baseLevelBytes: 64 * MIB,
   levelRatio: 10,
+  compaction: parseCompactionOptions(undefined),
   entryChecksums: false,
   compression: parseCompression(undefined, LEVEL_COUNT),
   ecc: undefined,
@@ -296,6 +325,7 @@ export const DB_OPTION_NAMES: ReadonlySet<string> = new Set([
   'writeBufferBytes',
   'blockCacheBytes',
   'openTablesMax',
+  'workers',
   'wal',
   'walRecovery',
   'walCompression',

@@ -8,10 +8,10 @@ import { hash32 } from '../bytes/hash32.ts';
 import { KIND_PUT } from '../key/kind.ts';
 import { Lookup } from '../key/lookup.ts';
 import { lowerBound } from '../manifest/family-version.ts';
+import type { TableSlot } from '../tables/table-cache.ts';
 import type { DbCore } from './core.ts';
 import type { Family, FamilyView } from './family.ts';
 import { type ByteInput, type Bytes, keyInput } from './input.ts';
-import type { TableSlot } from './table-cache.ts';
 
 /** Looks keys up in one database. */
 export class ReadPath {

@@ -10,20 +10,20 @@
 import { removeIfPossible } from '../block/record-log-writer.ts';
 import { CODEC_ZSTD } from '../compress/port.ts';
 import { corruption, VarveError } from '../errors.ts';
+import { Merge } from '../executor/merge-job.ts';
 import { type FsLock, joinPath } from '../fs/port.ts';
 import { type DirectoryContents, inspectDirectory } from '../manifest/directory.ts';
 import { tableName, walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
 import { type AddedTable, emptyEdit } from '../manifest/version-edit.ts';
+import type { TableSlot } from '../tables/table-cache.ts';
 import { type ReplayResult, replayLogs } from '../wal/wal-replay.ts';
 import { DEFAULT_FAMILY_ID, DEFAULT_FAMILY_NAME } from './column-family.ts';
 import { DbCore, type Location } from './core.ts';
 import { checkFamilyName, createFamily } from './families.ts';
-import { flushRun, persistedSeqno } from './flush-job.ts';
+import { flushJob, persistedSeqno } from './flush-job.ts';
 import type { DbSettings } from './options.ts';
 import { OperationReplay } from './replay.ts';
-import type { TableSlot } from './table-cache.ts';
-import { DirectorySink } from './table-sink.ts';
 import { WalSet } from './wal-set.ts';
 
 /** A database as its manifest describes it; nothing has been written yet. */
@@ -202,19 +202,13 @@ function installRecovered(core: DbCore, logNumber: number): void {
   for (const [familyId, family] of core.families) {
     const { memtable } = family.active;
     if (memtable.isEmpty) continue;
-    const sink = new DirectorySink(core, family.settings, 0);
-    const run = flushRun(core, family, memtable, sink);
-    try {
-      while (!run.step(Number.POSITIVE_INFINITY));
-    } catch (error) {
-      run.abort();
-      throw error;
-    }
-    for (const meta of run.outputs) addedTables.push({ familyId, level: 0, meta });
+    const job = flushJob(core, family, family.active);
+    const { outputs } = new Merge(job, core.mergeContext()).step(Number.POSITIVE_INFINITY)!;
+    core.returnFileNumbers(job.fileNumbers, outputs.length);
+    for (const meta of outputs) addedTables.push({ familyId, level: 0, meta });
     memtable.release();
     family.active = core.newMemtable(family.settings);
   }
-  core.fs.syncDirectory(core.location.directory);
   const logNumbers = [...core.families.keys()].map((familyId) => ({ familyId, logNumber }));
   core.install({ ...emptyEdit(), addedTables, logNumbers, lastSeqno: core.lastSeqno });
   core.persistedSeqno = core.lastSeqno;

@@ -4,15 +4,18 @@
  */
 import type { DbCore } from './core.ts';
 import { releaseLogs } from './flush-job.ts';
-import type { WritePath } from './write.ts';
+import type { Scheduler } from './scheduler.ts';
 
 /**
  * Puts all that memory holds into tables, under a new manifest and a new log, and allows writing
  * again. The failed files are not trusted: what they may or may not hold no longer counts.
+ * @param flushNow puts all that memory holds into tables, in one group
  * @throws VarveError the error that stopped it; writing stays stopped
  */
-export function resumeWriting(core: DbCore, writes: WritePath): void {
+export function resumeWriting(core: DbCore, scheduler: Scheduler, flushNow: () => void): void {
   if (core.backgroundError === undefined) return;
+  // What is under way may have failed too, and nobody has looked yet.
+  scheduler.stop();
   // What was found damaged may be so in memory only.
   core.blocks.clear();
   core.backgroundError = undefined;
@@ -20,7 +23,7 @@ export function resumeWriting(core: DbCore, writes: WritePath): void {
     core.manifest!.start();
     // A new log even if all memtables are empty: the active one may be the one that failed.
     core.wal?.rotate(core.newFileNumber(), core.lastSeqno);
-    writes.flushNow();
+    flushNow();
     releaseLogs(core);
   } catch (error) {
     throw core.fail(error);

@@ -1,11 +1,17 @@
 /**
- * Background work, done inline: flushes first, then compactions, in steps that writers pay for as
- * they go. A step's size follows the bytes written and what is left to do, so that a long import
- * slows down evenly instead of stopping.
+ * Background work: flushes and compactions, started on an executor and installed here.
+ *
+ * Where jobs run in the caller's time, flushes go before compactions, in steps that writers pay for
+ * as they go. A step's size follows the bytes written and what is left to do, so that a long import
+ * slows down evenly instead of stopping. Where jobs run on other threads, writers only wait when
+ * memory or L0 is full.
  * @module
  */
-import { type CompactionPlan, compactionDebtBytes, pickLeveled } from '../compaction/pick.ts';
+import { type CompactionPlan, compactionDebtBytes, planBytes } from '../compaction/pick.ts';
+import { VarveError } from '../errors.ts';
+import type { Executor } from '../executor/port.ts';
 import { CompactionJob } from './compaction-job.ts';
+import { CompactionPicker } from './compaction-picker.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import { FlushJob, type FlushMember } from './flush-job.ts';
@@ -19,22 +25,50 @@ const COMPACTION_RATIO_MIN = 1;
 const COMPACTION_RATIO_MAX = 64;
 /** A memtable may not be frozen while L0 holds this many times its trigger. */
 const L0_STOP_FACTOR = 3;
-/** Step of a wait for background work, between two turns of the host. */
-const DRAIN_STEP_BYTES = 1_048_576;
+/** Groups of frozen memtables that may wait beside the active ones, where flushes run alongside. */
+const WAITING_FLUSHES_MAX = 2;
+
+/** How long compactions wait for space before they look again. */
+const SPACE_WAIT_MS = 1000;
+/** Lost threads in a row, after which background work stops with an error. */
+const LOSSES_MAX = 3;
+
+/** A compaction that somebody waits for. */
+interface CompactionRequest {
+  readonly family: Family;
+  readonly pick: () => CompactionPlan | undefined;
+  job: CompactionJob | undefined;
+  /** Why it was given up. */
+  error: VarveError | undefined;
+}
 
 /** See the module head. */
 export class Scheduler {
   readonly #core: DbCore;
+  readonly #executor: Executor;
+  readonly #picker: CompactionPicker;
   /** Groups of frozen memtables that wait, oldest first. */
   readonly #flushes: FlushJob[];
   #compaction: CompactionJob | undefined;
+  /** Compactions that somebody asked for, in the order in which they will be done. */
+  #requests: CompactionRequest[];
+  /** Compactions of their own accord wait until then, on the monotonic clock. */
+  #spaceWaitEndMs: number;
+  /** Jobs in a row that were lost with their thread. */
+  #lossCount: number;
   #chargedBytes: number;
 
-  constructor(core: DbCore) {
+  constructor(core: DbCore, executor: Executor) {
     this.#core = core;
+    this.#executor = executor;
+    this.#picker = new CompactionPicker(core);
     this.#flushes = [];
     this.#compaction = undefined;
+    this.#requests = [];
+    this.#spaceWaitEndMs = 0;
+    this.#lossCount = 0;
     this.#chargedBytes = 0;
+    executor.onReport = () => this.#pump();
   }
 
   /** True when no flush is waiting or under way. */
@@ -45,6 +79,8 @@ export class Scheduler {
   /** True when some family has more L0 tables than it may keep for long. */
   get isL0Full(): boolean {
     for (const family of this.#core.families.values()) {
+      // There all tables are in L0.
+      if (family.settings.compaction.policy === 'fifo') continue;
       const limit = family.settings.l0TriggerCount * L0_STOP_FACTOR;
       if (family.view.levels[0]!.length >= limit) return true;
     }
@@ -53,7 +89,7 @@ export class Scheduler {
 
   /** Queues the flush of memtables that were just frozen. */
   addFlush(members: readonly FlushMember[]): FlushJob {
-    const job = new FlushJob(this.#core, members, this.#core.lastSeqno);
+    const job = new FlushJob(this.#core, this.#executor, members, this.#core.lastSeqno);
     this.#flushes.push(job);
     return job;
   }
@@ -80,27 +116,31 @@ export class Scheduler {
     if (this.#chargedBytes < CHARGE_BYTES) return;
     const charged = this.#chargedBytes;
     this.#chargedBytes = 0;
-    if (this.#flushes.length > 0) this.step(charged * FLUSH_RATIO);
-    else if (this.#hasCompaction()) this.step(charged * this.#compactionRatio());
+    if (!this.#pump()) return;
+    const ratio = this.#flushes.length > 0 ? FLUSH_RATIO : this.#compactionRatio();
+    this.#executor.advance(charged * ratio);
+    this.#pump();
   }
 
-  /**
-   * Blocks until there is room for another frozen memtable: all flushes are done and L0 is not
-   * overfull.
-   */
+  /** Blocks until there is room for another frozen memtable: few flushes wait, L0 is not full. */
   makeRoom(): void {
     const { clock } = this.#core.location;
     if (!this.#mustWait()) return;
     const begin = clock.monotonic();
-    while (this.#mustWait() && this.step(DRAIN_STEP_BYTES));
+    this.blockUntil(() => !this.#mustWait());
     this.#core.counters.stallCount++;
     this.#core.counters.stallMs += clock.monotonic() - begin;
   }
 
-  /** Works in steps with turns of the host between them, until `isDone` or nothing is left. */
+  /** Blocks the thread until `isDone`, or nothing is left to do, or an error has stopped it. */
+  blockUntil(isDone: () => boolean): void {
+    while (this.#pump() && !isDone()) this.#executor.block();
+  }
+
+  /** Waits, with turns of the host, until `isDone` or nothing is left to do. */
   async drain(isDone: () => boolean): Promise<void> {
-    while (!isDone() && this.step(DRAIN_STEP_BYTES)) {
-      await this.#core.location.hostLoop.turn();
+    while (this.#pump() && !isDone()) {
+      await this.#executor.turn();
       if (this.#core.isClosed) break;
     }
     const error = this.#core.backgroundError;
@@ -113,46 +153,26 @@ export class Scheduler {
    * @param pick asked for the plan when it can begin
    */
   async compact(family: Family, pick: () => CompactionPlan | undefined): Promise<void> {
-    const before = this.#compaction;
-    if (before !== undefined) {
-      await this.drain(() => this.#compaction !== before);
-      return this.compact(family, pick);
-    }
-    const plan = pick();
-    if (plan === undefined) return;
-    const job = new CompactionJob(this.#core, family, plan);
-    this.#compaction = job;
-    await this.drain(() => this.#compaction !== job);
-  }
-
-  /**
-   * Does about `budgetBytes` of the most urgent work.
-   * @returns false when there is nothing to do, the database is closed, or an error has stopped
-   * background work
-   */
-  step(budgetBytes: number): boolean {
-    if (this.#core.isClosed || this.#core.backgroundError !== undefined) return false;
-    const flush = this.#flushes[0];
-    try {
-      if (flush !== undefined) {
-        if (flush.step(budgetBytes)) this.#flushes.shift();
-        return true;
-      }
-      if (!this.#hasCompaction()) return false;
-      if (this.#compaction!.step(budgetBytes)) this.#compaction = undefined;
-      return true;
-    } catch (error) {
-      this.#core.fail(error);
-      this.stop();
-      return false;
-    }
+    const request: CompactionRequest = { family, pick, job: undefined, error: undefined };
+    this.#requests.push(request);
+    await this.drain(() => !this.#requests.includes(request));
+    if (request.error !== undefined) throw request.error;
   }
 
   /** Gives up what is under way; frozen memtables stay queued. */
   stop(): void {
     this.#compaction?.abort();
     this.#compaction = undefined;
+    for (const request of this.#requests) request.error = this.#core.backgroundError;
+    this.#requests = [];
     for (const job of this.#flushes) job.restart(job.members);
+  }
+
+  /** Ends all background work, and the threads that did it. */
+  async close(): Promise<void> {
+    this.stop();
+    await this.#executor.close();
+    this.#core.collect();
   }
 
   /** Removes what concerns a family that is being dropped. */
@@ -161,6 +181,7 @@ export class Scheduler {
       this.#compaction.abort();
       this.#compaction = undefined;
     }
+    this.#requests = this.#requests.filter((request) => request.family !== family);
     for (let i = this.#flushes.length - 1; i >= 0; i--) {
       const job = this.#flushes[i]!;
       const members = job.members.filter((member) => member.family !== family);
@@ -170,22 +191,115 @@ export class Scheduler {
     }
   }
 
-  #mustWait(): boolean {
-    if (this.#core.backgroundError !== undefined) return false;
-    return this.#flushes.length > 0 || this.isL0Full;
+  /**
+   * Installs what is written and starts what can begin.
+   * @returns false when there is nothing to wait for: no work, a closed database, or an error that
+   * has stopped background work
+   */
+  #pump(): boolean {
+    if (this.#core.isClosed || this.#core.backgroundError !== undefined) return false;
+    try {
+      this.#pumpFlushes();
+      this.#pumpCompaction();
+    } catch (error) {
+      this.#core.fail(error);
+      this.stop();
+      return false;
+    }
+    return this.#flushes.length > 0 || this.#compaction !== undefined || this.#requests.length > 0;
   }
 
-  /** Makes sure that a compaction is under way, if one is called for. */
-  #hasCompaction(): boolean {
-    if (this.#compaction !== undefined) return true;
-    for (const [id, family] of this.#core.families) {
-      const levels = this.#core.version.families.get(id)!.levels;
-      const plan = pickLeveled(levels, family.settings);
-      if (plan === undefined) continue;
-      this.#compaction = new CompactionJob(this.#core, family, plan);
-      return true;
+  #pumpFlushes(): void {
+    const limit = this.#executor.isParallel ? WAITING_FLUSHES_MAX : 1;
+    for (const job of this.#flushes) {
+      if (job.isLost && this.#mayRepeat()) job.restart(job.members);
     }
+    while (this.#flushes[0]?.isWritten === true) {
+      this.#flushes[0].install();
+      this.#flushes.shift();
+      this.#lossCount = 0;
+    }
+    for (const job of this.#flushes.slice(0, limit)) if (!job.hasBegun) job.begin();
+  }
+
+  #pumpCompaction(): void {
+    // A plan that is made in the caller's time should know what the flush before it adds.
+    const mayBegin = this.#executor.isParallel || this.#flushes.length === 0;
+    for (;;) {
+      const job = this.#compaction;
+      if (job === undefined) {
+        if (!mayBegin || !this.#beginCompaction()) return;
+      } else if (job.isLost && this.#mayRepeat()) {
+        job.abort();
+        this.#compaction = undefined;
+      } else if (job.isWritten) {
+        const error = job.spaceError;
+        if (error === undefined) job.install();
+        else job.abort();
+        this.#compaction = undefined;
+        this.#settleRequest(job, error);
+        this.#lossCount = 0;
+        this.#waitForSpace(error);
+      } else {
+        return;
+      }
+    }
+  }
+
+  #settleRequest(job: CompactionJob, error: VarveError | undefined): void {
+    const request = this.#requests.find((one) => one.job === job);
+    if (request === undefined) return;
+    request.error = error;
+    this.#requests = this.#requests.filter((one) => one !== request);
+  }
+
+  /** A full disk stops no write that fits: only compactions wait, and look again after a while. */
+  #waitForSpace(error: VarveError | undefined): void {
+    this.#core.spaceError = error;
+    const now = this.#core.location.clock.monotonic();
+    this.#spaceWaitEndMs = error === undefined ? 0 : now + SPACE_WAIT_MS;
+  }
+
+  /** Whether the disk has room for what a plan writes, as far as can be told. */
+  #hasSpaceFor(plan: CompactionPlan): boolean {
+    if (plan.kind !== 'merge') return true;
+    const { fs, location, settings } = this.#core;
+    const freeBytes = fs.freeBytes(location.directory);
+    const neededBytes = planBytes(plan) + settings.writeBufferBytes;
+    if (freeBytes === undefined || freeBytes >= neededBytes) return true;
+    const text = `a compaction needs ${neededBytes} bytes, of which ${freeBytes} are free`;
+    this.#waitForSpace(new VarveError('NOSPACE', text, { file: location.directory }));
     return false;
+  }
+
+  /** Whether a job that was lost is worth another try: what kills threads may kill them all. */
+  #mayRepeat(): boolean {
+    return ++this.#lossCount <= LOSSES_MAX;
+  }
+
+  #mustWait(): boolean {
+    if (this.#core.backgroundError !== undefined) return false;
+    const limit = this.#executor.isParallel ? WAITING_FLUSHES_MAX : 1;
+    return this.#flushes.length >= limit || this.isL0Full;
+  }
+
+  /** Starts the compaction that was asked for first, or else one that is called for. */
+  #beginCompaction(): boolean {
+    for (let request = this.#requests[0]; request !== undefined; request = this.#requests[0]) {
+      const plan = request.pick();
+      if (plan !== undefined) {
+        request.job = new CompactionJob(this.#core, this.#executor, request.family, plan);
+        this.#compaction = request.job;
+        return true;
+      }
+      this.#requests.shift();
+    }
+    if (this.#spaceWaitEndMs > this.#core.location.clock.monotonic()) return false;
+    const picked = this.#picker.pick();
+    if (picked === undefined || !this.#hasSpaceFor(picked.plan)) return false;
+    this.#core.spaceError = undefined;
+    this.#compaction = new CompactionJob(this.#core, this.#executor, picked.family, picked.plan);
+    return true;
   }
 
   /** Bytes to compact per byte written, so that the job ends before the memtable is full. */
@@ -197,7 +311,7 @@ export class Scheduler {
     const room = Math.max(buffer - active, buffer / 16);
     const family = this.#compaction!.family;
     const levels = core.version.families.get(family.handle.id)!.levels;
-    const debt = compactionDebtBytes(levels, family.settings);
+    const debt = compactionDebtBytes(levels, family.settings, family.settings.compaction);
     const remaining = Math.max(this.#compaction!.remainingBytes, Math.min(debt, buffer * 4));
     const ratio = remaining / room;
     return Math.min(COMPACTION_RATIO_MAX, Math.max(COMPACTION_RATIO_MIN, ratio));

@@ -34,7 +34,7 @@ export async function closeDatabase(
     }
   }
   core.isClosed = true;
-  await attempt(() => scheduler.stop());
+  await attempt(() => scheduler.close());
   for (const cursor of [...core.openCursors]) await attempt(() => cursor.close());
   if (canWrite && failure === undefined) {
     await attempt(() => {

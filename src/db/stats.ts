@@ -2,7 +2,7 @@
  * What a database tells about itself.
  * @module
  */
-import { compactionDebtBytes, levelLimitBytes, totalBytes } from '../compaction/pick.ts';
+import { compactionDebtBytes, levelLimits, totalBytes } from '../compaction/pick.ts';
 import type { EccOptions } from '../ecc/options.ts';
 import type { DroppedRange } from '../wal/wal-replay.ts';
 import type { DbCore } from './core.ts';
@@ -14,7 +14,7 @@ export interface LevelStats {
   readonly level: number;
   readonly tableCount: number;
   readonly sizeBytes: number;
-  /** Bytes that the level may hold; undefined for L0, which counts by tables. */
+  /** Bytes that the level may hold now; undefined where there is no limit. */
   readonly limitBytes: number | undefined;
   readonly entryCount: number;
   readonly tombstoneCount: number;
@@ -100,6 +100,8 @@ export interface DbStats {
   };
   /** Message of the error that stopped writing, if one did. */
   readonly backgroundError: string | undefined;
+  /** Message of the error for which compactions wait until there is more space, if they do. */
+  readonly spaceError: string | undefined;
 }
 
 /** A fresh picture of the database as it stands. */
@@ -139,6 +141,7 @@ export function statsOf(core: DbCore): DbStats {
       dropped: core.recovery?.dropped ?? [],
     },
     backgroundError: core.backgroundError?.message,
+    spaceError: core.spaceError?.message,
   };
 }
 
@@ -180,20 +183,22 @@ function familyStats(core: DbCore, family: Family): FamilyStats {
   const { handle, settings } = family;
   const levels = core.version.families.get(handle.id)!.levels;
   const memtables = [...family.frozen, family.active].map((entry) => entry.memtable);
+  const isLeveled = settings.compaction.policy === 'leveled';
+  const limits = isLeveled ? levelLimits(levels, settings).limitBytes : undefined;
   return {
     name: handle.name,
     levels: levels.map((tables, level) => ({
       level,
       tableCount: tables.length,
       sizeBytes: totalBytes(tables),
-      limitBytes: level === 0 ? undefined : levelLimitBytes(level, settings),
+      limitBytes: Number.isFinite(limits?.[level]) ? limits?.[level] : undefined,
       entryCount: sum(tables.map((table) => table.entryCount)),
       tombstoneCount: sum(tables.map((table) => table.tombstoneCount)),
     })),
     memtableBytes: sum(memtables.map((memtable) => memtable.sizeBytes)),
     memtableEntryCount: sum(memtables.map((memtable) => memtable.entryCount)),
     frozenMemtableCount: family.frozen.length,
-    compactionDebtBytes: compactionDebtBytes(levels, settings),
+    compactionDebtBytes: compactionDebtBytes(levels, settings, settings.compaction),
   };
 }
 

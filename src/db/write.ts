@@ -10,15 +10,16 @@ import { DEFAULT_FAMILY_ID } from './column-family.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import type { FlushJob } from './flush-job.ts';
+import { resumeWriting } from './resume.ts';
 import type { Scheduler } from './scheduler.ts';
 import { type BatchEncoder, bindToFamily, OPERATIONS_OFF, OperationReader } from './write-batch.ts';
 
+/** How often a write looks whether a full disk has space again. */
+const RESUME_INTERVAL_MS = 1000;
 /** Live logs may hold this many write buffers before all families are flushed. */
 const WAL_BUFFERS_MAX = 4;
 /** Memtables are weighed this often while they fill. */
 const WEIGHINGS_PER_BUFFER = 32;
-/** Bytes of one step of a flush that is waited for; nothing else runs between the steps. */
-const FLUSH_STEP_BYTES = 4_194_304;
 
 /** Writes batches to one database. */
 export class WritePath {
@@ -29,6 +30,9 @@ export class WritePath {
   readonly #checksDefault: boolean;
   /** Bytes written since the memtables' sizes were last looked at. */
   #unweighedBytes: number;
+  /** The error of a full disk, and when to look next for space, on the monotonic clock. */
+  #resumesAfter: VarveError | undefined;
+  #resumeAtMs: number;
 
   constructor(core: DbCore, scheduler: Scheduler) {
     this.#core = core;
@@ -36,6 +40,8 @@ export class WritePath {
     this.#operations = new OperationReader();
     this.#checksDefault = core.families.get(DEFAULT_FAMILY_ID)!.settings.entryChecksums;
     this.#unweighedBytes = 0;
+    this.#resumesAfter = undefined;
+    this.#resumeAtMs = 0;
   }
 
   /**
@@ -48,6 +54,7 @@ export class WritePath {
    */
   write(encoder: BatchEncoder, sync: boolean): number {
     const core = this.#core;
+    if (core.backgroundError?.code === 'NOSPACE') this.#resumeIfSpace();
     core.assertWritable();
     if (sync && core.wal === undefined) {
       throw new VarveError('INVALID', 'without a WAL only a flush makes writes durable');
@@ -97,13 +104,36 @@ export class WritePath {
     this.freeze([...this.#core.families.values()]);
     // In one group: a failed log cannot be relied on to hold what one part leaves to a later one.
     this.#scheduler.joinFlushes();
-    while (!this.#scheduler.isFlushed && this.#scheduler.step(FLUSH_STEP_BYTES));
+    this.#scheduler.blockUntil(() => this.#scheduler.isFlushed);
     if (this.#core.backgroundError !== undefined) throw this.#core.backgroundError;
+  }
+
+  /** Goes back to writing after an error; see `resumeWriting`. */
+  resume(): void {
+    resumeWriting(this.#core, this.#scheduler, () => this.flushNow());
   }
 
   /** Families that a flush of `family` has to take along: without a log, all of them. */
   flushGroup(family: Family): Family[] {
     return this.#core.wal === undefined ? [...this.#core.families.values()] : [family];
+  }
+
+  /** A disk that was full may have space again; looks after a while, and again after another. */
+  #resumeIfSpace(): void {
+    const { location, settings, fs, backgroundError } = this.#core;
+    const now = location.clock.monotonic();
+    const isNew = this.#resumesAfter !== backgroundError;
+    if (!isNew && now < this.#resumeAtMs) return;
+    this.#resumesAfter = backgroundError;
+    this.#resumeAtMs = now + RESUME_INTERVAL_MS;
+    if (isNew) return;
+    const freeBytes = fs.freeBytes(location.directory) ?? Number.POSITIVE_INFINITY;
+    if (freeBytes < settings.writeBufferBytes) return;
+    try {
+      this.resume();
+    } catch {
+      // It is stopped as before; the write that asked says why.
+    }
   }
 
   #checkFamilies(encoder: BatchEncoder): void {

@@ -103,6 +103,11 @@ export class BloomFilterBuilder {
     this.#hashes[this.#count++] = hash;
   }
 
+  /** Adds the first `count` of `hashes`, each as {@link add} does. Borrows `hashes`. */
+  addAll(hashes: Uint32Array, count: number): void {
+    for (let i = 0; i < count; i++) this.add(hashes[i]!);
+  }
+
   /** Bytes that {@link finish} writes. */
   contentBytes(): number {
     return FILTER_HEADER_BYTES + this.#lineCount() * LINE_BYTES;

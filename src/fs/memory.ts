@@ -253,6 +253,12 @@ export class MemoryFs implements Fs {
     this.entries(normalizePath(path));
   }
 
+  freeBytes(directory: string): number | undefined {
+    this.entries(normalizePath(directory));
+    const { capacityBytes, usedBytes } = this.quota;
+    return capacityBytes === Number.POSITIVE_INFINITY ? undefined : capacityBytes - usedBytes;
+  }
+
   async lock(path: string): Promise<FsLock> {
     const name = normalizePath(path);
     if (this.locked.has(name)) {

@@ -104,6 +104,15 @@ export class NodeFs implements Fs {
     }
   }
 
+  freeBytes(directory: string): number | undefined {
+    try {
+      const { bavail, bsize } = fs.statfsSync(directory);
+      return bavail * bsize;
+    } catch (error) {
+      throw platformError('look for space in', directory, error);
+    }
+  }
+
   lock(path: string): Promise<FsLock> {
     return acquireNodeLock(path);
   }

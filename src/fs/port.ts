@@ -89,6 +89,8 @@ export interface Fs {
   /** Makes a second name for a file; `UNSUPPORTED` without `capabilities.hardLinks`. */
   link(existing: string, path: string): void;
   syncDirectory(path: string): void;
+  /** Bytes that files in `directory` may still grow by, about; undefined if nobody can tell. */
+  freeBytes(directory: string): number | undefined;
   /**
    * Takes the exclusive lock that is named by `path` (files may be created at and beside it).
    * @throws `LOCKED` at once when another holder, in any process or thread, is alive; the message

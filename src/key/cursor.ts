@@ -14,7 +14,9 @@
  *   positioned again.
  * @module
  */
-export interface Cursor {
+
+/** The part of the contract that one pass from front to back takes. */
+export interface EntryStream {
   valid: boolean;
   /** User key of the current entry: `keyBuf[keyOff, keyOff + keyLen)`. */
   keyBuf: Uint8Array;
@@ -30,6 +32,18 @@ export interface Cursor {
 
   /** To the first entry. */
   first(): boolean;
+  next(): boolean;
+  /**
+   * The checksum that is stored with the current entry (entry-checksum.ts), or `NO_ENTRY_CHECKSUM`
+   * where there is none. Called only while `valid`.
+   */
+  entryChecksum(): number;
+  /** Releases what the cursor pins. Closing twice is allowed. */
+  close(): void;
+}
+
+/** See the module head. */
+export interface Cursor extends EntryStream {
   /** To the last entry. */
   last(): boolean;
   /**
@@ -43,13 +57,5 @@ export interface Cursor {
    * oldest version of the key, or the last entry of a smaller key. Borrows `buf` for the call.
    */
   seekForPrev(buf: Uint8Array, off: number, len: number, seqno: number): boolean;
-  next(): boolean;
   prev(): boolean;
-  /**
-   * The checksum that is stored with the current entry (entry-checksum.ts), or `NO_ENTRY_CHECKSUM`
-   * where there is none. Called only while `valid`.
-   */
-  entryChecksum(): number;
-  /** Releases what the cursor pins. Closing twice is allowed. */
-  close(): void;
 }

@@ -10,7 +10,7 @@
  */
 import { hash32 } from '../bytes/hash32.ts';
 import { VarveError } from '../errors.ts';
-import type { Cursor } from './cursor.ts';
+import type { EntryStream } from './cursor.ts';
 
 /** Bytes that an entry's checksum takes where it is stored. */
 export const ENTRY_CHECKSUM_BYTES = 4;
@@ -50,7 +50,7 @@ export class EntryGuard {
    * @returns the checksum of the entry
    * @throws VarveError `CORRUPTION` when its bytes changed since the checksum was computed
    */
-  checkInput(input: Cursor): number {
+  checkInput(input: EntryStream): number {
     const { keyBuf, keyOff, keyLen, valBuf, valOff, valLen } = input;
     // A length that was hit must not lead the hash out of the buffers, and may lead to none.
     const valEnd = (valBuf as Uint8Array | undefined)?.length ?? 0;

@@ -54,6 +54,8 @@ export class Manifest {
   readonly #directory: string;
   readonly #pipeline: Pipeline;
   #state: ManifestState;
+  /** The next file number that stands in the log, which never falls. */
+  #loggedFileNumber: number;
   /** 0 before the first one. */
   #manifestNumber: number;
   /** Of the newest slot of CURRENT. */
@@ -78,6 +80,7 @@ export class Manifest {
     this.#directory = directory;
     this.#pipeline = pipeline;
     this.#state = state;
+    this.#loggedFileNumber = state.nextFileNumber;
     this.#manifestNumber = manifestNumber;
     this.#generation = generation;
     this.#log = undefined;
@@ -149,11 +152,21 @@ export class Manifest {
     return this.#log?.sizeBytes ?? 0;
   }
 
-  /** A number that no file had before. It is persisted by the next edit. */
-  newFileNumber(): number {
+  /**
+   * The first of `count` numbers that no file had before, which follow each other. They are
+   * persisted by the next edit.
+   */
+  newFileNumber(count = 1): number {
     const { nextFileNumber } = this.#state;
-    this.#state = { ...this.#state, nextFileNumber: nextFileNumber + 1 };
+    this.#state = { ...this.#state, nextFileNumber: nextFileNumber + count };
     return nextFileNumber;
+  }
+
+  /** Takes back the numbers from `first` on, which no file got, if they were given out last. */
+  returnFileNumbers(first: number, count: number): void {
+    const isLast = first + count === this.#state.nextFileNumber;
+    if (!isLast || first < this.#loggedFileNumber) return;
+    this.#state = { ...this.#state, nextFileNumber: first };
   }
 
   /**
@@ -210,6 +223,8 @@ export class Manifest {
     const nextFileNumber = Math.max(this.#state.nextFileNumber, edit.nextFileNumber ?? 0);
     const whole = { ...edit, nextFileNumber };
     const next = this.#applyOwn(whole);
+    // From here on it may be there, even if the append fails.
+    this.#loggedFileNumber = nextFileNumber;
     this.#poisonOnFailure(() => {
       writeEdit(log, whole);
       log.sync();
@@ -280,6 +295,7 @@ export class Manifest {
     const type = BLOCK_MANIFEST_EDIT;
     const log = RecordLogWriter.create(this.#fs, this.#directory, name, header, type, pipeline);
     try {
+      this.#loggedFileNumber = this.#state.nextFileNumber;
       for (const edit of snapshotEdits(this.#state)) writeEdit(log, edit);
       log.sync();
     } catch (error) {

@@ -106,6 +106,19 @@ export class KeyTree {
     return this.#at(leaf, PREVIOUS_WORD);
   }
 
+  /** The key records of all leaves, `count` in number, in ascending order; a fresh array. */
+  records(count: number): Int32Array {
+    const all = new Int32Array(count);
+    let to = 0;
+    for (let leaf = count === 0 ? 0 : this.#firstLeaf; leaf !== 0; leaf = this.nextLeaf(leaf)) {
+      const words = this.#arena.chunkWords[leaf >>> CHUNK_SHIFT]!;
+      const first = (leaf & CHUNK_WORD_MASK) + RECORDS;
+      const slots = this.slotCount(leaf);
+      for (let i = 0; i < slots; i++) all[to++] = words[first + i]!;
+    }
+    return all;
+  }
+
   /** Sets `leaf` and `slot` to the first key at or after the given one. Borrows `buf`. */
   seek(buf: Uint8Array, off: number, len: number): void {
     const order = this.#compareWithPrefix(buf, off, len);

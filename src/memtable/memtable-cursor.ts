@@ -6,47 +6,19 @@
  */
 import { type Arena, CHUNK_SHIFT, CHUNK_WORD_MASK } from '../bytes/arena.ts';
 import type { Cursor } from '../key/cursor.ts';
-import { NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
-import { KIND_DELETE } from '../key/kind.ts';
 import { compareKeyWithRecord, recordKeyLength } from './key-order.ts';
 import { type KeyTree, LEAF_RECORDS } from './key-tree.ts';
 import type { OrderedKeys } from './ordered-keys.ts';
-import {
-  KEY_LENGTH_WORD,
-  KEY_OFFSET,
-  KIND_SHIFT,
-  META_WORD,
-  newestRecord,
-  newestRecordUpTo,
-  olderRecord,
-  oldestRecordFrom,
-  recordChecksum,
-  seqnoIn,
-  VALUE_INLINE_BYTES_MAX,
-  VALUE_LENGTH_WORD,
-  valueOffset,
-} from './record.ts';
+import { newestRecord, newestRecordUpTo, olderRecord, oldestRecordFrom } from './record.ts';
+import { RecordCursor } from './record-cursor.ts';
 
 /** Most records whose memory is asked for at once. */
 const WARM_MAX = 16;
-const CACHE_LINE_WORDS = 16;
 
-const NO_BYTES = new Uint8Array(0);
 const NO_WORDS = new Int32Array(0);
 
-export class MemtableCursor implements Cursor {
-  valid: boolean;
-  keyBuf: Uint8Array;
-  keyOff: number;
-  keyLen: number;
-  seqno: number;
-  kind: number;
-  valBuf: Uint8Array;
-  valOff: number;
-  valLen: number;
-  readonly #arena: Arena;
+export class MemtableCursor extends RecordCursor implements Cursor {
   readonly #keys: OrderedKeys;
-  readonly #hasChecksums: boolean;
   /** The number of keys when leaf and slot were found. */
   #keyCount: number;
   #leaf: number;
@@ -59,26 +31,11 @@ export class MemtableCursor implements Cursor {
   #warmTo: number;
   /** How many slots to touch next: more, the longer the cursor runs on. */
   #warmCount: number;
-  /** Sum of what was touched; it only keeps the loads from being optimized away. */
-  warmth: number;
-  /** The key record of the current key, and the record of its current version. */
-  #keyRecord: number;
-  #record: number;
 
   /** @param hasChecksums whether the records have checksums */
   constructor(arena: Arena, keys: OrderedKeys, hasChecksums: boolean) {
-    this.valid = false;
-    this.keyBuf = NO_BYTES;
-    this.keyOff = 0;
-    this.keyLen = 0;
-    this.seqno = 0;
-    this.kind = KIND_DELETE;
-    this.valBuf = NO_BYTES;
-    this.valOff = 0;
-    this.valLen = 0;
-    this.#arena = arena;
+    super(arena, hasChecksums);
     this.#keys = keys;
-    this.#hasChecksums = hasChecksums;
     this.#keyCount = -1;
     this.#leaf = 0;
     this.#leafWords = NO_WORDS;
@@ -88,9 +45,6 @@ export class MemtableCursor implements Cursor {
     this.#warmFrom = 0;
     this.#warmTo = 0;
     this.#warmCount = 1;
-    this.warmth = 0;
-    this.#keyRecord = 0;
-    this.#record = 0;
   }
 
   first(): boolean {
@@ -109,8 +63,8 @@ export class MemtableCursor implements Cursor {
 
   seek(buf: Uint8Array, off: number, len: number, seqno: number): boolean {
     if (this.#seekKey(buf, off, len)) {
-      const record = newestRecordUpTo(this.#arena, this.#keyRecord, seqno);
-      if (record !== 0) return this.#show(record);
+      const record = newestRecordUpTo(this.arena, this.keyRecord, seqno);
+      if (record !== 0) return this.show(record);
       return this.#nextKey();
     }
     // The slot holds the first greater key, or lies behind the leaf's last.
@@ -120,33 +74,26 @@ export class MemtableCursor implements Cursor {
 
   seekForPrev(buf: Uint8Array, off: number, len: number, seqno: number): boolean {
     if (this.#seekKey(buf, off, len)) {
-      const record = oldestRecordFrom(this.#arena, this.#keyRecord, seqno);
-      if (record !== 0) return this.#show(record);
+      const record = oldestRecordFrom(this.arena, this.keyRecord, seqno);
+      if (record !== 0) return this.show(record);
     }
     return this.#previousKey();
   }
 
   next(): boolean {
     if (this.#keyCount !== this.#keys.count) this.#findAgain();
-    if (this.#record !== this.#keyRecord) return this.#show(olderRecord(this.#arena, this.#record));
+    if (this.record !== this.keyRecord) return this.show(olderRecord(this.arena, this.record));
     return this.#nextKey();
   }
 
   prev(): boolean {
     if (this.#keyCount !== this.#keys.count) this.#findAgain();
-    const newer = oldestRecordFrom(this.#arena, this.#keyRecord, this.seqno + 1);
-    return newer !== 0 ? this.#show(newer) : this.#previousKey();
+    const newer = oldestRecordFrom(this.arena, this.keyRecord, this.seqno + 1);
+    return newer !== 0 ? this.show(newer) : this.#previousKey();
   }
 
-  entryChecksum(): number {
-    if (!this.#hasChecksums) return NO_ENTRY_CHECKSUM;
-    return recordChecksum(this.#arena, this.#record, this.#record === this.#keyRecord);
-  }
-
-  close(): void {
-    this.valid = false;
-    this.keyBuf = NO_BYTES;
-    this.valBuf = NO_BYTES;
+  override close(): void {
+    super.close();
     this.#leafWords = NO_WORDS;
   }
 
@@ -174,14 +121,14 @@ export class MemtableCursor implements Cursor {
     this.#slot = tree.slot;
     if (this.#slot === this.#slotCount) return false;
     const record = this.#leafWords[this.#leafBase + LEAF_RECORDS + this.#slot]!;
-    this.#keyRecord = record;
-    if (recordKeyLength(this.#arena, record) !== len) return false;
-    return compareKeyWithRecord(this.#arena, buf, off, len, record, 0) === 0;
+    this.keyRecord = record;
+    if (recordKeyLength(this.arena, record) !== len) return false;
+    return compareKeyWithRecord(this.arena, buf, off, len, record, 0) === 0;
   }
 
   #enterLeaf(tree: KeyTree, leaf: number): void {
     this.#leaf = leaf;
-    this.#leafWords = this.#arena.chunkWords[leaf >>> CHUNK_SHIFT]!;
+    this.#leafWords = this.arena.chunkWords[leaf >>> CHUNK_SHIFT]!;
     this.#leafBase = leaf & CHUNK_WORD_MASK;
     this.#slotCount = tree.slotCount(leaf);
     this.#warmFrom = this.#slotCount;
@@ -193,8 +140,8 @@ export class MemtableCursor implements Cursor {
     if (++this.#slot >= this.#slotCount && !this.#enterNextLeaf()) return false;
     if (this.#slot >= this.#warmTo) this.#warmForward();
     const record = this.#leafWords[this.#leafBase + LEAF_RECORDS + this.#slot]!;
-    this.#keyRecord = record;
-    return this.#show(newestRecord(this.#arena, record));
+    this.keyRecord = record;
+    return this.show(newestRecord(this.arena, record));
   }
 
   /** To the oldest version of the key in the slot before this one. */
@@ -202,8 +149,8 @@ export class MemtableCursor implements Cursor {
     if (--this.#slot < 0 && !this.#enterPreviousLeaf()) return false;
     if (this.#slot < this.#warmFrom) this.#warmBackward();
     const record = this.#leafWords[this.#leafBase + LEAF_RECORDS + this.#slot]!;
-    this.#keyRecord = record;
-    return this.#show(record);
+    this.keyRecord = record;
+    return this.show(record);
   }
 
   #enterNextLeaf(): boolean {
@@ -230,67 +177,22 @@ export class MemtableCursor implements Cursor {
     return true;
   }
 
-  /**
-   * Records lie in the order of the writes, so every step waits for far memory. Touching the
-   * records of the next slots in one go lets these waits overlap; the number of slots doubles with
-   * each go, so that a short scan does not pay for records that it never reaches.
-   */
+  /** The number of slots doubles with each go, so that a short scan does not pay for many. */
   #warmForward(): void {
     this.#warmFrom = this.#slot;
     this.#warmTo = Math.min(this.#slot + this.#warmCount, this.#slotCount);
-    this.#warm();
+    this.#warmSlots();
   }
 
   #warmBackward(): void {
     this.#warmFrom = Math.max(this.#slot + 1 - this.#warmCount, 0);
     this.#warmTo = this.#slot + 1;
-    this.#warm();
+    this.#warmSlots();
   }
 
-  #warm(): void {
-    const chunkWords = this.#arena.chunkWords;
-    const end = this.#leafBase + LEAF_RECORDS + this.#warmTo;
-    let sum = 0;
-    for (let i = this.#leafBase + LEAF_RECORDS + this.#warmFrom; i < end; i++) {
-      const record = this.#leafWords[i]!;
-      const words = chunkWords[record >>> CHUNK_SHIFT]!;
-      const base = record & CHUNK_WORD_MASK;
-      sum += words[base]! + words[Math.min(base + CACHE_LINE_WORDS, words.length - 1)]!;
-    }
-    this.warmth = sum | 0;
+  #warmSlots(): void {
+    const first = this.#leafBase + LEAF_RECORDS;
+    this.warm(this.#leafWords, first + this.#warmFrom, first + this.#warmTo);
     this.#warmCount = Math.min(this.#warmCount * 2, WARM_MAX);
-  }
-
-  /** Stands on a record of the current key. */
-  #show(record: number): boolean {
-    const arena = this.#arena;
-    const keyRecord = this.#keyRecord;
-    const chunk = record >>> CHUNK_SHIFT;
-    const words = arena.chunkWords[chunk]!;
-    const base = record & CHUNK_WORD_MASK;
-    const bytes = arena.chunkBytes[chunk]!;
-    this.#record = record;
-    this.seqno = seqnoIn(words, base);
-    this.kind = words[base + META_WORD]! >>> KIND_SHIFT;
-    const valLen = words[base + VALUE_LENGTH_WORD]!;
-    this.valLen = valLen;
-    this.valBuf = bytes;
-    this.valOff = base * 4 + valueOffset(words, base, record === keyRecord);
-    if (valLen > VALUE_INLINE_BYTES_MAX) {
-      this.valBuf = arena.largeBytes[words[this.valOff >>> 2]!]!;
-      this.valOff = 0;
-    }
-    if (record === keyRecord) {
-      this.keyBuf = bytes;
-      this.keyOff = base * 4 + KEY_OFFSET;
-      this.keyLen = words[base + KEY_LENGTH_WORD]!;
-    } else {
-      const keyBase = keyRecord & CHUNK_WORD_MASK;
-      this.keyBuf = arena.chunkBytes[keyRecord >>> CHUNK_SHIFT]!;
-      this.keyOff = keyBase * 4 + KEY_OFFSET;
-      this.keyLen = arena.chunkWords[keyRecord >>> CHUNK_SHIFT]![keyBase + KEY_LENGTH_WORD]!;
-    }
-    this.valid = true;
-    return true;
   }
 }

@@ -11,8 +11,8 @@
  * - a B+tree (`key-tree.ts`) over the first records, for cursors, which new keys enter in sorted
  *   lots (`ordered-keys.ts`).
  *
- * Everything that a reader needs lies in the arena's buffers, the slots of the hash index and a few
- * numbers, so that a frozen memtable with no waiting keys can be read by another thread.
+ * Everything that a pass over the entries needs lies in the arena's buffers, so that a frozen
+ * memtable can be flushed by another thread (`memtable-image.ts`).
  * @module
  */
 import { Arena, ArenaPool, CHUNK_SHIFT, CHUNK_WORD_MASK } from '../bytes/arena.ts';
@@ -23,6 +23,7 @@ import { KEY_BYTES_MAX, KIND_DELETE, SEQNO_MAX, VALUE_BYTES_MAX } from '../key/k
 import type { Lookup } from '../key/lookup.ts';
 import { HashIndex } from './hash-index.ts';
 import { MemtableCursor } from './memtable-cursor.ts';
+import type { MemtableImage } from './memtable-image.ts';
 import { OrderedKeys } from './ordered-keys.ts';
 import {
   appendKeyRecord,
@@ -181,6 +182,19 @@ export class Memtable {
   /** A cursor over all entries; it follows later puts and must not outlive {@link release}. */
   cursor(): Cursor {
     return new MemtableCursor(this.#arena, this.#keys, this.#checksumBytes > 0);
+  }
+
+  /** The memtable for a reader on another thread; no entry may be added any more. */
+  image(): MemtableImage {
+    assert(!this.#released, 'a released memtable is not used');
+    return {
+      chunks: this.#arena.chunkBytes.map(({ buffer }) => buffer),
+      larges: this.#arena.largeBytes.map(({ buffer }) => buffer),
+      ordered: this.#keys.ordered(),
+      waiting: this.#keys.waiting(),
+      isWaitingSorted: this.#keys.isWaitingSorted,
+      hasChecksums: this.#checksumBytes > 0,
+    };
   }
 
   /**

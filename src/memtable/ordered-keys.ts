@@ -12,8 +12,12 @@ import { compareKeyWithRecord } from './key-order.ts';
 import { KeySorter } from './key-sorter.ts';
 import { KeyTree } from './key-tree.ts';
 
-/** Enough for sorting to pay, few enough to merge in a few milliseconds. */
-const WAITING_MAX = 16_384;
+/**
+ * Most keys that wait. A memtable that nobody iterates rarely gets there before it is flushed, and
+ * the flush sorts what waits on a thread of its own; the first cursor after many writes pays for
+ * them, so there is a limit, which keeps that at some 20 ms.
+ */
+const WAITING_MAX = 131_072;
 const WAITING_MIN = 64;
 
 export class OrderedKeys {
@@ -60,6 +64,21 @@ export class OrderedKeys {
     assert(this.count >= 0, 'a released memtable is not used');
     if (this.#waitingCount > 0) this.#merge();
     return this.#tree;
+  }
+
+  /** The keys that are in the tree, in order; a fresh array. */
+  ordered(): Int32Array {
+    return this.#tree.records(this.count - this.#waitingCount);
+  }
+
+  /** The keys that are not in the tree yet; a fresh array. */
+  waiting(): Int32Array {
+    return this.#waiting.slice(0, this.#waitingCount);
+  }
+
+  /** True if the waiting keys are in ascending order. */
+  get isWaitingSorted(): boolean {
+    return this.#waitingSorted;
   }
 
   /** Makes every later use of a cursor meet the assertion of {@link tree}. */

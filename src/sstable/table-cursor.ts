@@ -6,8 +6,8 @@
  * @module
  */
 import { DataBlockCursor } from '../block/data-block-cursor.ts';
-
 import type { Cursor } from '../key/cursor.ts';
+import { BlockWindow } from './block-window.ts';
 import { CachedBlock } from './cached-block.ts';
 import type { TableBlocks } from './table-blocks.ts';
 
@@ -98,65 +98,3 @@ export class TableCursor extends DataBlockCursor implements Cursor {
     this.#ordinal = ordinal;
   }
 }
-
-/** A run of consecutive blocks read at once; its bytes are reused by the next run. */
-class BlockWindow {
-  readonly #blocks: TableBlocks;
-  readonly #readAheadBytes: number;
-  #buf: Uint8Array;
-  #firstOrdinal: number;
-  #endOrdinal: number;
-  /** Opened for whichever block is asked for, in place or in `#content`. */
-  readonly #block: CachedBlock;
-  #content: Uint8Array;
-
-  constructor(blocks: TableBlocks, readAheadBytes: number) {
-    this.#blocks = blocks;
-    this.#readAheadBytes = readAheadBytes;
-    this.#buf = EMPTY;
-    this.#firstOrdinal = 0;
-    this.#endOrdinal = 0;
-    this.#block = new CachedBlock();
-    this.#content = EMPTY;
-  }
-
-  /** The block, lent until the next call. A cached one is used as it is. */
-  block(ordinal: number, backwards: boolean): CachedBlock {
-    const cached = this.#blocks.peek(ordinal);
-    if (cached !== undefined) return cached;
-    if (ordinal < this.#firstOrdinal || ordinal >= this.#endOrdinal) {
-      this.#fill(ordinal, backwards);
-    }
-    const { blockOffs } = this.#blocks.index;
-    const off = blockOffs[ordinal]! - blockOffs[this.#firstOrdinal]!;
-    const buf = this.#blocks.open(ordinal, this.#buf, off, this.#block, this.#content);
-    if (buf !== this.#buf) this.#content = buf;
-    return this.#block;
-  }
-
-  release(): void {
-    this.#buf = EMPTY;
-    this.#content = EMPTY;
-    this.#firstOrdinal = 0;
-    this.#endOrdinal = 0;
-  }
-
-  /** Reads the block and as many behind it (backwards: before it) as the read-ahead allows. */
-  #fill(ordinal: number, backwards: boolean): void {
-    const { blockOffs, blockCount } = this.#blocks.index;
-    let first = ordinal;
-    let end = ordinal + 1;
-    const most = this.#readAheadBytes;
-    if (backwards) while (first > 0 && blockOffs[end]! - blockOffs[first - 1]! <= most) first--;
-    else while (end < blockCount && blockOffs[end + 1]! - blockOffs[first]! <= most) end++;
-    const length = blockOffs[end]! - blockOffs[first]!;
-    this.#firstOrdinal = 0;
-    this.#endOrdinal = 0;
-    if (length > this.#buf.length) this.#buf = new Uint8Array(Math.max(length, most));
-    this.#blocks.reader.fill(this.#buf, 0, length, blockOffs[first]!);
-    this.#firstOrdinal = first;
-    this.#endOrdinal = end;
-  }
-}
-
-const EMPTY = new Uint8Array(0);

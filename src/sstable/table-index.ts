@@ -172,6 +172,17 @@ export class TableIndex {
     return this.#blockLens[ordinal]!;
   }
 
+  /** The separator of a block, whole; a fresh copy. */
+  separator(ordinal: number): Uint8Array {
+    const length = this.#separatorLens[ordinal]!;
+    if (ordinal === 0) return new Uint8Array(0);
+    const key = new Uint8Array(this.#prefixLen + length);
+    key.set(this.#buf.subarray(this.#prefixOff, this.#prefixOff + this.#prefixLen));
+    const off = this.#separatorOffs[ordinal]!;
+    key.set(this.#buf.subarray(off, off + length), this.#prefixLen);
+    return key;
+  }
+
   /**
    * The block that holds (key, seqno) if the table does. The first entry at or after it stands in
    * that block or is the first of the next. Borrows `keyBuf` for the call.

@@ -60,10 +60,21 @@ export class TableOutput {
    * @returns the length of the block, without its parity section
    */
   seal(type: number, compression: BlockCompression | undefined): number {
-    const position = this.#flushedBytes + this.contentOff - BLOCK_HEADER_BYTES;
-    const length = this.#blocks.seal(type, this.out, this.contentOff, position, compression);
-    assert(this.position <= TABLE_BYTES_MAX, 'a table stays below 4 GiB');
-    if (this.out.length >= CHUNK_BYTES) this.#flush();
+    const length = this.#blocks.seal(type, this.out, this.contentOff, this.#blockOff, compression);
+    this.#flushIfLarge();
+    return length;
+  }
+
+  /**
+   * As {@link seal}, for a content that is compressed already, without a dictionary.
+   * @param codec with which it is, or `CODEC_NONE`
+   * @param contentLen its length before that
+   */
+  sealCompressed(type: number, codec: number, contentLen: number): number {
+    const { out, contentOff } = this;
+    const blocks = this.#blocks;
+    const length = blocks.sealCompressed(type, out, contentOff, this.#blockOff, codec, contentLen);
+    this.#flushIfLarge();
     return length;
   }
 
@@ -79,6 +90,16 @@ export class TableOutput {
     this.#flush();
     this.#checksum.digest(digest);
     this.#blocks.close();
+  }
+
+  /** Where in the file the block that was begun stands. */
+  get #blockOff(): number {
+    return this.#flushedBytes + this.contentOff - BLOCK_HEADER_BYTES;
+  }
+
+  #flushIfLarge(): void {
+    assert(this.position <= TABLE_BYTES_MAX, 'a table stays below 4 GiB');
+    if (this.out.length >= CHUNK_BYTES) this.#flush();
   }
 
   #flush(): void {

@@ -15,6 +15,8 @@ import {
 import type { BlockCompression } from '../block/block-writer.ts';
 import { Digest64 } from '../block/checksum.ts';
 import { DataBlockBuilder } from '../block/data-block-builder.ts';
+import type { DataBlock } from '../block/data-block-reader.ts';
+import type { DataBlockScan } from '../block/data-block-scan.ts';
 import { FILE_CLASS_TABLE } from '../block/file-header.ts';
 import type { FileProtection } from '../block/file-protection.ts';
 import type { Pipeline } from '../block/pipeline.ts';
@@ -22,6 +24,7 @@ import { copyBytes } from '../bytes/byte-writer.ts';
 import { sharedPrefixLength } from '../bytes/compare.ts';
 import { hash32 } from '../bytes/hash32.ts';
 import type { CodecSettings } from '../compress/options.ts';
+import { CODEC_NONE } from '../compress/port.ts';
 import { NO_DICTIONARY } from '../compress/zstd-dictionary.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
 import { ECC_DESCRIPTOR_BYTES, writeEccDescriptor } from '../ecc/options.ts';
@@ -29,8 +32,9 @@ import { assert } from '../errors.ts';
 import { BloomFilterBuilder, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
 import type { FileHandle } from '../fs/port.ts';
 import type { EntryGuard } from '../key/entry-checksum.ts';
-import { KEY_BYTES_MAX, KIND_DELETE, VALUE_BYTES_MAX } from '../key/kind.ts';
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../key/kind.ts';
 import { BlockCompressor } from './block-compressor.ts';
+import type { StoredBlock } from './block-window.ts';
 import { encodeFooter, type TableFooter } from './table-footer.ts';
 import { TableIndexBuilder } from './table-index.ts';
 import type { TableMeta } from './table-meta.ts';
@@ -40,6 +44,8 @@ import { encodeProperties } from './table-properties.ts';
 /** What an entry takes in a block beside key and value bytes, roughly. */
 const ENTRY_OVERHEAD_BYTES = 6;
 const WRITER_VERSION = 1;
+/** Before so many copies a block may end before it is half full. */
+const COPIES_WORTH_A_SHORT_BLOCK = 8;
 
 export interface TableWriterOptions {
   /** A data block ends before its content would grow beyond this; one entry always fits. */
@@ -53,26 +59,26 @@ export interface TableWriterOptions {
 }
 
 export class TableWriter {
-  readonly #fileNumber: number;
-  readonly #options: TableWriterOptions;
+  private readonly fileNumber: number;
+  private readonly options: TableWriterOptions;
   /** As the manifest will know it. */
-  readonly #salt: Uint8Array | undefined;
-  readonly #output: TableOutput;
-  readonly #compressor: BlockCompressor;
-  readonly #block: DataBlockBuilder;
-  readonly #hasEntryChecksums: boolean;
-  readonly #index: TableIndexBuilder;
-  readonly #filter: BloomFilterBuilder | undefined;
-  #smallestKey: Uint8Array;
-  #lastKey: Uint8Array;
-  #lastKeyLen: number;
-  #lastSeqno: number;
-  #entryCount: number;
-  #tombstoneCount: number;
-  #rawKeyBytes: number;
-  #rawValueBytes: number;
-  #smallestSeqno: number;
-  #largestSeqno: number;
+  private readonly salt: Uint8Array | undefined;
+  private readonly output: TableOutput;
+  private readonly compressor: BlockCompressor;
+  private readonly block: DataBlockBuilder;
+  private readonly hasEntryChecksums: boolean;
+  private readonly index: TableIndexBuilder;
+  private readonly filter: BloomFilterBuilder | undefined;
+  private smallestKey: Uint8Array;
+  private lastKey: Uint8Array;
+  private lastKeyLen: number;
+  private lastSeqno: number;
+  private entries: number;
+  private tombstoneCount: number;
+  private rawKeyBytes: number;
+  private rawValueBytes: number;
+  private smallestSeqno: number;
+  private largestSeqno: number;
 
   /**
    * @param file fresh and empty; stays the caller's, who syncs and closes it after `finish`
@@ -86,8 +92,8 @@ export class TableWriter {
     options: TableWriterOptions,
     guard?: EntryGuard,
   ) {
-    this.#fileNumber = fileNumber;
-    this.#options = options;
+    this.fileNumber = fileNumber;
+    this.options = options;
     const header = pipeline.newHeader({
       fileClass: FILE_CLASS_TABLE,
       fileNumber,
@@ -95,36 +101,36 @@ export class TableWriter {
       baseSeqno: 0,
       protection: options.protection,
     });
-    this.#salt = header.protection.suiteId === SUITE_NONE ? undefined : header.salt;
-    this.#output = new TableOutput(file, header, pipeline);
-    this.#compressor = new BlockCompressor(pipeline, options.compression);
-    this.#block = new DataBlockBuilder(this.#output.out, options.restartInterval, guard);
-    this.#hasEntryChecksums = guard !== undefined;
-    this.#index = new TableIndexBuilder();
-    this.#filter =
+    this.salt = header.protection.suiteId === SUITE_NONE ? undefined : header.salt;
+    this.output = new TableOutput(file, header, pipeline);
+    this.compressor = new BlockCompressor(pipeline, options.compression);
+    this.block = new DataBlockBuilder(this.output.out, options.restartInterval, guard);
+    this.hasEntryChecksums = guard !== undefined;
+    this.index = new TableIndexBuilder();
+    this.filter =
       options.filterBitsPerKey === 0 ? undefined : new BloomFilterBuilder(options.filterBitsPerKey);
-    this.#smallestKey = new Uint8Array(0);
-    this.#lastKey = new Uint8Array(256);
-    this.#lastKeyLen = 0;
-    this.#lastSeqno = 0;
-    this.#entryCount = 0;
-    this.#tombstoneCount = 0;
-    this.#rawKeyBytes = 0;
-    this.#rawValueBytes = 0;
-    this.#smallestSeqno = Number.MAX_SAFE_INTEGER;
-    this.#largestSeqno = 0;
+    this.smallestKey = new Uint8Array(0);
+    this.lastKey = new Uint8Array(256);
+    this.lastKeyLen = 0;
+    this.lastSeqno = 0;
+    this.entries = 0;
+    this.tombstoneCount = 0;
+    this.rawKeyBytes = 0;
+    this.rawValueBytes = 0;
+    this.smallestSeqno = Number.MAX_SAFE_INTEGER;
+    this.largestSeqno = 0;
   }
 
   get entryCount(): number {
-    return this.#entryCount;
+    return this.entries;
   }
 
   /** About the file size if the table ended now, without filter, index, properties and footer. */
   get sizeBytes(): number {
-    const { position, out, contentOff } = this.#output;
-    const held = this.#compressor.heldBytes;
-    if (this.#block.entryCount === 0) return held + position;
-    return held + position - out.length + contentOff + this.#block.contentBytes();
+    const { position, out, contentOff } = this.output;
+    const held = this.compressor.heldBytes;
+    if (this.block.entryCount === 0) return held + position;
+    return held + position - out.length + contentOff + this.block.contentBytes();
   }
 
   /** Appends an entry, which must stand behind the last in internal order. Borrows both buffers. */
@@ -138,33 +144,100 @@ export class TableWriter {
     valOff: number,
     valLen: number,
   ): void {
+    const shared = sharedPrefixLength(this.lastKey, 0, this.lastKeyLen, keyBuf, keyOff, keyLen);
+    this.append(keyBuf, keyOff, keyLen, shared, seqno, kind, valBuf, valOff, valLen);
+  }
+
+  /**
+   * As {@link add}, for callers who have compared the key with the last one.
+   * @param shared bytes that the two have in common; any number for the first entry
+   */
+  append(
+    keyBuf: Uint8Array,
+    keyOff: number,
+    keyLen: number,
+    shared: number,
+    seqno: number,
+    kind: number,
+    valBuf: Uint8Array,
+    valOff: number,
+    valLen: number,
+  ): void {
     assert(keyLen <= KEY_BYTES_MAX && valLen <= VALUE_BYTES_MAX, 'entry sizes were checked');
-    const shared = sharedPrefixLength(this.#lastKey, 0, this.#lastKeyLen, keyBuf, keyOff, keyLen);
-    const sameKey = shared === keyLen && shared === this.#lastKeyLen && this.#entryCount > 0;
-    this.#assertOrder(keyBuf, keyOff, keyLen, shared, sameKey, seqno);
-    const block = this.#block;
+    const isFirst = this.entries === 0;
+    const kept = isFirst ? 0 : shared;
+    const sameKey = kept === keyLen && kept === this.lastKeyLen && !isFirst;
+    this.assertOrder(keyBuf, keyOff, keyLen, kept, sameKey, seqno);
+    const block = this.block;
     if (block.entryCount > 0) {
-      const grown = block.contentBytes() + keyLen - shared + valLen + ENTRY_OVERHEAD_BYTES;
-      if (grown + BLOCK_OVERHEAD_BYTES > this.#options.blockSizeBytes) this.#finishDataBlock();
+      const grown = block.contentBytes() + keyLen - kept + valLen + ENTRY_OVERHEAD_BYTES;
+      if (grown + BLOCK_OVERHEAD_BYTES > this.options.blockSizeBytes) this.finishDataBlock();
     }
-    if (block.entryCount === 0) this.#beginDataBlock(keyBuf, keyOff, shared, sameKey);
-    block.add(keyBuf, keyOff, keyLen, shared, seqno, kind, valBuf, valOff, valLen);
+    if (block.entryCount === 0) this.beginDataBlock(keyBuf, keyOff, kept, sameKey);
+    block.add(keyBuf, keyOff, keyLen, kept, seqno, kind, valBuf, valOff, valLen);
     if (!sameKey) {
-      this.#filter?.add(hash32(keyBuf, keyOff, keyLen));
-      this.#rememberKey(keyBuf, keyOff, keyLen, shared);
+      this.rememberKey(keyBuf, keyOff, keyLen, kept);
+      this.filter?.add(hash32(keyBuf, keyOff, keyLen));
     }
-    this.#lastSeqno = seqno;
-    if (seqno < this.#smallestSeqno) this.#smallestSeqno = seqno;
-    if (seqno > this.#largestSeqno) this.#largestSeqno = seqno;
-    if (kind === KIND_DELETE) this.#tombstoneCount++;
-    this.#entryCount++;
-    this.#rawKeyBytes += keyLen;
-    this.#rawValueBytes += valLen;
+    this.lastSeqno = seqno;
+    this.entries++;
+    this.rawKeyBytes += keyLen;
+    this.rawValueBytes += valLen;
+  }
+
+  /**
+   * Whether {@link copy} may follow: the block would look the same if its entries were added here,
+   * and does not end an open block too early.
+   * @param block as it was opened
+   * @param codecId to which it was offered when it was written
+   * @param following number of blocks that are to be copied, this one first
+   */
+  canCopy(block: DataBlock, stored: StoredBlock, codecId: number, following: number): boolean {
+    const { blockSizeBytes, restartInterval } = this.options;
+    const { codecId: ownCodecId, dictionary, isSampling } = this.compressor;
+    const bytes = stored.contentLen + BLOCK_OVERHEAD_BYTES;
+    if (isSampling || dictionary !== undefined || codecId !== ownCodecId) return false;
+    if (stored.codecId !== CODEC_NONE && stored.codecId !== ownCodecId) return false;
+    if (block.interval !== restartInterval) return false;
+    if (this.hasEntryChecksums || block.checksumStart !== 0) return false;
+    // The size at which a block ends is an estimate, so some are a little larger.
+    const isTooLarge = bytes > blockSizeBytes * 1.125 && block.entryCount > 1;
+    if (isTooLarge || bytes < blockSizeBytes / 2) return false;
+    if (this.block.entryCount === 0 || following >= COPIES_WORTH_A_SHORT_BLOCK) return true;
+    return this.block.contentBytes() >= blockSizeBytes / 2;
+  }
+
+  /**
+   * Appends the entries of a block by copying it; all stand behind the last entry, and the keys are
+   * others. Borrows everything for the call.
+   * @param scan of the block
+   * @param shared as in {@link append}, of the block's first key
+   */
+  copy(block: DataBlock, stored: StoredBlock, scan: DataBlockScan, shared: number): void {
+    const { buf, firstKeyOff, firstKeyLen } = block;
+    const kept = this.entries === 0 ? 0 : shared;
+    this.assertOrder(buf, firstKeyOff, firstKeyLen, kept, false, block.seqnoAt(0));
+    if (this.block.entryCount > 0) this.finishDataBlock();
+    this.beginIndexEntry(buf, firstKeyOff, kept, false);
+    this.output.begin();
+    this.output.out.bytes(stored.buf, stored.off, stored.len);
+    const { codecId, contentLen } = stored;
+    this.index.end(this.output.sealCompressed(BLOCK_DATA, codecId, contentLen));
+    if (this.entries === 0) {
+      this.smallestKey = buf.slice(firstKeyOff, firstKeyOff + firstKeyLen);
+    }
+    this.entries += scan.count;
+    this.rememberKey(scan.lastKey, 0, scan.lastKeyLen, 0);
+    this.filter?.addAll(scan.hashes, scan.count);
+    this.lastSeqno = scan.lastSeqno;
+    this.noteSeqnos(scan.smallestSeqno, scan.largestSeqno);
+    this.rawKeyBytes += scan.keyBytes;
+    this.rawValueBytes += scan.valueBytes;
   }
 
   /** With a guard, after each `add`: the `entryChecksum` of the entry. */
   addChecksum(checksum: number): void {
-    this.#block.addChecksum(checksum);
+    this.block.addChecksum(checksum);
   }
 
   /**
@@ -173,42 +246,42 @@ export class TableWriter {
    * @param createdAtMs wall time, in milliseconds since the epoch
    */
   finish(createdAtMs: number): TableMeta {
-    assert(this.#entryCount > 0, 'a table holds an entry');
-    if (this.#block.entryCount > 0) this.#finishDataBlock();
-    if (this.#compressor.isSampling) this.#releaseHeld();
-    const footer = this.#writeParts(createdAtMs);
-    this.#output.begin();
-    encodeFooter(this.#output.out, footer);
-    this.#output.seal(BLOCK_FOOTER, undefined);
+    assert(this.entries > 0, 'a table holds an entry');
+    if (this.block.entryCount > 0) this.finishDataBlock();
+    if (this.compressor.isSampling) this.releaseHeld();
+    const footer = this.writeParts(createdAtMs);
+    this.output.begin();
+    encodeFooter(this.output.out, footer);
+    this.output.seal(BLOCK_FOOTER, undefined);
     const digest = new Digest64();
-    this.#output.finish(digest);
-    return this.#meta(createdAtMs, digest);
+    this.output.finish(digest);
+    return this.meta(createdAtMs, digest);
   }
 
   /** Writes what stands between data blocks and footer; returns where. */
-  #writeParts(createdAtMs: number): TableFooter {
-    const output = this.#output;
+  private writeParts(createdAtMs: number): TableFooter {
+    const output = this.output;
     const dictionaryOff = output.position;
-    const { dictionary, index } = this.#compressor;
+    const { dictionary, index } = this.compressor;
     const dictionaryLen =
       dictionary === undefined
         ? 0
-        : this.#part(BLOCK_DICTIONARY, undefined, () => {
+        : this.part(BLOCK_DICTIONARY, undefined, () => {
             output.out.bytes(dictionary.bytes, 0, dictionary.bytes.length);
           });
     const filterOff = output.position;
-    const filter = this.#filter;
+    const filter = this.filter;
     const filterLen =
       filter === undefined
         ? 0
-        : this.#part(BLOCK_FILTER, undefined, () => this.#appendFilter(filter));
+        : this.part(BLOCK_FILTER, undefined, () => this.appendFilter(filter));
     const indexOff = output.position;
-    const indexLen = this.#part(BLOCK_INDEX, index, () => this.#index.finish(output.out));
+    const indexLen = this.part(BLOCK_INDEX, index, () => this.index.finish(output.out));
     const propertiesOff = output.position;
-    const propertiesLen = this.#part(BLOCK_PROPERTIES, undefined, () => {
-      this.#appendProperties(createdAtMs);
+    const propertiesLen = this.part(BLOCK_PROPERTIES, undefined, () => {
+      this.appendProperties(createdAtMs);
     });
-    const { blockCount } = this.#index;
+    const { blockCount } = this.index;
     return {
       dictionaryOff,
       dictionaryLen,
@@ -222,13 +295,17 @@ export class TableWriter {
     };
   }
 
-  #part(type: number, compression: BlockCompression | undefined, append: () => void): number {
-    this.#output.begin();
+  private part(
+    type: number,
+    compression: BlockCompression | undefined,
+    append: () => void,
+  ): number {
+    this.output.begin();
     append();
-    return this.#output.seal(type, compression);
+    return this.output.seal(type, compression);
   }
 
-  #assertOrder(
+  private assertOrder(
     keyBuf: Uint8Array,
     keyOff: number,
     keyLen: number,
@@ -237,77 +314,98 @@ export class TableWriter {
     seqno: number,
   ): void {
     if (sameKey) {
-      assert(seqno < this.#lastSeqno, 'versions of a key come newest first');
-    } else if (shared < this.#lastKeyLen) {
-      const greater = shared < keyLen && keyBuf[keyOff + shared]! > this.#lastKey[shared]!;
+      assert(seqno < this.lastSeqno, 'versions of a key come newest first');
+    } else if (shared < this.lastKeyLen) {
+      const greater = shared < keyLen && keyBuf[keyOff + shared]! > this.lastKey[shared]!;
       assert(greater, 'keys of a table ascend');
     }
   }
 
-  #rememberKey(keyBuf: Uint8Array, keyOff: number, keyLen: number, shared: number): void {
-    if (keyLen > this.#lastKey.length) {
-      const grown = new Uint8Array(Math.max(keyLen, this.#lastKey.length * 2));
-      grown.set(this.#lastKey);
-      this.#lastKey = grown;
+  private rememberKey(keyBuf: Uint8Array, keyOff: number, keyLen: number, shared: number): void {
+    if (keyLen > this.lastKey.length) {
+      const grown = new Uint8Array(Math.max(keyLen, this.lastKey.length * 2));
+      grown.set(this.lastKey);
+      this.lastKey = grown;
     }
-    copyBytes(keyBuf, keyOff + shared, keyLen - shared, this.#lastKey, shared);
-    this.#lastKeyLen = keyLen;
-    if (this.#entryCount === 0) this.#smallestKey = this.#lastKey.slice(0, keyLen);
+    copyBytes(keyBuf, keyOff + shared, keyLen - shared, this.lastKey, shared);
+    this.lastKeyLen = keyLen;
+    if (this.entries === 0) this.smallestKey = this.lastKey.slice(0, keyLen);
   }
 
-  #beginDataBlock(keyBuf: Uint8Array, keyOff: number, shared: number, sameKey: boolean): void {
-    if (this.#entryCount === 0) this.#index.begin(keyBuf, keyOff, 0, 0);
-    else if (sameKey) this.#index.begin(keyBuf, keyOff, shared, this.#lastSeqno);
-    else this.#index.begin(keyBuf, keyOff, shared + 1, 0);
-    this.#output.begin();
-    this.#block.begin();
+  private beginDataBlock(
+    keyBuf: Uint8Array,
+    keyOff: number,
+    shared: number,
+    sameKey: boolean,
+  ): void {
+    this.beginIndexEntry(keyBuf, keyOff, shared, sameKey);
+    this.output.begin();
+    this.block.begin();
   }
 
-  #finishDataBlock(): void {
-    this.#block.finish();
-    if (this.#compressor.isSampling) {
-      if (this.#compressor.hold(this.#output.withdraw())) this.#releaseHeld();
+  private beginIndexEntry(
+    keyBuf: Uint8Array,
+    keyOff: number,
+    shared: number,
+    sameKey: boolean,
+  ): void {
+    if (this.entries === 0) this.index.begin(keyBuf, keyOff, 0, 0);
+    else if (sameKey) this.index.begin(keyBuf, keyOff, shared, this.lastSeqno);
+    else this.index.begin(keyBuf, keyOff, shared + 1, 0);
+  }
+
+  private noteSeqnos(smallest: number, largest: number): void {
+    this.smallestSeqno = Math.min(this.smallestSeqno, smallest);
+    this.largestSeqno = Math.max(this.largestSeqno, largest);
+  }
+
+  private finishDataBlock(): void {
+    this.noteSeqnos(this.block.smallestSeqno, this.block.largestSeqno);
+    this.tombstoneCount += this.block.tombstoneCount();
+    this.block.finish();
+    if (this.compressor.isSampling) {
+      if (this.compressor.hold(this.output.withdraw())) this.releaseHeld();
     } else {
-      this.#index.end(this.#output.seal(BLOCK_DATA, this.#compressor.data));
+      this.index.end(this.output.seal(BLOCK_DATA, this.compressor.data));
     }
   }
 
   /** Writes the blocks that were held back, now that there is a dictionary. */
-  #releaseHeld(): void {
-    for (const content of this.#compressor.release()) {
-      this.#output.begin();
-      this.#output.out.bytes(content, 0, content.length);
-      this.#block.checkHeld(this.#output.contentOff);
-      this.#index.end(this.#output.seal(BLOCK_DATA, this.#compressor.data));
+  private releaseHeld(): void {
+    for (const content of this.compressor.release()) {
+      this.output.begin();
+      this.output.out.bytes(content, 0, content.length);
+      this.block.checkHeld(this.output.contentOff);
+      this.index.end(this.output.seal(BLOCK_DATA, this.compressor.data));
     }
   }
 
-  #appendFilter(filter: BloomFilterBuilder): void {
-    const { out } = this.#output;
+  private appendFilter(filter: BloomFilterBuilder): void {
+    const { out } = this.output;
     const bytes = filter.contentBytes();
     out.reserve(bytes);
     filter.finish(out.buf, out.length);
     out.length += bytes;
   }
 
-  #appendProperties(createdAtMs: number): void {
-    const { protection } = this.#options;
+  private appendProperties(createdAtMs: number): void {
+    const { protection } = this.options;
     const ecc = new Uint8Array(ECC_DESCRIPTOR_BYTES);
     writeEccDescriptor(ecc, 0, protection.ecc);
-    encodeProperties(this.#output.out, {
-      entryCount: this.#entryCount,
-      tombstoneCount: this.#tombstoneCount,
-      rawKeyBytes: this.#rawKeyBytes,
-      rawValueBytes: this.#rawValueBytes,
-      smallestKey: this.#smallestKey,
-      largestKey: this.#lastKey.subarray(0, this.#lastKeyLen),
-      smallestSeqno: this.#smallestSeqno,
-      largestSeqno: this.#largestSeqno,
-      blockCount: this.#index.blockCount,
-      filterKind: this.#filter === undefined ? 0 : FILTER_KIND_BLOCKED_BLOOM,
-      filterMillibitsPerKey: Math.round(this.#options.filterBitsPerKey * 1000),
-      codecId: this.#compressor.codecId,
-      dictionaryId: this.#compressor.dictionary?.id ?? NO_DICTIONARY,
+    encodeProperties(this.output.out, {
+      entryCount: this.entries,
+      tombstoneCount: this.tombstoneCount,
+      rawKeyBytes: this.rawKeyBytes,
+      rawValueBytes: this.rawValueBytes,
+      smallestKey: this.smallestKey,
+      largestKey: this.lastKey.subarray(0, this.lastKeyLen),
+      smallestSeqno: this.smallestSeqno,
+      largestSeqno: this.largestSeqno,
+      blockCount: this.index.blockCount,
+      filterKind: this.filter === undefined ? 0 : FILTER_KIND_BLOCKED_BLOOM,
+      filterMillibitsPerKey: Math.round(this.options.filterBitsPerKey * 1000),
+      codecId: this.compressor.codecId,
+      dictionaryId: this.compressor.dictionary?.id ?? NO_DICTIONARY,
       suiteId: protection.suiteId,
       keyEpoch: protection.epoch,
       eccScheme: ecc[0]!,
@@ -315,27 +413,27 @@ export class TableWriter {
       eccParityShards: ecc[2]!,
       createdAtMs,
       writerVersion: WRITER_VERSION,
-      entryChecksums: this.#hasEntryChecksums ? 1 : 0,
+      entryChecksums: this.hasEntryChecksums ? 1 : 0,
     });
   }
 
-  #meta(createdAtMs: number, digest: Digest64): TableMeta {
+  private meta(createdAtMs: number, digest: Digest64): TableMeta {
     return {
-      fileNumber: this.#fileNumber,
-      sizeBytes: this.#output.position,
-      smallestKey: this.#smallestKey,
-      largestKey: this.#lastKey.slice(0, this.#lastKeyLen),
-      smallestSeqno: this.#smallestSeqno,
-      largestSeqno: this.#largestSeqno,
-      entryCount: this.#entryCount,
-      tombstoneCount: this.#tombstoneCount,
-      rawBytes: this.#rawKeyBytes + this.#rawValueBytes,
+      fileNumber: this.fileNumber,
+      sizeBytes: this.output.position,
+      smallestKey: this.smallestKey,
+      largestKey: this.lastKey.slice(0, this.lastKeyLen),
+      smallestSeqno: this.smallestSeqno,
+      largestSeqno: this.largestSeqno,
+      entryCount: this.entries,
+      tombstoneCount: this.tombstoneCount,
+      rawBytes: this.rawKeyBytes + this.rawValueBytes,
       checksumLow: digest.low,
       checksumHigh: digest.high,
       createdAtMs,
-      codecId: this.#compressor.codecId,
-      protection: this.#options.protection,
-      salt: this.#salt,
+      codecId: this.compressor.codecId,
+      protection: this.options.protection,
+      salt: this.salt,
     };
   }
 }

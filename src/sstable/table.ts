@@ -110,6 +110,11 @@ export class Table {
     return true;
   }
 
+  /** The data blocks, for streams; they end with the table. */
+  get blocks(): TableBlocks {
+    return this.#blocks;
+  }
+
   /** A cursor over all entries; close it before the table. */
   cursor(options?: TableCursorOptions): Cursor {
     return new TableCursor(this.#blocks, options);
@@ -123,6 +128,20 @@ export class Table {
       return index.blockOffs[index.blockCount]!;
     }
     return index.blockOffs[index.search(keyBuf, keyOff, keyLen, SEQNO_MAX)]!;
+  }
+
+  /**
+   * Up to `count` keys, fresh, in ascending order, that cut the data into parts of about the same
+   * size; the first is at the start.
+   */
+  cuts(count: number): Uint8Array[] {
+    const { index } = this.#blocks;
+    const parts = Math.min(count, index.blockCount);
+    const keys: Uint8Array[] = [this.meta.smallestKey.slice()];
+    for (let i = 1; i < parts; i++) {
+      keys.push(index.separator(Math.floor((i * index.blockCount) / parts)));
+    }
+    return keys;
   }
 
   /**

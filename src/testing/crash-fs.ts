@@ -164,6 +164,11 @@ export class CrashFs implements Fs {
     directory.endSync(mark);
   }
 
+  freeBytes(directory: string): number | undefined {
+    this.power.require();
+    return this.live.freeBytes(directory);
+  }
+
   async lock(path: string): Promise<FsLock> {
     this.power.require();
     return this.live.lock(path);

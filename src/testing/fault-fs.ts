@@ -143,6 +143,11 @@ export class FaultFs implements Fs {
     this.inner.syncDirectory(path);
   }
 
+  /** Not counted: it neither reads nor changes a file. */
+  freeBytes(directory: string): number | undefined {
+    return this.inner.freeBytes(directory);
+  }
+
   async lock(path: string): Promise<FsLock> {
     this.faultPlan.check('lock', path);
     return this.inner.lock(path);

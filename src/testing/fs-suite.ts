@@ -191,6 +191,12 @@ const ENTRIES: Record<string, Check> = {
     fs.syncDirectory(deep);
   },
 
+  'free space is a number of bytes, or nobody can tell'(fs, directory) {
+    const free = fs.freeBytes(directory);
+    equal(free === undefined || (Number.isSafeInteger(free) && free >= 0), true);
+    throwsCode('IO', () => fs.freeBytes(joinPath(directory, 'missing')));
+  },
+
   'rename moves a file over another one'(fs, directory) {
     const from = joinPath(directory, 'from');
     const to = joinPath(directory, 'to');

@@ -14,3 +14,4 @@ export { type FsFixture, type FsSuite, fsSuite } from './fs-suite.ts';
 export { PowerCut } from './power-cut.ts';
 export { SeededRandom } from './seeded-random.ts';
 export { SimulatedClock } from './simulated-clock.ts';
+export { SimulatedThreads } from './simulated-threads.ts';

@@ -10,17 +10,16 @@ import { BlockCache } from '../../src/cache/block-cache.ts';
 import { KeyRangeSweep } from '../../src/compaction/key-range-sweep.ts';
 import { MergeRun } from '../../src/compaction/merge-run.ts';
 import { SUITE_AES_256_GCM } from '../../src/crypto/port.ts';
-import type { DbCore } from '../../src/db/core.ts';
-import { type DbOptions, resolveOptions } from '../../src/db/options.ts';
-import { DirectorySink } from '../../src/db/table-sink.ts';
+import { type DbOptions, resolveOptions, tableOptions } from '../../src/db/options.ts';
+import { DirectorySink } from '../../src/executor/directory-sink.ts';
 import { type MemoryFile, MemoryFs } from '../../src/fs/memory.ts';
 import type { FileHandle, Fs, OpenMode } from '../../src/fs/port.ts';
-import { mergeCursors } from '../../src/iterator/merging-cursor.ts';
-import type { Cursor } from '../../src/key/cursor.ts';
+import type { Cursor, EntryStream } from '../../src/key/cursor.ts';
 import { KIND_DELETE, KIND_PUT } from '../../src/key/kind.ts';
 import { tableName } from '../../src/manifest/file-names.ts';
 import { Table } from '../../src/sstable/table.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
+import { TableStream, type TableStreamOptions } from '../../src/sstable/table-stream.ts';
 import { TableWriter, type TableWriterOptions } from '../../src/sstable/table-writer.ts';
 import { FaultFs } from '../../src/testing/fault-fs.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
@@ -35,7 +34,8 @@ import {
 import { compareEntry, type Entry } from '../iterator/array-cursor.ts';
 
 export const DIRECTORY = 'db';
-const FORM = { blockSizeBytes: 512, restartInterval: 4, filterBitsPerKey: 10 };
+export const BLOCK_BYTES = 512;
+const FORM = { blockSizeBytes: BLOCK_BYTES, restartInterval: 4, filterBitsPerKey: 10 };
 
 /** How the tables of a world are stored: those that are written beside the sink take turns. */
 export interface Storage {
@@ -97,6 +97,9 @@ class WatchedFs extends MemoryFs {
   }
 }
 
+/** File numbers of the sink, above those of the tables that tests write themselves. */
+const SINK_NUMBERS_FROM = 100_000;
+
 /** A directory, and a sink of the database's own kind that fills it. */
 export class World {
   readonly memory: WatchedFs;
@@ -118,11 +121,10 @@ export class World {
     this.#written = 0;
     const { pipeline } = storage;
     const clock = { now: () => 1234, monotonic: () => 0 };
-    const location = { directory: DIRECTORY, clock };
-    const newFileNumber = (): number => this.#nextNumber++;
-    const core = { fs: this.fs as Fs, location, pipeline, newFileNumber } as unknown as DbCore;
+    const context = { fs: this.fs as Fs, directory: DIRECTORY, clock, pipeline };
     const settings = resolveOptions({ ...FORM, ...storage.sink }).familyDefaults;
-    this.sink = new DirectorySink(core, settings, 1);
+    const numbers = { first: SINK_NUMBERS_FROM, count: 10_000 };
+    this.sink = new DirectorySink(context, tableOptions(settings, 1, pipeline), numbers);
   }
 
   files(): string[] {
@@ -263,11 +265,15 @@ export function isBottommost(scenario: Scenario): boolean {
   return !scenario.isFlush && scenario.deeper.length === 0;
 }
 
-/** A merge of the scenario over the given input. */
-export function runOf(scenario: Scenario, world: World, input: Cursor): MergeRun {
+/** A merge of the scenario over the given inputs. */
+export function runOf(
+  scenario: Scenario,
+  world: World,
+  ...inputs: readonly EntryStream[]
+): MergeRun {
   const deeper = scenario.deeper.map((run) => tablesOf(run, scenario.perTable));
   return new MergeRun({
-    input,
+    inputs,
     snapshots: scenario.snapshots,
     sink: world.sink,
     targetTableBytes: scenario.targetTableBytes,
@@ -277,10 +283,29 @@ export function runOf(scenario: Scenario, world: World, input: Cursor): MergeRun
   });
 }
 
-/** The scenario's inputs as real tables under one cursor. */
-export function openInputs(scenario: Scenario, world: World): Cursor {
-  const cursors = scenario.inputs.map((run) => world.openTable(world.write(run)).cursor());
-  return mergeCursors(cursors);
+/** The scenario's inputs as real tables. */
+export function openInputs(scenario: Scenario, world: World): EntryStream[] {
+  return scenario.inputs.map((run) => streamOf(world, [world.write(run)]));
+}
+
+/** A stream over tables of a world, which holds one of them open at a time. */
+export function streamOf(
+  world: World,
+  metas: readonly TableMeta[],
+  options: TableStreamOptions = { readAheadBytes: 1000 },
+): TableStream {
+  let table: Table | undefined;
+  const open = (index: number): Table => {
+    assert.equal(table, undefined);
+    table = world.openTable(metas[index]!);
+    return table;
+  };
+  const release = (index: number): void => {
+    assert.equal(table?.meta, metas[index]);
+    table!.close();
+    table = undefined;
+  };
+  return new TableStream({ metas, open, release }, options);
 }
 
 /** All entries of sorted runs by key, newest first. */

@@ -1,6 +1,6 @@
 /**
  * A tree of tables without files: which versions of which keys stand where, and what a plan does to
- * them. Nothing is ever dropped, so every mistake in the order of versions stays visible.
+ * them. A merge keeps every version, so every mistake in their order stays visible.
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
@@ -10,6 +10,7 @@ import {
   type LeveledOptions,
   type Levels,
   overlapping,
+  planTables,
 } from '../../src/compaction/pick.ts';
 import { LEVEL_COUNT } from '../../src/manifest/family-version.ts';
 import { Version } from '../../src/manifest/version.ts';
@@ -25,6 +26,16 @@ const FAMILY = 0;
 interface Entry {
   readonly key: number;
   readonly seqno: number;
+  /** It counts as a tombstone until a compaction at the bottom rids the tree of it. */
+  readonly isTombstone: boolean;
+}
+
+/** How a compaction writes. */
+export interface Writing {
+  /** An output ends at the first key after so many entries; in L0 there is one output. */
+  readonly entriesMax: number;
+  /** As if snapshots needed all tombstones and seqnos. */
+  readonly keepsTombstones?: boolean;
 }
 
 /** Keys whose neighbours are often each other's prefix; their order is that of the numbers. */
@@ -37,6 +48,9 @@ export class Tree {
   readonly #contents: Map<number, readonly Entry[]>;
   #nextNumber: number;
   #lastSeqno: number;
+  #droppedCount: number;
+  /** Wall time at which tables are written. */
+  nowMs: number;
 
   constructor() {
     const createdFamilies = [{ id: FAMILY, name: 'default' }];
@@ -44,49 +58,62 @@ export class Tree {
     this.#contents = new Map();
     this.#nextNumber = 1;
     this.#lastSeqno = 0;
+    this.#droppedCount = 0;
+    this.nowMs = 0;
   }
 
   get levels(): Levels {
     return this.#version.families.get(FAMILY)!.levels;
   }
 
-  /** Adds a table with one new version of each key: newer than everything that is there. */
+  get lastSeqno(): number {
+    return this.#lastSeqno;
+  }
+
+  /**
+   * Adds a table with one new version of each key: newer than everything that is there.
+   * @param tombstoneCount so many of the keys, from the first on, are deleted
+   */
   add(level: number, keys: readonly number[], tombstoneCount = 0): TableMeta {
-    const entries = [...new Set(keys)].sort((a, b) => a - b);
-    const versions = entries.map((key) => ({ key, seqno: ++this.#lastSeqno }));
-    const meta = this.#table(versions, tombstoneCount);
-    const addedTables = [{ familyId: FAMILY, level, meta }];
-    this.#version = this.#version.apply({ ...emptyEdit(), addedTables }, 'manifest', 0);
+    const sorted = [...new Set(keys)].sort((a, b) => a - b);
+    const versions = sorted.map((key, i) => {
+      return { key, seqno: ++this.#lastSeqno, isTombstone: i < tombstoneCount };
+    });
+    const meta = this.#table(versions);
+    this.#edit(level, [meta], []);
     return meta;
   }
 
   /**
    * Carries a plan out; the version refuses tables that are not there and levels that overlap.
    * @param entriesMax an output ends at the first key after so many entries
-   * @param keepsTombstones as if snapshots needed them, and all seqnos
    */
   apply(plan: CompactionPlan, entriesMax: number, keepsTombstones = false): void {
-    const removedTables = plan.inputs.flatMap(({ level, tables }) =>
-      tables.map(({ fileNumber }) => ({ familyId: FAMILY, level, fileNumber })),
-    );
-    const inputs = plan.inputs.flatMap(({ tables }) => tables);
-    const tombstones = keepsTombstones
-      ? inputs.reduce((sum, one) => sum + one.tombstoneCount, 0)
-      : 0;
-    const outputs = plan.isTrivialMove
-      ? inputs
-      : this.#merge(inputs, entriesMax).map((entries) => {
-          const meta = this.#table(entries, tombstones);
-          const isAgeless = !keepsTombstones && this.#isBottommost(plan);
-          return isAgeless ? { ...meta, smallestSeqno: 0, largestSeqno: 0 } : meta;
-        });
-    const addedTables = outputs.map((meta) => ({
-      familyId: FAMILY,
-      level: plan.outputLevel,
-      meta,
-    }));
-    const edit = { ...emptyEdit(), addedTables, removedTables };
-    this.#version = this.#version.apply(edit, 'manifest', 0);
+    this.begin(plan, { entriesMax, keepsTombstones })();
+  }
+
+  /**
+   * Begins to carry a plan out, with what is known of the tree now.
+   * @returns what ends it, when the tree may have changed
+   */
+  begin(plan: CompactionPlan, { entriesMax, keepsTombstones = false }: Writing): () => void {
+    const inputs = planTables(plan);
+    if (plan.kind === 'drop') return () => this.#drop(plan);
+    if (plan.kind === 'move') return () => this.#edit(plan.outputLevel, inputs, plan.inputs);
+    const isAgeless = plan.outputLevel > 0 && !keepsTombstones && this.#isBottommost(plan);
+    return () => {
+      const outputs = this.#merge(
+        inputs,
+        plan.outputLevel > 0 ? entriesMax : Number.POSITIVE_INFINITY,
+      );
+      if (isAgeless) this.#checkForgotten(outputs.flat(), new Set(inputs));
+      const metas = outputs.map((entries) => {
+        if (!isAgeless) return this.#table(entries);
+        const meta = this.#table(entries.map((entry) => ({ ...entry, isTombstone: false })));
+        return { ...meta, smallestSeqno: 0, largestSeqno: 0 };
+      });
+      this.#edit(plan.outputLevel, metas, plan.inputs);
+    };
   }
 
   /** Checks that reading level by level meets the versions of every key newest first. */
@@ -103,10 +130,10 @@ export class Tree {
         }
       }
     }
-    assert.equal(count, this.#lastSeqno, 'no version was lost');
+    assert.equal(count, this.#lastSeqno - this.#droppedCount, 'no version was lost');
   }
 
-  /** Levels that the entries still may fall, all together: what every compaction must lower. */
+  /** Levels that the entries still may fall, all together: what every way down must lower. */
   height(): number {
     return this.levels
       .flatMap((tables, level) =>
@@ -115,14 +142,57 @@ export class Tree {
       .reduce((sum, part) => sum + part, 0);
   }
 
+  /** Sorted runs: each table of L0, and each deeper level that holds any. */
+  runCount(): number {
+    const deeper = this.levels.slice(1).filter((tables) => tables.length > 0);
+    return this.levels[0]!.length + deeper.length;
+  }
+
+  tombstoneCount(): number {
+    return this.levels.flat().reduce((sum, table) => sum + table.tombstoneCount, 0);
+  }
+
+  /** Drops tables, which must leave no older version of any of their keys behind. */
+  #drop(plan: CompactionPlan): void {
+    const tables = new Set(planTables(plan));
+    const entries = [...tables].flatMap((table) => this.#contents.get(table.fileNumber)!);
+    this.#checkForgotten(
+      entries.map((entry) => ({ ...entry, isTombstone: true })),
+      tables,
+    );
+    this.#droppedCount += entries.length;
+    this.#edit(0, [], plan.inputs);
+  }
+
+  #edit(level: number, added: readonly TableMeta[], removed: CompactionPlan['inputs']): void {
+    const addedTables = added.map((meta) => ({ familyId: FAMILY, level, meta }));
+    const removedTables = removed.flatMap((input) =>
+      input.tables.map(({ fileNumber }) => ({ familyId: FAMILY, level: input.level, fileNumber })),
+    );
+    const edit = { ...emptyEdit(), addedTables, removedTables };
+    this.#version = this.#version.apply(edit, 'manifest', 0);
+  }
+
+  /** Checks that no other table holds what a tombstone that goes away has hidden. */
+  #checkForgotten(entries: readonly Entry[], inputs: ReadonlySet<TableMeta>): void {
+    const gone = new Map<number, number>();
+    for (const { key, seqno, isTombstone } of entries) {
+      if (isTombstone) gone.set(key, Math.max(seqno, gone.get(key) ?? 0));
+    }
+    for (const table of this.levels.flat()) {
+      if (inputs.has(table)) continue;
+      for (const { key, seqno } of this.#contents.get(table.fileNumber)!) {
+        assert.ok(seqno > (gone.get(key) ?? 0), `version ${seqno} of key ${key} comes back`);
+      }
+    }
+  }
+
   /** Nothing below the output meets the plan's keys: so its seqnos are given up. */
   #isBottommost(plan: CompactionPlan): boolean {
-    const inputs = plan.inputs.flatMap(({ tables }) => tables);
+    const [from, to] = rangeOf(plan);
     return this.levels
       .slice(plan.outputLevel + 1)
-      .every((tables) =>
-        inputs.every((one) => overlapping(tables, one.smallestKey, one.largestKey).length === 0),
-      );
+      .every((tables) => overlapping(tables, from, to).length === 0);
   }
 
   #merge(inputs: readonly TableMeta[], entriesMax: number): Entry[][] {
@@ -138,7 +208,7 @@ export class Tree {
     return outputs;
   }
 
-  #table(entries: readonly Entry[], tombstoneCount: number): TableMeta {
+  #table(entries: readonly Entry[]): TableMeta {
     const fileNumber = this.#nextNumber++;
     this.#contents.set(fileNumber, entries);
     const seqnos = entries.map(({ seqno }) => seqno);
@@ -150,11 +220,11 @@ export class Tree {
       smallestSeqno: Math.min(...seqnos),
       largestSeqno: Math.max(...seqnos),
       entryCount: entries.length,
-      tombstoneCount,
+      tombstoneCount: entries.filter(({ isTombstone }) => isTombstone).length,
       rawBytes: entries.length * ENTRY_BYTES,
       checksumLow: 0,
       checksumHigh: 0,
-      createdAtMs: 0,
+      createdAtMs: this.nowMs,
       ...PLAIN_META,
     };
   }
@@ -193,7 +263,7 @@ export const leveledOptions: fc.Arbitrary<LeveledOptions> = fc.record({
   l0TriggerCount: fc.integer({ min: 1, max: 5 }),
   baseLevelBytes: fc.integer({ min: ENTRY_BYTES, max: 12 * ENTRY_BYTES }),
   levelRatio: fc.integer({ min: 2, max: 4 }),
-  targetTableBytes: fc.integer({ min: ENTRY_BYTES / 20, max: 4 * ENTRY_BYTES }),
+  targetTableBytes: fc.integer({ min: ENTRY_BYTES / 20, max: 40 * ENTRY_BYTES }),
 });
 
 /** A bound of a key range, or none. */
@@ -204,7 +274,7 @@ export const bounds: fc.Arbitrary<Uint8Array | undefined> = fc.option(
 
 /** Smallest and largest key of all tables of a plan. */
 export function rangeOf(plan: CompactionPlan): [from: Uint8Array, to: Uint8Array] {
-  const tables = plan.inputs.flatMap((input) => input.tables);
+  const tables = planTables(plan);
   const smallest = tables.map((table) => table.smallestKey).sort(compareKeys)[0]!;
   const largest = tables
     .map((table) => table.largestKey)

@@ -10,9 +10,9 @@ import { BlockCache } from '../../src/cache/block-cache.ts';
 import type { DbCore } from '../../src/db/core.ts';
 import type { Family } from '../../src/db/family.ts';
 import { approximateSize, keyBytes, keyRangeOf, type RangeOptions } from '../../src/db/range.ts';
-import { TableCache } from '../../src/db/table-cache.ts';
 import type { KeyRange } from '../../src/iterator/user-cursor.ts';
 import { KIND_PUT } from '../../src/key/kind.ts';
+import { TableCache } from '../../src/tables/table-cache.ts';
 import { plainPipeline } from '../block/pipelines.ts';
 import { DIRECTORY, World } from '../compaction/merge-fixture.ts';
 

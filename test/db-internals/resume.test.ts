@@ -28,6 +28,7 @@ suite('after a failure of the log', () => {
           hostLoop: systemHostLoop,
           compression: portableCompression,
           crypto: nodeCrypto(),
+          threads: undefined,
         };
         const columnFamilies = families.slice(0, count);
         const db = await openDatabase('db', { columnFamilies }, environment);

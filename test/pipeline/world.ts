@@ -58,6 +58,7 @@ export function openIn(fs: MemoryFs, options: DbOptions = {}, world: World = {})
     hostLoop: { turn: () => Promise.resolve() },
     compression: world.hasNativeZstd === true ? nodeCompression() : portableCompression,
     crypto: CRYPTO[crypto],
+    threads: undefined,
   });
 }
 

@@ -54,7 +54,7 @@ export async function runWithFault(
   count: number,
   settings: FaultSettings,
 ): Promise<{ faults: number; failures: number }> {
-  const { disk: first, history } = await beforehand(workload, 5);
+  const { disk: first, history } = await beforehand(workload, 4 + (count % 2));
   const disk = settings.losesPower ? new CrashFs(first) : first;
   const onFault: FaultRule['onFault'] = ({ operation, path }) => {
     const isSync = operation === 'sync' || operation === 'syncAsync';
@@ -62,7 +62,7 @@ export async function runWithFault(
   };
   const fs = new FaultFs(disk);
   fs.failCall(count, { ...rule, onFault });
-  const run = new FaultRun(fs, workload, settings, history);
+  const run = new FaultRun(fs, workload, settings, history, 4 + (count % 2));
   try {
     await run.run();
     if (disk instanceof MemoryFs) await run.check(disk);
@@ -88,9 +88,18 @@ class FaultRun {
   private readonly fs: FaultFs;
   private readonly workload: Workload;
   private readonly settings: FaultSettings;
+  /** Also says who does the background work; see environment.ts. */
+  private readonly seed: number;
   private driver: Driver | undefined;
 
-  constructor(fs: FaultFs, workload: Workload, settings: FaultSettings, history: History) {
+  constructor(
+    fs: FaultFs,
+    workload: Workload,
+    settings: FaultSettings,
+    history: History,
+    seed: number,
+  ) {
+    this.seed = seed;
     this.history = history;
     this.failures = 0;
     this.fs = fs;
@@ -129,7 +138,7 @@ class FaultRun {
   /** A failed attempt to open must leave nothing behind that hinders the next one. */
   private async open(): Promise<void> {
     const { options } = this.workload;
-    const db = await this.tryTwice(() => openSeeded(this.fs, 5, options));
+    const db = await this.tryTwice(() => openSeeded(this.fs, this.seed, options));
     const { history } = await this.tryTwice(async () => this.history.recognise(db));
     this.history = history;
     this.driver = new Driver(db, history, options.wal !== false);

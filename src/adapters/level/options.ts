@@ -18,6 +18,8 @@ const ENGINE_OPTIONS: { readonly [name in Exclude<keyof DbOptions, 'fs'>]-?: tru
   writeBufferBytes: true,
   blockCacheBytes: true,
   openTablesMax: true,
+  workers: true,
+  compaction: true,
   wal: true,
   walRecovery: true,
   clock: true,

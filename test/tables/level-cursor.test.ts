@@ -6,11 +6,11 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { loadChecksum } from '../../src/block/checksum.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
-import { LevelCursor } from '../../src/db/level-cursor.ts';
-import { TableCache, type TableSlot } from '../../src/db/table-cache.ts';
 import { isVarveError } from '../../src/errors.ts';
 import type { Cursor } from '../../src/key/cursor.ts';
 import { KIND_PUT } from '../../src/key/kind.ts';
+import { LevelCursor } from '../../src/tables/level-cursor.ts';
+import { TableCache, type TableSlot } from '../../src/tables/table-cache.ts';
 import { plainPipeline } from '../block/pipelines.ts';
 import { DIRECTORY, World } from '../compaction/merge-fixture.ts';
 import {

@@ -1,0 +1,186 @@
+/**
+ * The size-tiered policy: a bounded number of sorted runs, merged by neighbours of like size.
+ *
+ * Every table of L0 is a run, and every deeper level that holds tables is one; the deeper, the
+ * older. In order of urgency:
+ *
+ * - At `l0TriggerCount` tables of L0, those and perhaps the runs after them become one.
+ * - When what lies above the last run, L0 aside, exceeds `spaceAmplificationPercent` of it, all
+ *   deeper runs become one.
+ * - At more than `deepRunCountMax` deeper runs, some of them become one.
+ *
+ * Which runs is for `cheapestSpan` to say: the neighbours that cost the least for each run that
+ * goes away. The result goes as deep as the next older run allows; with none, to the last level,
+ * where tombstones end. Before all else, runs move down to leave L1 free: so L0 need not wait for a
+ * merge of deeper runs.
+ * @module
+ */
+import type { TableMeta } from '../sstable/table-meta.ts';
+import type { Claims } from './claims.ts';
+import { cheapestSpan } from './l0.ts';
+import type { LeveledOptions } from './level-limits.ts';
+import type { SizeTieredPolicy } from './options.ts';
+import {
+  areDisjoint,
+  type CompactionPlan,
+  type CompactionReason,
+  type LevelInputs,
+  type Levels,
+  totalBytes,
+} from './plan.ts';
+
+/** A sorted run. */
+interface Run {
+  readonly level: number;
+  readonly tables: readonly TableMeta[];
+  /** Infinite while a running compaction has tables of it. */
+  readonly bytes: number;
+}
+
+/** Neighbours among the runs: the first, and the one after the last. */
+type Span = readonly [from: number, end: number];
+
+/** Runs of tables below this share of the target size on average are merged, not moved. */
+const CRUMB_SHARE = 1 / 4;
+
+/** The merge that the number or the sizes of the runs call for, and running ones allow. */
+export function pickRuns(
+  levels: Levels,
+  options: LeveledOptions,
+  policy: SizeTieredPolicy,
+  claims: Claims,
+): CompactionPlan | undefined {
+  const runs = runsOf(levels, claims);
+  const choices: [CompactionReason, Span | undefined][] = [
+    ['run-count', crowdedSpan(levels, runs)],
+    ['l0-count', youngSpan(levels, runs, options)],
+    ['space-amplification', wastefulSpan(levels, runs, policy)],
+    ['run-count', deepSpan(levels, runs, policy)],
+  ];
+  for (const [reason, span] of choices) {
+    if (span === undefined) continue;
+    const plan = planRuns(levels, runs, span, reason, options);
+    if (claims.allows(plan)) return plan;
+  }
+  return undefined;
+}
+
+/** Bytes that are too many: in L0 by the number of its tables, and above the last run. */
+export function tieredDebtBytes(
+  levels: Levels,
+  options: LeveledOptions,
+  policy: SizeTieredPolicy,
+): number {
+  const l0 = levels[0]!;
+  const share = l0.length === 0 ? 0 : 1 - (options.l0TriggerCount - 1) / l0.length;
+  const sizes = levels.slice(1).map(totalBytes);
+  const last = sizes.findLast((bytes) => bytes > 0) ?? 0;
+  const above = sizes.reduce((sum, bytes) => sum + bytes, 0) - last;
+  const garbage = above - (policy.spaceAmplificationPercent / 100) * last;
+  return Math.max(0, share) * totalBytes(l0) + Math.max(0, garbage);
+}
+
+/** From newest to oldest. */
+function runsOf(levels: Levels, claims: Claims): Run[] {
+  const run = (level: number, tables: readonly TableMeta[]): Run => {
+    const bytes = claims.hasAny(tables) ? Number.POSITIVE_INFINITY : totalBytes(tables);
+    return { level, tables, bytes };
+  };
+  const runs = levels[0]!.map((table) => run(0, [table]));
+  for (let level = 1; level < levels.length; level++) {
+    if (levels[level]!.length > 0) runs.push(run(level, levels[level]!));
+  }
+  return runs;
+}
+
+/** The oldest run that can make way, if L1 is taken: L0 needs a free level to go to. */
+function crowdedSpan(levels: Levels, runs: readonly Run[]): Span | undefined {
+  if (levels[1]!.length === 0) return undefined;
+  const canSink = (run: Run, i: number) =>
+    run.level > 0 && isFree(run) && outputLevelOf(levels, runs, i + 1) > run.level;
+  const at = runs.findLastIndex(canSink);
+  return at < 0 ? undefined : [at, at + 1];
+}
+
+/** Tables of L0, if there are too many, and older runs if that is cheaper for each that goes. */
+function youngSpan(
+  levels: Levels,
+  runs: readonly Run[],
+  options: LeveledOptions,
+): Span | undefined {
+  const l0Count = levels[0]!.length;
+  const free = runs.slice(0, l0Count).filter(isFree).length;
+  if (free < options.l0TriggerCount) return undefined;
+  if (runs.length === 1) return [0, 1];
+  const sizes = runs.map((run) => run.bytes);
+  // What stays in L0 is one table; there a run must not grow beyond the size of one.
+  return cheapestSpan(sizes, (from, end, bytes) => {
+    if (from >= l0Count) return false;
+    return outputLevelOf(levels, runs, end) > 0 || bytes <= options.targetTableBytes;
+  });
+}
+
+/** All runs but L0, if too much of them may be garbage. */
+function wastefulSpan(
+  levels: Levels,
+  runs: readonly Run[],
+  policy: SizeTieredPolicy,
+): Span | undefined {
+  const l0Count = levels[0]!.length;
+  const deep = runs.slice(l0Count);
+  if (deep.length < 2 || !deep.every(isFree)) return undefined;
+  const above = deep.slice(0, -1).reduce((sum, run) => sum + run.bytes, 0);
+  const isWasteful = above * 100 > policy.spaceAmplificationPercent * deep.at(-1)!.bytes;
+  return isWasteful ? [l0Count, runs.length] : undefined;
+}
+
+/** Runs below L0, if there are too many. */
+function deepSpan(
+  levels: Levels,
+  runs: readonly Run[],
+  policy: SizeTieredPolicy,
+): Span | undefined {
+  const l0Count = levels[0]!.length;
+  const deep = runs.slice(l0Count);
+  // Runs that are being merged will soon be one.
+  const free = deep.filter(isFree).length;
+  const count = free + (free < deep.length ? 1 : 0);
+  if (count <= policy.deepRunCountMax) return undefined;
+  const span = cheapestSpan(deep.map((run) => run.bytes));
+  return span === undefined ? undefined : [l0Count + span[0], l0Count + span[1]];
+}
+
+function isFree(run: Run): boolean {
+  return run.bytes < Number.POSITIVE_INFINITY;
+}
+
+/** Where the runs up to `end` go: just above the next older one. */
+function outputLevelOf(levels: Levels, runs: readonly Run[], end: number): number {
+  const older = runs[end];
+  return older === undefined ? levels.length - 1 : Math.max(0, older.level - 1);
+}
+
+function planRuns(
+  levels: Levels,
+  runs: readonly Run[],
+  [from, end]: Span,
+  reason: CompactionReason,
+  options: LeveledOptions,
+): CompactionPlan {
+  const outputLevel = outputLevelOf(levels, runs, end);
+  const chosen = runs.slice(from, end);
+  const tables = chosen.flatMap((run) => run.tables);
+  const isOneLevel = chosen.length === 1 && chosen[0]!.level > 0;
+  const isCoarse = totalBytes(tables) >= CRUMB_SHARE * options.targetTableBytes * tables.length;
+  const isMove = isOneLevel || (outputLevel > 0 && isCoarse && areDisjoint(tables));
+  const inputs = inputsOf(isMove ? chosen.filter((run) => run.level < outputLevel) : chosen);
+  return { kind: isMove ? 'move' : 'merge', inputs, outputLevel, reason };
+}
+
+function inputsOf(runs: readonly Run[]): LevelInputs[] {
+  const l0 = runs.filter((run) => run.level === 0).flatMap((run) => run.tables);
+  const deeper = runs
+    .filter((run) => run.level > 0)
+    .map(({ level, tables }) => ({ level, tables }));
+  return l0.length === 0 ? deeper : [{ level: 0, tables: l0 }, ...deeper];
+}

@@ -1,0 +1,88 @@
+/**
+ * Where flushes and compactions put their tables.
+ * @module
+ */
+import type { Pipeline } from '../block/pipeline.ts';
+import { removeIfPossible } from '../block/record-log-writer.ts';
+import type { TableSink } from '../compaction/merge-run.ts';
+import type { Clock } from '../env/port.ts';
+import { assert } from '../errors.ts';
+import { type FileHandle, type Fs, joinPath } from '../fs/port.ts';
+import type { EntryGuard } from '../key/entry-checksum.ts';
+import { tableName } from '../manifest/file-names.ts';
+import type { TableMeta } from '../sstable/table-meta.ts';
+import { TableWriter, type TableWriterOptions } from '../sstable/table-writer.ts';
+
+/** What a sink writes with. */
+export interface SinkContext {
+  readonly fs: Fs;
+  readonly directory: string;
+  readonly pipeline: Pipeline;
+  readonly clock: Clock;
+}
+
+/** File numbers that were never used before: `[first, first + count)`. */
+export interface FileNumbers {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Writes tables of one kind into the database's directory. */
+export class DirectorySink implements TableSink {
+  readonly #context: SinkContext;
+  readonly #options: TableWriterOptions;
+  readonly #numbers: FileNumbers;
+  #numbersUsed: number;
+  /** Bytes of all finished tables. */
+  bytesWritten: number;
+
+  constructor(context: SinkContext, options: TableWriterOptions, numbers: FileNumbers) {
+    this.#context = context;
+    this.#options = options;
+    this.#numbers = numbers;
+    this.#numbersUsed = 0;
+    this.bytesWritten = 0;
+  }
+
+  get canCreate(): boolean {
+    return this.#numbersUsed < this.#numbers.count;
+  }
+
+  create(guard?: EntryGuard): { file: FileHandle; writer: TableWriter } {
+    assert(this.canCreate, 'a merge has file numbers for all its tables');
+    const { fs, directory, pipeline } = this.#context;
+    const fileNumber = this.#numbers.first + this.#numbersUsed++;
+    const file = fs.open(joinPath(directory, tableName(fileNumber)), 'create');
+    try {
+      return { file, writer: new TableWriter(file, fileNumber, pipeline, this.#options, guard) };
+    } catch (error) {
+      this.#remove(file);
+      throw error;
+    }
+  }
+
+  finish(file: FileHandle, writer: TableWriter): TableMeta {
+    const meta = writer.finish(this.#context.clock.now());
+    file.sync();
+    file.close();
+    this.bytesWritten += meta.sizeBytes;
+    return meta;
+  }
+
+  discard(file: FileHandle | undefined, finished: readonly TableMeta[]): void {
+    if (file !== undefined) this.#remove(file);
+    removeTables(this.#context.fs, this.#context.directory, finished);
+  }
+
+  #remove(file: FileHandle): void {
+    file.close();
+    removeIfPossible(this.#context.fs, file.path);
+  }
+}
+
+/** Removes the files of tables that are not, or no longer, part of the database. */
+export function removeTables(fs: Fs, directory: string, tables: readonly TableMeta[]): void {
+  for (const { fileNumber } of tables) {
+    removeIfPossible(fs, joinPath(directory, tableName(fileNumber)));
+  }
+}

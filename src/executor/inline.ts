@@ -1,0 +1,79 @@
+/**
+ * Jobs in steps of the caller's time: the executor of runtimes without threads, of file systems
+ * that live on one thread, and of simulations, where the steps happen in an order that repeats.
+ * @module
+ */
+import type { HostLoop } from '../env/port.ts';
+import { Merge, type MergeContext, type MergeJob } from './merge-job.ts';
+import { cancelled, type Executor, MergeTask } from './port.ts';
+
+/** Step of a wait, between two turns of the host. */
+const WAIT_STEP_BYTES = 1_048_576;
+
+/** A task and its merge. */
+interface Open {
+  readonly task: MergeTask;
+  merge: Merge | undefined;
+}
+
+export class InlineExecutor implements Executor {
+  readonly isParallel: boolean;
+  readonly compactionJobsMax: number;
+  onReport: () => void;
+  readonly #context: MergeContext;
+  readonly #hostLoop: HostLoop;
+  /** In the order in which they are worked on: one after the other. */
+  #open: Open[];
+
+  constructor(context: MergeContext, hostLoop: HostLoop) {
+    this.isParallel = false;
+    this.compactionJobsMax = 1;
+    this.onReport = () => {};
+    this.#context = context;
+    this.#hostLoop = hostLoop;
+    this.#open = [];
+  }
+
+  start(job: MergeJob): MergeTask {
+    const task = new MergeTask(job);
+    const open = { task, merge: undefined };
+    const firstCompaction = this.#open.findIndex((other) => other.task.job.work === 'compaction');
+    if (job.work === 'compaction' || firstCompaction < 0) this.#open.push(open);
+    else this.#open.splice(firstCompaction, 0, open);
+    return task;
+  }
+
+  cancel(task: MergeTask): void {
+    const open = this.#open.find((other) => other.task === task);
+    if (open === undefined) return;
+    this.#open = this.#open.filter((other) => other !== open);
+    task.isCancelled = true;
+    open.merge?.abort();
+    task.fail(cancelled());
+  }
+
+  advance(budgetBytes: number): void {
+    const open = this.#open[0];
+    if (open === undefined) return;
+    const { task } = open;
+    try {
+      open.merge ??= new Merge(task.job, this.#context);
+      task.result = open.merge.step(budgetBytes);
+      task.bytesRead = open.merge.bytesRead;
+    } catch (error) {
+      task.fail(error);
+    }
+    if (task.isSettled) this.#open.shift();
+  }
+
+  block(): void {
+    this.advance(WAIT_STEP_BYTES);
+  }
+
+  turn(): Promise<void> {
+    this.advance(WAIT_STEP_BYTES);
+    return this.#hostLoop.turn();
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,120 @@
+/**
+ * The job of a flush or of a part of a compaction: entries in order from a memtable or from tables,
+ * merged into new tables. A job is plain data, and the one function that begins it runs it
+ * everywhere: in the caller's time, or on another thread.
+ * @module
+ */
+import { KeyRangeSweep } from '../compaction/key-range-sweep.ts';
+import { MergeRun } from '../compaction/merge-run.ts';
+import type { EntryStream } from '../key/cursor.ts';
+import { EntryGuard } from '../key/entry-checksum.ts';
+import { ImageCursor, type MemtableImage } from '../memtable/memtable-image.ts';
+import type { TableMeta } from '../sstable/table-meta.ts';
+import type { TableWriterOptions } from '../sstable/table-writer.ts';
+import type { TableCache } from '../tables/table-cache.ts';
+import { DirectorySink, type FileNumbers, type SinkContext } from './directory-sink.ts';
+import { RunStream } from './run-stream.ts';
+
+/** Sorted runs of tables, each disjoint in itself, the newer ones first. */
+export type TableRuns = readonly (readonly TableMeta[])[];
+
+/** See the module head. */
+export interface MergeJob {
+  /** Flushes go first: memory waits for them. */
+  readonly work: 'flush' | 'compaction';
+  readonly input: { readonly memtable: MemtableImage } | { readonly runs: TableRuns };
+  /** How the new tables are written. */
+  readonly table: TableWriterOptions;
+  readonly targetTableBytes: number;
+  /** For the new tables. */
+  readonly fileNumbers: FileNumbers;
+  /** Seqnos of the live snapshots, ascending. */
+  readonly snapshots: readonly number[];
+  /**
+   * The levels below the output, as far as they meet the inputs, which decide about tombstones;
+   * undefined keeps every tombstone.
+   */
+  readonly deeper: TableRuns | undefined;
+  /** The column family's name if its entries have checksums. */
+  readonly guardedFamily: string | undefined;
+  /** Only entries of user keys from here on, and before there; undefined for no bound. */
+  readonly from: Uint8Array | undefined;
+  readonly to: Uint8Array | undefined;
+}
+
+/** What a job has brought about: its tables are on stable storage, and so are their names. */
+export interface MergeResult {
+  /** In key order. */
+  readonly outputs: readonly TableMeta[];
+  readonly bytesWritten: number;
+  readonly entriesDropped: number;
+}
+
+/** Where a job runs. */
+export interface MergeContext extends SinkContext {
+  /** Opens the inputs. */
+  readonly tables: TableCache;
+}
+
+/** One file read of a compaction fetches this much. */
+const READ_AHEAD_BYTES = 262_144;
+
+/** A job under way. */
+export class Merge {
+  readonly job: MergeJob;
+  readonly #context: MergeContext;
+  readonly #sink: DirectorySink;
+  readonly #run: MergeRun;
+
+  /** Opens nothing yet. */
+  constructor(job: MergeJob, context: MergeContext) {
+    this.job = job;
+    this.#context = context;
+    this.#sink = new DirectorySink(context, job.table, job.fileNumbers);
+    const { deeper, guardedFamily } = job;
+    this.#run = new MergeRun({
+      inputs: openInputs(job, context),
+      snapshots: job.snapshots,
+      sink: this.#sink,
+      targetTableBytes: job.targetTableBytes,
+      deeper: deeper === undefined ? undefined : new KeyRangeSweep(deeper),
+      grandparents: deeper === undefined ? undefined : new KeyRangeSweep(deeper.slice(0, 1)),
+      isBottommost: deeper?.every((tables) => tables.length === 0) ?? false,
+      guard: guardedFamily === undefined ? undefined : new EntryGuard(job.work, guardedFamily),
+    });
+  }
+
+  /** Key and value bytes read so far. */
+  get bytesRead(): number {
+    return this.#run.bytesRead;
+  }
+
+  /**
+   * Merges about `budgetBytes` of input.
+   * @returns the result when there is nothing left
+   * @throws VarveError from reading or writing; nothing of the job is left behind then
+   */
+  step(budgetBytes: number): MergeResult | undefined {
+    try {
+      if (!this.#run.step(budgetBytes)) return undefined;
+      const { fs, directory } = this.#context;
+      // An edit will name the new tables: they must be found after a power cut.
+      fs.syncDirectory(directory);
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+    const { outputs, entriesDropped } = this.#run;
+    return { outputs, bytesWritten: this.#sink.bytesWritten, entriesDropped };
+  }
+
+  /** Gives up and removes what was written; the inputs stay. */
+  abort(): void {
+    this.#run.abort();
+  }
+}
+
+function openInputs({ input, from, to }: MergeJob, { tables }: MergeContext): EntryStream[] {
+  if ('memtable' in input) return [new ImageCursor(input.memtable)];
+  return input.runs.map((run) => new RunStream(run, tables, READ_AHEAD_BYTES, from, to));
+}

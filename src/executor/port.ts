@@ -1,0 +1,78 @@
+/**
+ * Who runs background jobs: the caller in steps of its own time, or other threads.
+ *
+ * The database starts jobs, gives the executor time with `advance`, `block` or `turn`, and looks at
+ * the tasks afterwards. Where jobs run on other threads, giving time means taking in what they
+ * report; reports that arrive while the host is idle are announced by `onReport`.
+ * @module
+ */
+import { VarveError } from '../errors.ts';
+import type { MergeJob, MergeResult } from './merge-job.ts';
+
+/** A job that was started; the executor fills it in. */
+export class MergeTask {
+  readonly job: MergeJob;
+  /** Set when the job is done. */
+  result: MergeResult | undefined;
+  /** Set when it failed or was cancelled; nothing of it is left behind then. */
+  error: VarveError | undefined;
+  /** Key and value bytes read so far, where the job runs in the caller's time. */
+  bytesRead: number;
+  /** Nobody wants the result any more; it is removed when there is one all the same. */
+  isCancelled: boolean;
+  /** It failed because the thread that it ran on is gone: it may do better on another one. */
+  isLost: boolean;
+
+  constructor(job: MergeJob) {
+    this.job = job;
+    this.result = undefined;
+    this.error = undefined;
+    this.bytesRead = 0;
+    this.isCancelled = false;
+    this.isLost = false;
+  }
+
+  /** True when nobody works on it any more. */
+  get isSettled(): boolean {
+    return this.result !== undefined || this.error !== undefined;
+  }
+
+  /** For executors: ends the task with what a failing job threw. */
+  fail(cause: unknown): void {
+    this.error =
+      cause instanceof VarveError
+        ? cause
+        : new VarveError('IO', `unexpected failure of a ${this.job.work}: ${String(cause)}`, {
+            cause,
+          });
+  }
+}
+
+/** See the module head. */
+export interface Executor {
+  /** Jobs go on while the caller does something else. */
+  readonly isParallel: boolean;
+  /** Compaction jobs that can run at the same time. */
+  readonly compactionJobsMax: number;
+  /** Called, after other work of the host, when tasks have settled in the meantime. */
+  onReport: () => void;
+  start(job: MergeJob): MergeTask;
+  /** Asks a task to end soon; it settles with an error unless it has settled before. */
+  cancel(task: MergeTask): void;
+  /**
+   * Gives jobs the time in which about `budgetBytes` of entries are merged; on return, tasks that
+   * have ended are settled. Costs next to nothing where jobs run elsewhere.
+   */
+  advance(budgetBytes: number): void;
+  /** As `advance`, and waits until jobs have got on, blocking the thread; only with open tasks. */
+  block(): void;
+  /** As `block`, and the host goes on meanwhile. */
+  turn(): Promise<void>;
+  /** Ends all threads, once all tasks are settled. */
+  close(): Promise<void>;
+}
+
+/** The error of a task that was cancelled. */
+export function cancelled(): VarveError {
+  return new VarveError('CLOSED', 'the job was cancelled');
+}

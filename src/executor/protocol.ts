@@ -1,0 +1,68 @@
+/**
+ * What a database and its workers say to each other. Messages are plain data.
+ *
+ * The database sends `run` and `cancel`; the worker answers each `run` with `done` or `failed`, and
+ * tells of damage that it put right on the way. After each message the worker raises the count of
+ * reports, so that a thread that cannot take in messages by events sees that there is one.
+ *
+ * The shared words, one Int32Array for all workers of a database:
+ *
+ *     word  meaning
+ *     0     reports sent by all workers, modulo 2^32; notified with each
+ *     1+n   heartbeat of worker n: 0 before it can take orders, then changing while it works;
+ *           HEARTBEAT_ENDED once it has ended, as far as it can tell
+ * @module
+ */
+import type { Correction } from '../block/block-reader.ts';
+import type { PipelineShare } from '../block/pipeline.ts';
+import { type ErrorCode, VarveError } from '../errors.ts';
+import type { MergeJob, MergeResult } from './merge-job.ts';
+
+export const REPORTS_WORD = 0;
+export const HEARTBEAT_WORD = 1;
+export const HEARTBEAT_ENDED = -1;
+
+/** To a worker. `id` tells jobs of one worker apart. */
+export type Order =
+  | {
+      readonly type: 'run';
+      readonly id: number;
+      readonly job: MergeJob;
+      readonly directory: string;
+      readonly pipeline: PipelineShare;
+    }
+  | { readonly type: 'cancel'; readonly id: number };
+
+/** From a worker. */
+export type Report =
+  | { readonly type: 'done'; readonly id: number; readonly result: MergeResult }
+  | { readonly type: 'failed'; readonly id: number; readonly error: PlainError }
+  | { readonly type: 'corrected'; readonly correction: Correction };
+
+/** A VarveError as plain data. */
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly file: string | undefined;
+  readonly offset: number | undefined;
+  /** An error, or a description of what else was thrown. */
+  readonly cause: unknown;
+}
+
+export function plainError(thrown: unknown): PlainError {
+  if (!(thrown instanceof VarveError)) {
+    const message = `unexpected failure on a worker: ${String(thrown)}`;
+    return { code: 'IO', message, file: undefined, offset: undefined, cause: plainCause(thrown) };
+  }
+  const { code, message, file, offset, cause } = thrown;
+  return { code, message, file, offset, cause: plainCause(cause) };
+}
+
+export function errorOf({ code, message, file, offset, cause }: PlainError): VarveError {
+  return new VarveError(code, message, { file, offset, cause });
+}
+
+/** Errors can be cloned; of others, what they say is kept. */
+function plainCause(cause: unknown): unknown {
+  return cause === undefined || cause instanceof Error ? cause : String(cause);
+}

@@ -1,0 +1,220 @@
+/**
+ * Background work on threads: who is lost, cancelled or late. The threads are simulated.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { isVarveError } from '../../src/errors.ts';
+import { HEARTBEAT_ENDED, HEARTBEAT_WORD } from '../../src/executor/protocol.ts';
+import type { WorkerThreads } from '../../src/executor/worker-executor.ts';
+import { MemoryFs } from '../../src/fs/memory.ts';
+import type { SimulatedThreads } from '../../src/testing/simulated-threads.ts';
+import { DIRECTORY, isComplete, openThreaded, orphans, SMALL, write } from './fixture.ts';
+
+const COUNT = 3000;
+
+suite('writes', () => {
+  test('wait for threads when memory is full, and not for long', async () => {
+    const fs = new MemoryFs();
+    const { db } = await openThreaded(fs, SMALL);
+    let frozenMax = 0;
+    for (let i = 0; i < COUNT; i++) {
+      db.put(`key ${(i * 7919) % COUNT}`, new Uint8Array(100));
+      frozenMax = Math.max(frozenMax, db.stats().columnFamilies[0]!.frozenMemtableCount);
+    }
+    assert.ok(frozenMax >= 1 && frozenMax <= 2, `${frozenMax} frozen memtables`);
+    assert.ok(db.stats().counters.stallCount > 0);
+    await db.close();
+  });
+
+  test('go on while tables are merged, in several parts', async () => {
+    const fs = new MemoryFs();
+    const { db, threads } = await openThreaded(fs, { ...SMALL, compression: 'none' });
+    for (let round = 0; round < 4; round++) {
+      write(db, COUNT, round);
+      threads.run();
+    }
+    await db.compact();
+    assert.ok(db.stats().counters.compactionCount > 3);
+    assert.equal(isComplete(db, COUNT, 3), true);
+    assert.equal(orphans(fs, db), 0);
+    await db.close();
+  });
+});
+
+suite('a worker that dies', () => {
+  test('loses its job to another one, which does it again', async () => {
+    const fs = new MemoryFs();
+    const { db, threads } = await openThreaded(fs, SMALL);
+    let deaths = 0;
+    for (let round = 0; round < 5; round++) {
+      write(db, COUNT, round);
+      if (threads.kill()) deaths++;
+      await db.flush();
+    }
+    assert.ok(deaths > 0);
+    assert.equal(db.stats().backgroundError, undefined);
+    assert.equal(isComplete(db, COUNT, 4), true);
+    await db.compact();
+    assert.equal(orphans(fs, db), 0);
+    await db.close();
+  });
+
+  test('again and again stops writing, with the cause, until it is resumed', async () => {
+    const fs = new MemoryFs();
+    let isDeadly = true;
+    const { db } = await openThreaded(fs, SMALL, (threads) => ({
+      ...portsOf(threads),
+      start: (signals, number, listener) => {
+        const endpoint = threads.start(signals, number, listener);
+        return {
+          ...endpoint,
+          send: (order) => {
+            endpoint.send(order);
+            if (isDeadly && order.type === 'run') threads.kill();
+          },
+        };
+      },
+    }));
+    db.put('a', '1');
+    await assert.rejects(db.flush(), (error) => {
+      assert.ok(isVarveError(error, 'IO'));
+      assert.match(error.message, /worker that ran a flush is gone/);
+      assert.match(String(error.cause), /killed/);
+      return true;
+    });
+    assert.throws(
+      () => db.put('b', '2'),
+      (error) => isVarveError(error, 'IO'),
+    );
+    assert.equal(db.get('a')?.length, 1);
+    assert.equal(orphans(fs, db), 0);
+    isDeadly = false;
+    await db.resume();
+    db.put('b', '2');
+    await db.flush();
+    assert.equal(db.get('b')?.length, 1);
+    await db.close();
+  });
+});
+
+/** What a silent worker has said of itself, and how many seconds it gets. */
+const SILENT = {
+  'does not come': { heartbeat: 0, seconds: 20 },
+  'shows no sign of life': { heartbeat: 5, seconds: 120 },
+  'has ended': { heartbeat: HEARTBEAT_ENDED, seconds: 0 },
+};
+
+for (const [what, { heartbeat, seconds }] of Object.entries(SILENT)) {
+  test(`a worker that ${what} is given up while a write waits`, async () => {
+    const fs = new MemoryFs();
+    let isStuck = true;
+    let waits = 0;
+    const { db } = await openThreaded(fs, SMALL, (threads, clock) => ({
+      ...portsOf(threads),
+      wait: (signals, seen, milliseconds) => {
+        if (!isStuck) {
+          threads.wait(signals, seen, milliseconds);
+          return;
+        }
+        waits++;
+        clock.advance(milliseconds);
+      },
+      start: (signals, number, listener) => {
+        const endpoint = threads.start(signals, number, listener);
+        if (isStuck) signals[HEARTBEAT_WORD + number] = heartbeat;
+        return {
+          ...endpoint,
+          terminate: () => {
+            isStuck = false;
+            return endpoint.terminate();
+          },
+        };
+      },
+    }));
+    write(db, COUNT, 0);
+    assert.equal(isStuck, false);
+    assert.ok(waits >= seconds && waits < seconds + 5, `${waits} waits of a second`);
+    await db.flush();
+    assert.equal(isComplete(db, COUNT, 0), true);
+    assert.equal(orphans(fs, db), 0);
+    await db.close();
+  });
+}
+
+suite('work that nobody wants any more', () => {
+  test('ends with the family that it is for', async () => {
+    const fs = new MemoryFs();
+    const { db, threads } = await openThreaded(fs, SMALL);
+    for (let round = 0; round < 6; round++) {
+      const family = db.createColumnFamily('gone');
+      for (let i = 0; i < 400 + 400 * round; i++) {
+        db.put(`key ${i}`, new Uint8Array(150), { columnFamily: family });
+      }
+      for (let i = 0; i < round; i++) threads.run();
+      db.dropColumnFamily(family);
+    }
+    db.put('a', '1');
+    await db.flush();
+    await db.compact();
+    assert.equal(db.stats().backgroundError, undefined);
+    await db.close();
+    const { db: again } = await openThreaded(fs, SMALL);
+    assert.equal(orphans(fs, again), 0);
+    assert.equal(again.get('a')?.length, 1);
+    await again.close();
+  });
+
+  test('leaves no file behind when the database is closed', async () => {
+    for (let rounds = 0; rounds < 12; rounds++) {
+      const fs = new MemoryFs();
+      const { db, threads } = await openThreaded(fs, SMALL);
+      write(db, COUNT / 2, 0);
+      const compaction = db.compact();
+      for (let i = 0; i < rounds; i++) {
+        threads.run();
+        await Promise.resolve();
+      }
+      const closing = db.close();
+      await assert.doesNotReject(closing);
+      await compaction.catch((error: unknown) => assert.ok(isVarveError(error, 'CLOSED')));
+      const tables = fs.list(DIRECTORY).filter((name) => name.endsWith('.sst'));
+      const { db: again } = await openThreaded(fs, { ...SMALL, readOnly: true });
+      assert.equal(tables.length, again.stats().tableCount, `${rounds} rounds`);
+      assert.equal(isComplete(again, COUNT / 2, 0), true);
+      await again.close();
+    }
+  });
+});
+
+test('a damaged input stops writing with the error of the worker', async () => {
+  const fs = new MemoryFs();
+  const { db } = await openThreaded(fs, { ...SMALL, blockCacheBytes: 0 });
+  write(db, COUNT, 0);
+  await db.flush();
+  const name = fs.list(DIRECTORY).find((one) => one.endsWith('.sst'))!;
+  const file = fs.open(`${DIRECTORY}/${name}`, 'update');
+  const byte = new Uint8Array(1);
+  file.read(byte, 0, 1, 5000);
+  byte[0]! ^= 1;
+  file.write(byte, 0, 1, 5000);
+  file.close();
+  await assert.rejects(db.compact(), (error) => {
+    assert.ok(isVarveError(error, 'CORRUPTION'), String(error));
+    assert.equal(error.file, `${DIRECTORY}/${name}`);
+    assert.ok(error.offset! > 0);
+    return true;
+  });
+  assert.equal(orphans(fs, db), 0);
+  await db.close();
+});
+
+/** The methods of simulated threads, to be put over. */
+function portsOf(threads: SimulatedThreads): WorkerThreads {
+  return {
+    defaultCount: threads.defaultCount,
+    start: (signals, number, listener) => threads.start(signals, number, listener),
+    wait: (signals, seen, milliseconds) => threads.wait(signals, seen, milliseconds),
+    timer: (milliseconds, callback) => threads.timer(milliseconds, callback),
+  };
+}
