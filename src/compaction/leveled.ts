@@ -48,7 +48,7 @@ const GRANDPARENT_TABLES_MAX = 10;
 /** Neighbours that cost nothing more go along up to this many target sizes. */
 const NEIGHBOUR_TABLES_MAX = 8;
 /** A table of L0 below this share of the target size is a crumb. */
-const CRUMB_SHARE = 1 / 4;
+const CRUMB_SHARE = 1 / 16;
 /** A table costs half when the tree was written this many times since. */
 const PATIENCE_TURNOVERS = 1;
 
