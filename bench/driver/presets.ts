@@ -122,7 +122,7 @@ const DEFAULT: Preset = {
     `--max_bytes_for_level_base=${64 * MIB}`,
     '--compression_type=lz4',
     `--write_buffer_size=${16 * MIB}`,
-    `--cache_size=${64 * MIB}`,
+    `--cache_size=${96 * MIB}`,
   ],
 };
 

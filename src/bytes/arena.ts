@@ -72,6 +72,12 @@ export class ArenaPool {
     return waiting;
   }
 
+  /** Lets go of all buffers that wait. */
+  clear(): void {
+    this.#bySize.clear();
+    this.retainedBytes = 0;
+  }
+
   /** Takes `buffer` over; the giver must not use it again. */
   give(buffer: ArenaBuffer): void {
     const size = buffer.bytes.length;

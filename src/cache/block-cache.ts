@@ -29,7 +29,8 @@ export interface CacheEntry {
 }
 
 export class BlockCache {
-  readonly capacityBytes: number;
+  /** The budget; changed by {@link resize}. */
+  capacityBytes: number;
   /** Sum of the charges of the cached blocks; never above `capacityBytes`. */
   usedBytes: number;
   blockCount: number;
@@ -79,6 +80,13 @@ export class BlockCache {
     this.blockCount--;
     entry.owner = undefined;
     entry.chargeBytes = 0;
+  }
+
+  /** Changes the budget, evicting entries until they fit. */
+  resize(capacityBytes: number): void {
+    assert(capacityBytes >= 0, 'cache capacity is not negative');
+    this.capacityBytes = capacityBytes;
+    while (this.usedBytes > capacityBytes) this.#evictOne();
   }
 
   /** Evicts everything. */

@@ -10,7 +10,7 @@ import { BlockCache } from '../cache/block-cache.ts';
 import type { LevelInputs } from '../compaction/pick.ts';
 import { VarveError } from '../errors.ts';
 import type { FileNumbers } from '../executor/directory-sink.ts';
-import type { MergeContext } from '../executor/merge-job.ts';
+import type { MergeContext, MergeJob } from '../executor/merge-job.ts';
 import type { MergeTask } from '../executor/port.ts';
 import { type Fs, type FsLock, joinPath } from '../fs/port.ts';
 import { tableName } from '../manifest/file-names.ts';
@@ -34,6 +34,9 @@ export interface Location extends Environment {
   readonly pipeline: Pipeline;
   readonly events: EventSink;
 }
+
+/** A memtable fills up to this much more than the write buffer before it is weighed. */
+const ARENA_SLACK_BYTES = 0x40_0000;
 
 /** What a task reads. */
 interface Loan {
@@ -92,7 +95,7 @@ export class DbCore {
     this.events = location.events;
     this.settings = settings;
     this.lock = lock;
-    this.blocks = new BlockCache(settings.blockCacheBytes);
+    this.blocks = new BlockCache(settings.blockCacheBytes ?? settings.memoryBudgetBytes);
     this.tables = new TableCache(
       location.fs,
       location.directory,
@@ -102,7 +105,7 @@ export class DbCore {
       settings.readOnly ? Number.POSITIVE_INFINITY : settings.openTablesMax,
     );
     this.snapshots = new SnapshotList();
-    this.arenas = new ArenaPool();
+    this.arenas = new ArenaPool(settings.writeBufferBytes + ARENA_SLACK_BYTES);
     this.counters = new Counters();
     this.families = new Map();
     this.manifest = undefined;
@@ -250,6 +253,18 @@ export class DbCore {
   unpin(view: FamilyView): void {
     view.pins--;
     if (view.pins === 0 && this.#pinned.delete(view)) this.collect();
+  }
+
+  /** Bytes of memtables that only cursors and jobs still read. */
+  get retiredMemtableBytes(): number {
+    let sum = 0;
+    for (const memtable of this.#retiredMemtables) sum += memtable.sizeBytes;
+    return sum;
+  }
+
+  /** Jobs whose tasks are not settled. */
+  runningJobs(): MergeJob[] {
+    return this.#loans.filter(({ task }) => !task.isSettled).map(({ task }) => task.job);
   }
 
   /** Releases retired memtables and removes retired files that no view shows any more. */

@@ -15,6 +15,7 @@ import { checkLimit, type EntriesOptions, EntryIterator, type EntryPart } from '
 import { createFamily, dropFamily } from './families.ts';
 import type { Family } from './family.ts';
 import type { Bytes } from './input.ts';
+import { balanceMemory } from './memory-budget.ts';
 import { type ColumnFamilyOptions, resolveNewFamily } from './options.ts';
 import { approximateSize, keyRangeOf, type RangeOptions } from './range.ts';
 import { ReadPath } from './read.ts';
@@ -93,6 +94,8 @@ export class Db {
     this.#writes = new WritePath(core, this.#scheduler);
     this.#reads = new ReadPath(core);
     this.#default = core.families.get(DEFAULT_FAMILY_ID)!;
+    core.tables.onOpened = () => balanceMemory(core);
+    balanceMemory(core);
     this.#single = new BatchEncoder(this.#default.settings.entryChecksums);
     this.#closing = undefined;
   }
@@ -269,6 +272,9 @@ export class Db {
       job === undefined ? this.#scheduler.isFlushed : !this.#scheduler.isPending(job),
     );
     await this.#scheduler.drain(() => !this.#scheduler.isL0Full);
+    // Who asks for a flush is done with writing for now, or writes little.
+    this.#core.arenas.clear();
+    balanceMemory(this.#core);
   }
 
   /**

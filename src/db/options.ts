@@ -101,15 +101,15 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
     | readonly string[]
     | { readonly [name: string]: ColumnFamilyOptions | undefined };
   /**
-   * Memory for memtables and block cache together: at least 1 MiB; 128 MiB if absent. A quarter
-   * goes to memtables, half to the block cache, the rest is for tables and compaction.
+   * Memory for memtables, block cache, indexes and filters of open tables, and jobs together: at
+   * least 1 MiB; 128 MiB if absent. The block cache gets what the others leave.
    */
   readonly memoryBudgetBytes?: number;
   /**
    * Memtable bytes at which the largest are flushed: at least 16 KiB; 1/8 of the budget if absent.
    */
   readonly writeBufferBytes?: number;
-  /** Bytes of cached blocks; half of the budget if absent; 0 caches none. */
+  /** Bytes of cached blocks, 0 for none; what the budget leaves if absent. */
   readonly blockCacheBytes?: number;
   /** Table files that stay open: at least 16; 500 if absent. */
   readonly openTablesMax?: number;
@@ -166,7 +166,9 @@ export interface DbSettings {
   readonly families: ReadonlyMap<string, FamilySettings>;
   readonly familyDefaults: FamilySettings;
   readonly writeBufferBytes: number;
-  readonly blockCacheBytes: number;
+  readonly memoryBudgetBytes: number;
+  /** Undefined: what the budget leaves. */
+  readonly blockCacheBytes: number | undefined;
   readonly openTablesMax: number;
   /** Undefined: as many as suit the runtime. */
   readonly workers: number | undefined;
@@ -212,7 +214,11 @@ export function resolveOptions(options: DbOptions): DbSettings {
     families,
     familyDefaults,
     writeBufferBytes: integer(options.writeBufferBytes, 'writeBufferBytes', 16 * KIB, buffer),
-    blockCacheBytes: integer(options.blockCacheBytes, 'blockCacheBytes', 0, Math.floor(budget / 2)),
+    memoryBudgetBytes: budget,
+    blockCacheBytes:
+      options.blockCacheBytes === undefined
+        ? undefined
+        : integer(options.blockCacheBytes, 'blockCacheBytes', 0, 0),
     openTablesMax: integer(options.openTablesMax, 'openTablesMax', 16, 500),
     workers:
       options.workers === undefined ? undefined : integer(options.workers, 'workers', 0, 0, 64),

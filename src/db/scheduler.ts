@@ -15,6 +15,7 @@ import { CompactionPicker } from './compaction-picker.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import { FlushJob, type FlushMember } from './flush-job.ts';
+import { balanceMemory } from './memory-budget.ts';
 
 /** Writers are charged in portions of this size. */
 const CHARGE_BYTES = 65_536;
@@ -201,6 +202,7 @@ export class Scheduler {
     try {
       this.#pumpFlushes();
       this.#pumpCompaction();
+      balanceMemory(this.#core);
     } catch (error) {
       this.#core.fail(error);
       this.stop();

@@ -8,6 +8,7 @@ import type { DroppedRange } from '../wal/wal-replay.ts';
 import type { DbCore } from './core.ts';
 import type { Counters } from './counters.ts';
 import type { Family } from './family.ts';
+import { type MemoryUse, memoryUse } from './memory-budget.ts';
 
 /** One level of one family. */
 export interface LevelStats {
@@ -73,12 +74,10 @@ export interface DbStats {
   readonly walCount: number;
   readonly walBytes: number;
   readonly memory: {
-    readonly memtableBytes: number;
-    readonly blockCacheBytes: number;
+    readonly budgetBytes: number;
+    /** What the block cache may hold now. */
     readonly blockCacheCapacityBytes: number;
-    /** Indexes and filters of open tables. */
-    readonly tableBytes: number;
-  };
+  } & MemoryUse;
   readonly blockCacheHits: number;
   readonly blockCacheMisses: number;
   readonly snapshotCount: number;
@@ -124,10 +123,9 @@ export function statsOf(core: DbCore): DbStats {
     walCount: core.wal?.count ?? 0,
     walBytes: core.wal?.sizeBytes ?? 0,
     memory: {
-      memtableBytes: sum(families.map((family) => family.memtableBytes)),
-      blockCacheBytes: core.blocks.usedBytes,
+      ...memoryUse(core),
+      budgetBytes: core.settings.memoryBudgetBytes,
       blockCacheCapacityBytes: core.blocks.capacityBytes,
-      tableBytes: core.tables.memoryBytes,
     },
     blockCacheHits: core.blocks.hits,
     blockCacheMisses: core.blocks.misses,

@@ -10,6 +10,7 @@ import { DEFAULT_FAMILY_ID } from './column-family.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import type { FlushJob } from './flush-job.ts';
+import { balanceMemory } from './memory-budget.ts';
 import { resumeWriting } from './resume.ts';
 import type { Scheduler } from './scheduler.ts';
 import { type BatchEncoder, bindToFamily, OPERATIONS_OFF, OperationReader } from './write-batch.ts';
@@ -63,6 +64,7 @@ export class WritePath {
     if (this.#unweighedBytes * WEIGHINGS_PER_BUFFER >= core.settings.writeBufferBytes) {
       this.#unweighedBytes = 0;
       this.#makeRoom();
+      balanceMemory(core);
     }
     if (encoder.count > 0) {
       if (core.lastSeqno > SEQNO_MAX - encoder.count) {

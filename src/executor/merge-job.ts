@@ -59,6 +59,35 @@ export interface MergeContext extends SinkContext {
 /** One file read of a compaction fetches this much. */
 const READ_AHEAD_BYTES = 262_144;
 
+/** A run under way holds a window, a block, and the index and filter of one table. */
+const RUN_BYTES = READ_AHEAD_BYTES + 0x1_0000;
+const TABLE_METADATA_SHARE = 0.02;
+/** The buffer of an output, its index and filter. */
+const OUTPUT_BYTES = 0x10_0000;
+const FILTER_KEY_BYTES = 4;
+/** Sorting a key of a memtable takes four words. */
+const SORTED_KEY_BYTES = 16;
+
+/** What a job takes in memory, about, beside the memtable that it reads. */
+export function jobMemoryBytes({ input, targetTableBytes }: MergeJob): number {
+  if ('memtable' in input) {
+    const { ordered, waiting } = input.memtable;
+    const keys = ordered.length + waiting.length;
+    return OUTPUT_BYTES + keys * (SORTED_KEY_BYTES + FILTER_KEY_BYTES);
+  }
+  let bytes = OUTPUT_BYTES;
+  let keysMax = 0;
+  for (const run of input.runs) {
+    let largest = 0;
+    for (const { sizeBytes, entryCount } of run) {
+      largest = Math.max(largest, sizeBytes);
+      keysMax += entryCount * Math.min(1, targetTableBytes / Math.max(1, sizeBytes));
+    }
+    bytes += RUN_BYTES + largest * TABLE_METADATA_SHARE;
+  }
+  return bytes + (keysMax / Math.max(1, input.runs.flat().length)) * FILTER_KEY_BYTES;
+}
+
 /** A job under way. */
 export class Merge {
   readonly job: MergeJob;

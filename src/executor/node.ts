@@ -33,6 +33,8 @@ function startThread(
     transferList: [port2],
     // Those of this process may be about its program.
     execArgv: [],
+    // What a job makes that does not last are arrays, which do not lie in this part of the heap.
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
     name: `varve ${number}`,
   });
   // The event brings the first report; those behind it are received like all others.

@@ -35,6 +35,8 @@ export class TableSlot {
 
 /** The table slots of one database. */
 export class TableCache {
+  /** Called when a table has been opened, and takes memory. */
+  onOpened: () => void;
   readonly #fs: Fs;
   readonly #directory: string;
   readonly #blocks: BlockCache;
@@ -45,6 +47,7 @@ export class TableCache {
   #open: TableSlot[];
 
   constructor(fs: Fs, directory: string, blocks: BlockCache, pipeline: Pipeline, openMax: number) {
+    this.onOpened = () => {};
     this.#fs = fs;
     this.#directory = directory;
     this.#blocks = blocks;
@@ -90,6 +93,7 @@ export class TableCache {
     const file = this.#fs.open(path, 'read');
     slot.table = Table.open(file, slot.meta, this.#blocks, this.#pipeline);
     this.#open.push(slot);
+    this.onOpened();
     return slot.table;
   }
 

@@ -63,7 +63,9 @@ test('the default preset gives db_bench the sizes that Varve has by default', ()
   );
   const settings = resolveOptions({});
   assert.equal(Number(flags.write_buffer_size), settings.writeBufferBytes);
-  assert.equal(Number(flags.cache_size), settings.blockCacheBytes);
+  // RocksDB has two memtables by default.
+  const memoryBytes = 2 * Number(flags.write_buffer_size) + Number(flags.cache_size);
+  assert.equal(memoryBytes, settings.memoryBudgetBytes);
   assert.equal(Number(flags.target_file_size_base), settings.familyDefaults.targetTableBytes);
   assert.equal(Number(flags.max_bytes_for_level_base), settings.familyDefaults.baseLevelBytes);
   assert.deepEqual([Number(flags.bloom_bits)], settings.familyDefaults.filterBitsPerKey);

@@ -65,7 +65,8 @@ suite('without options', () => {
       errorIfExists: false,
       readOnly: false,
       writeBufferBytes: 16 * MIB,
-      blockCacheBytes: 64 * MIB,
+      memoryBudgetBytes: 128 * MIB,
+      blockCacheBytes: undefined,
       openTablesMax: 500,
       workers: undefined,
       wal: true,
@@ -105,7 +106,8 @@ suite('without options', () => {
   test('buffer and cache follow the budget', () => {
     const settings = resolveOptions({ memoryBudgetBytes: 8 * MIB });
     assert.equal(settings.writeBufferBytes, MIB);
-    assert.equal(settings.blockCacheBytes, 4 * MIB);
+    assert.equal(settings.memoryBudgetBytes, 8 * MIB);
+    assert.equal(settings.blockCacheBytes, undefined);
     const own = resolveOptions({ memoryBudgetBytes: 8 * MIB, blockCacheBytes: 0 });
     assert.equal(own.blockCacheBytes, 0);
   });

@@ -137,6 +137,7 @@ for (const [what, { heartbeat, seconds }] of Object.entries(SILENT)) {
     assert.ok(waits >= seconds && waits < seconds + 5, `${waits} waits of a second`);
     await db.flush();
     assert.equal(isComplete(db, COUNT, 0), true);
+    await db.compact();
     assert.equal(orphans(fs, db), 0);
     await db.close();
   });
@@ -189,7 +190,8 @@ suite('work that nobody wants any more', () => {
 
 test('a damaged input stops writing with the error of the worker', async () => {
   const fs = new MemoryFs();
-  const { db } = await openThreaded(fs, { ...SMALL, blockCacheBytes: 0 });
+  const calm = { l0TriggerCount: 64, baseLevelBytes: 64 * 1_048_576 };
+  const { db } = await openThreaded(fs, { ...SMALL, ...calm, blockCacheBytes: 0 });
   write(db, COUNT, 0);
   await db.flush();
   const name = fs.list(DIRECTORY).find((one) => one.endsWith('.sst'))!;
