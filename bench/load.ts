@@ -12,12 +12,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Db, type DbOptions, open, WriteBatch } from '../src/index.ts';
+import { type Db, type DbOptions, type DbStats, open, WriteBatch } from '../src/index.ts';
 import { SeededRandom } from '../src/testing/seeded-random.ts';
 
 const KEY_BYTES = 16;
 const TENTHS = 10;
 const READS = 200_000;
+const VALUES_BYTES = 1_048_576;
+const PIECE_BYTES = 100;
+/** From one value to the next among them. */
+const STEP_BYTES = 317;
+
 interface LoadResult {
   readonly entries: number;
   readonly loadPerSecond: number;
@@ -33,6 +38,8 @@ interface LoadResult {
   readonly getMissingPerSecond: number;
   readonly diskMb: number;
   readonly writeAmplification: number;
+  /** Sorted runs that a read may have to look at, when the load has ended. */
+  readonly sortedRuns: number;
 }
 
 interface LoadPlan {
@@ -95,11 +102,17 @@ async function run(directory: string, plan: LoadPlan): Promise<LoadResult> {
     getMissingPerSecond,
     diskMb: tableBytes / 1e6,
     writeAmplification: written / (plan.count * (KEY_BYTES + plan.valueBytes)),
+    sortedRuns: sortedRuns(stats),
   };
 }
+function sortedRuns({ columnFamilies }: DbStats): number {
+  const [l0, ...deeper] = columnFamilies[0]!.levels;
+  return l0!.tableCount + deeper.filter(({ tableCount }) => tableCount > 0).length;
+}
+
 function fill(db: Db, order: Uint32Array, plan: LoadPlan) {
   const key = new Uint8Array(KEY_BYTES);
-  const value = makeValue(plan.valueBytes);
+  const values = makeValues(plan.valueBytes);
   const batch = new WriteBatch();
   const marks: number[] = [performance.now()];
   let longestBatchMs = 0;
@@ -109,7 +122,8 @@ function fill(db: Db, order: Uint32Array, plan: LoadPlan) {
     batch.clear();
     for (let i = 0; i < plan.batchCount && at < plan.count; i++, at++) {
       setKey(key, order[at]!);
-      batch.put(key, value);
+      const from = (at * STEP_BYTES) % (values.length - plan.valueBytes);
+      batch.put(key, values.subarray(from, from + plan.valueBytes));
     }
     db.write(batch);
     const now = performance.now();
@@ -158,11 +172,14 @@ function makeOrder(count: number, isRandom: boolean): Uint32Array {
   }
   return order;
 }
-/** Half random, half constant: compresses to about a half. */
-function makeValue(length: number): Uint8Array {
-  const value = new Uint8Array(length).fill(0x61);
-  new SeededRandom(2).fill(value.subarray(0, length / 2));
-  return value;
+/** Bytes to cut values from, half random, half constant: they compress to about a half. */
+function makeValues(length: number): Uint8Array {
+  const values = new Uint8Array(VALUES_BYTES + length).fill(0x61);
+  const random = new SeededRandom(2);
+  for (let at = 0; at < values.length; at += PIECE_BYTES) {
+    random.fill(values.subarray(at, at + PIECE_BYTES / 2));
+  }
+  return values;
 }
 function setKey(key: Uint8Array, number: number): void {
   let rest = number;
