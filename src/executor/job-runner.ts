@@ -121,9 +121,14 @@ export class JobRunner {
   #cancel(id: number): void {
     const open = this.#open.find((other) => other.id === id);
     if (open === undefined) return;
-    open.merge.abort();
+    let error: unknown = cancelled();
+    try {
+      open.merge.abort();
+    } catch (failure) {
+      error = failure;
+    }
     this.#close(open);
-    this.#send({ type: 'failed', id, error: plainError(cancelled()) });
+    this.#send({ type: 'failed', id, error: plainError(error) });
   }
 
   #close(open: OpenJob): void {
