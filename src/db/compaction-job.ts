@@ -4,38 +4,31 @@
  * merged at the same time and installed together.
  * @module
  */
-import { compareKeys } from '../bytes/compare.ts';
 import {
   type CompactionPlan,
-  overlapping,
+  keyRange,
+  overlapsInLevel,
   planBytes,
   planTables,
   totalBytes,
-} from '../compaction/pick.ts';
+} from '../compaction/plan.ts';
 import { cutKeys } from '../compaction/split.ts';
 import type { VarveError } from '../errors.ts';
-import { removeTables } from '../executor/directory-sink.ts';
 import type { MergeJob, TableRuns } from '../executor/merge-job.ts';
-import type { Executor, MergeTask } from '../executor/port.ts';
+import type { Executor } from '../executor/port.ts';
 import { emptyEdit, type RemovedTable } from '../manifest/version-edit.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import { tableOptions } from './options.ts';
+import { EXPANSION, L0_TABLE_BYTES_MAX, TaskGroup } from './task-group.ts';
 
-/**
- * What entries may grow by on their way into tables: short ones, parity, an index. Were it more,
- * the last table would grow beyond its target size.
- */
-const EXPANSION = 3;
 const ENTRY_OVERHEAD_BYTES = 16;
 const FILE_NUMBERS_MIN = 8;
 /** Smaller parts are not worth a job of their own. */
 const PART_BYTES_MIN = 0x40_0000;
 /** Samples of the inputs' sizes for each part: it is off by that share of itself at most. */
 const SAMPLES_PER_PART = 32;
-/** A merge into L0 makes one table, as far as one reaches. */
-const L0_TABLE_BYTES_MAX = 0x8000_0000;
 
 /** A compaction under way. */
 export class CompactionJob {
@@ -46,7 +39,7 @@ export class CompactionJob {
   readonly #core: DbCore;
   readonly #executor: Executor;
   /** In key order; none where nothing is merged. */
-  readonly #tasks: MergeTask[];
+  readonly #tasks: TaskGroup;
 
   constructor(core: DbCore, executor: Executor, family: Family, plan: CompactionPlan) {
     this.family = family;
@@ -54,35 +47,30 @@ export class CompactionJob {
     this.inputBytes = planBytes(plan);
     this.#core = core;
     this.#executor = executor;
-    this.#tasks = [];
+    this.#tasks = new TaskGroup(core, executor);
     if (plan.kind !== 'merge') return;
-    for (const job of this.#mergeJobs()) {
-      const task = executor.start(job);
-      core.lendTables(plan.inputs, task);
-      this.#tasks.push(task);
-    }
+    const lent = { memtables: [], tables: planTables(plan) };
+    for (const job of this.#mergeJobs()) this.#tasks.start(job, lent);
   }
 
   /** Key and value bytes that are still to be read, about. */
   get remainingBytes(): number {
-    let read = 0;
-    for (const task of this.#tasks) read += task.bytesRead;
-    return Math.max(0, this.inputBytes - read);
+    return Math.max(0, this.inputBytes - this.#tasks.bytesRead);
   }
 
   /** True when all that is left to do is {@link install}. */
   get isWritten(): boolean {
-    return this.#tasks.every((task) => task.isSettled);
+    return this.#tasks.isSettled;
   }
 
   /** True when a thread that worked on it is gone: the plan is to be made anew. */
   get isLost(): boolean {
-    return this.#tasks.some((task) => task.isLost);
+    return this.#tasks.isLost;
   }
 
   /** Set when the disk was too full for it; then {@link abort} it. */
   get spaceError(): VarveError | undefined {
-    return this.#tasks.find(({ error }) => error?.code === 'NOSPACE')?.error;
+    return this.#tasks.spaceError;
   }
 
   /**
@@ -91,7 +79,6 @@ export class CompactionJob {
    */
   install(): void {
     const { counters } = this.#core;
-    for (const { error } of this.#tasks) if (error !== undefined) throw error;
     if (this.plan.kind === 'move') {
       this.#install(planTables(this.plan));
       counters.trivialMoveCount++;
@@ -102,42 +89,29 @@ export class CompactionJob {
       counters.dropCount++;
       return;
     }
-    const results = this.#tasks.map(({ result }) => result!);
-    for (const { job, result } of this.#tasks.toReversed()) {
-      this.#core.returnFileNumbers(job.fileNumbers, result!.outputs.length);
-    }
     // Should the edit fail, it may be on disk all the same: the tables must stay where they are.
-    this.#tasks.length = 0;
-    this.#install(results.flatMap(({ outputs }) => outputs));
+    const results = this.#tasks.finish();
+    const outputs = results.flatMap((result) => result.outputs);
+    this.#install(outputs);
     counters.compactionCount++;
     counters.compactionBytesRead += this.inputBytes;
-    for (const { bytesWritten, entriesDropped } of results) {
-      counters.compactionBytesWritten += bytesWritten;
-      counters.entriesDropped += entriesDropped;
-    }
+    counters.compactionBytesWritten += totalBytes(outputs);
+    for (const { entriesDropped } of results) counters.entriesDropped += entriesDropped;
   }
 
   /** Gives up and removes what was written; the inputs stay. */
   abort(): void {
-    const { fs, location } = this.#core;
-    for (const task of this.#tasks) {
-      if (task.result !== undefined) removeTables(fs, location.directory, task.result.outputs);
-      else this.#executor.cancel(task);
-    }
-    this.#tasks.length = 0;
+    this.#tasks.abort();
   }
 
   #mergeJobs(): MergeJob[] {
     const core = this.#core;
     const { settings, handle } = this.family;
     const levels = core.version.families.get(handle.id)!.levels;
-    const { outputLevel, inputs } = this.plan;
-    const all = inputs.flatMap((input) => input.tables);
-    const smallest = all.map((table) => table.smallestKey).reduce(lesser);
-    const largest = all.map((table) => table.largestKey).reduce(greater);
-    const deeper = levels
-      .slice(outputLevel + 1)
-      .map((tables) => overlapping(tables, smallest, largest));
+    const { outputLevel } = this.plan;
+    const all = planTables(this.plan);
+    const range = keyRange(all);
+    const deeper = levels.slice(outputLevel + 1).map((tables) => overlapsInLevel(tables, range));
     const isToL0 = outputLevel === 0;
     const cuts = isToL0 ? [] : this.#cuts(all);
     const shared = {
@@ -202,12 +176,4 @@ function runsOf(plan: CompactionPlan): TableRuns {
   return plan.inputs.flatMap(({ level, tables }) =>
     level === 0 ? tables.map((table) => [table]) : [tables],
   );
-}
-
-function lesser(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return compareKeys(a, b) <= 0 ? a : b;
-}
-
-function greater(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return compareKeys(a, b) >= 0 ? a : b;
 }

@@ -4,20 +4,18 @@
  */
 
 import type { Pipeline } from '../block/pipeline.ts';
-import { removeIfPossible } from '../block/record-log-writer.ts';
 import { ArenaPool } from '../bytes/arena.ts';
 import { BlockCache } from '../cache/block-cache.ts';
-import type { LevelInputs } from '../compaction/pick.ts';
 import { VarveError } from '../errors.ts';
-import type { FileNumbers } from '../executor/directory-sink.ts';
+import { type FileNumbers, removeTables } from '../executor/directory-sink.ts';
 import type { MergeContext, MergeJob } from '../executor/merge-job.ts';
 import type { MergeTask } from '../executor/port.ts';
-import { type Fs, type FsLock, joinPath } from '../fs/port.ts';
-import { tableName } from '../manifest/file-names.ts';
+import type { Fs, FsLock } from '../fs/port.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { Version } from '../manifest/version.ts';
 import type { VersionEdit } from '../manifest/version-edit.ts';
 import { Memtable } from '../memtable/memtable.ts';
+import type { TableMeta } from '../sstable/table-meta.ts';
 import { TableCache, type TableSlot } from '../tables/table-cache.ts';
 import type { ReplayResult } from '../wal/wal-replay.ts';
 import { ColumnFamily } from './column-family.ts';
@@ -39,6 +37,11 @@ export interface Location extends Environment {
 const ARENA_SLACK_BYTES = 0x40_0000;
 
 /** What a task reads. */
+export interface Lent {
+  readonly memtables: readonly Memtable[];
+  readonly tables: readonly TableMeta[];
+}
+
 interface Loan {
   readonly task: MergeTask;
   readonly memtables: readonly Memtable[];
@@ -177,15 +180,9 @@ export class DbCore {
     this.manifest!.returnFileNumbers(first + usedCount, count - usedCount);
   }
 
-  /** Keeps a memtable until the task that reads it is settled. */
-  lend(memtable: Memtable, task: MergeTask): void {
-    this.#loans.push({ task, memtables: [memtable], slots: [] });
-  }
-
-  /** The same for the tables that a task merges. */
-  lendTables(inputs: readonly LevelInputs[], task: MergeTask): void {
-    const slots = inputs.flatMap(({ tables }) => tables.map((meta) => this.tables.slot(meta)));
-    this.#loans.push({ task, memtables: [], slots });
+  /** Keeps what a task reads until it is settled. */
+  lend({ memtables, tables }: Lent, task: MergeTask): void {
+    this.#loans.push({ task, memtables, slots: tables.map((meta) => this.tables.slot(meta)) });
   }
 
   /** From now on the database can be changed. */
@@ -285,8 +282,7 @@ export class DbCore {
     this.#retiredTables = this.#retiredTables.filter((slot) => {
       if (slots.has(slot) || slot.pins > 0) return true;
       this.tables.forget(slot);
-      const path = joinPath(this.location.directory, tableName(slot.meta.fileNumber));
-      removeIfPossible(this.fs, path);
+      removeTables(this.fs, this.location.directory, [slot.meta.fileNumber]);
       return false;
     });
   }

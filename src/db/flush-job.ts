@@ -2,18 +2,14 @@
  * The flush of a group of frozen memtables into L0 tables, installed by one manifest edit.
  * @module
  */
-import { removeTables } from '../executor/directory-sink.ts';
+import { totalBytes } from '../compaction/plan.ts';
 import type { MergeJob } from '../executor/merge-job.ts';
-import type { Executor, MergeTask } from '../executor/port.ts';
+import type { Executor } from '../executor/port.ts';
 import { type AddedTable, emptyEdit, type VersionEdit } from '../manifest/version-edit.ts';
 import type { DbCore } from './core.ts';
 import type { Family, LoggedMemtable } from './family.ts';
 import { tableOptions } from './options.ts';
-
-/** A flush goes on in another table after so many bytes. */
-const L0_TABLE_BYTES_MAX = 0x8000_0000;
-/** What a memtable may grow by on its way into a table: parity, an index. */
-const EXPANSION = 3;
+import { EXPANSION, L0_TABLE_BYTES_MAX, TaskGroup } from './task-group.ts';
 
 /** A frozen memtable and the family that it belongs to. */
 export interface FlushMember {
@@ -30,9 +26,8 @@ export class FlushJob {
   /** The newest write when the memtables were frozen: none of theirs is newer. */
   readonly #lastSeqno: number;
   readonly #core: DbCore;
-  readonly #executor: Executor;
-  /** One per member; empty before `begin`. */
-  #tasks: MergeTask[];
+  /** One task per member; none before `begin`. */
+  readonly #tasks: TaskGroup;
 
   constructor(
     core: DbCore,
@@ -43,30 +38,28 @@ export class FlushJob {
     this.members = members;
     this.#lastSeqno = lastSeqno;
     this.#core = core;
-    this.#executor = executor;
-    this.#tasks = [];
+    this.#tasks = new TaskGroup(core, executor);
   }
 
   get hasBegun(): boolean {
-    return this.#tasks.length > 0;
+    return this.#tasks.count > 0;
   }
 
   /** True when all that is left to do is {@link install}. */
   get isWritten(): boolean {
-    return this.hasBegun && this.#tasks.every((task) => task.isSettled);
+    return this.hasBegun && this.#tasks.isSettled;
   }
 
   /** True when a thread that worked on it is gone: the job is to be restarted. */
   get isLost(): boolean {
-    return this.#tasks.some((task) => task.isLost);
+    return this.#tasks.isLost;
   }
 
   begin(): void {
-    this.#tasks = this.members.map(({ family, entry }) => {
-      const task = this.#executor.start(flushJob(this.#core, family, entry));
-      this.#core.lend(entry.memtable, task);
-      return task;
-    });
+    for (const { family, entry } of this.members) {
+      const lent = { memtables: [entry.memtable], tables: [] };
+      this.#tasks.start(flushJob(this.#core, family, entry), lent);
+    }
   }
 
   /**
@@ -75,22 +68,18 @@ export class FlushJob {
    * @throws VarveError when a table could not be written, or the edit
    */
   install(): void {
-    for (const { error } of this.#tasks) if (error !== undefined) throw error;
     const { counters } = this.#core;
+    // Should the edit fail, it may be on disk all the same: the tables must stay where they are.
+    const results = this.#tasks.finish();
     const addedTables: AddedTable[] = [];
     this.members.forEach(({ family }, i) => {
-      const { outputs, bytesWritten, entriesDropped } = this.#tasks[i]!.result!;
+      const { outputs, entriesDropped } = results[i]!;
       for (const meta of outputs) {
         addedTables.push({ familyId: family.handle.id, level: 0, meta });
       }
-      counters.flushBytesWritten += bytesWritten;
+      counters.flushBytesWritten += totalBytes(outputs);
       counters.entriesDropped += entriesDropped;
     });
-    for (const { job, result } of this.#tasks.toReversed()) {
-      this.#core.returnFileNumbers(job.fileNumbers, result!.outputs.length);
-    }
-    // Should the edit fail, it may be on disk all the same: the tables must stay where they are.
-    this.#tasks = [];
     this.#install(addedTables);
   }
 
@@ -102,12 +91,7 @@ export class FlushJob {
 
   /** Gives up and removes what was written; the memtables stay frozen. */
   abort(): void {
-    const { fs, location } = this.#core;
-    for (const task of this.#tasks) {
-      if (task.result !== undefined) removeTables(fs, location.directory, task.result.outputs);
-      else this.#executor.cancel(task);
-    }
-    this.#tasks = [];
+    this.#tasks.abort();
   }
 
   /** True when a log still holds writes that are no newer than these and in no table. */

@@ -33,15 +33,12 @@ export class DirectorySink implements TableSink {
   readonly #options: TableWriterOptions;
   readonly #numbers: FileNumbers;
   #numbersUsed: number;
-  /** Bytes of all finished tables. */
-  bytesWritten: number;
 
   constructor(context: SinkContext, options: TableWriterOptions, numbers: FileNumbers) {
     this.#context = context;
     this.#options = options;
     this.#numbers = numbers;
     this.#numbersUsed = 0;
-    this.bytesWritten = 0;
   }
 
   get canCreate(): boolean {
@@ -65,13 +62,12 @@ export class DirectorySink implements TableSink {
     const meta = writer.finish(this.#context.clock.now());
     file.sync();
     file.close();
-    this.bytesWritten += meta.sizeBytes;
     return meta;
   }
 
   discard(file: FileHandle | undefined, finished: readonly TableMeta[]): void {
     if (file !== undefined) this.#remove(file);
-    removeTables(this.#context.fs, this.#context.directory, finished);
+    removeTables(this.#context.fs, this.#context.directory, finished.map(fileNumberOf));
   }
 
   #remove(file: FileHandle): void {
@@ -80,9 +76,19 @@ export class DirectorySink implements TableSink {
   }
 }
 
+/** For lists of numbers out of lists of tables. */
+export function fileNumberOf({ fileNumber }: TableMeta): number {
+  return fileNumber;
+}
+
+/** All of a range. */
+export function* numbersOf({ first, count }: FileNumbers): Generator<number> {
+  for (let n = first; n < first + count; n++) yield n;
+}
+
 /** Removes the files of tables that are not, or no longer, part of the database. */
-export function removeTables(fs: Fs, directory: string, tables: readonly TableMeta[]): void {
-  for (const { fileNumber } of tables) {
+export function removeTables(fs: Fs, directory: string, fileNumbers: Iterable<number>): void {
+  for (const fileNumber of fileNumbers) {
     removeIfPossible(fs, joinPath(directory, tableName(fileNumber)));
   }
 }

@@ -46,7 +46,6 @@ export interface MergeJob {
 export interface MergeResult {
   /** In key order. */
   readonly outputs: readonly TableMeta[];
-  readonly bytesWritten: number;
   readonly entriesDropped: number;
 }
 
@@ -92,19 +91,17 @@ export function jobMemoryBytes({ input, targetTableBytes }: MergeJob): number {
 export class Merge {
   readonly job: MergeJob;
   readonly #context: MergeContext;
-  readonly #sink: DirectorySink;
   readonly #run: MergeRun;
 
   /** Opens nothing yet. */
   constructor(job: MergeJob, context: MergeContext) {
     this.job = job;
     this.#context = context;
-    this.#sink = new DirectorySink(context, job.table, job.fileNumbers);
     const { deeper, guardedFamily } = job;
     this.#run = new MergeRun({
       inputs: openInputs(job, context),
       snapshots: job.snapshots,
-      sink: this.#sink,
+      sink: new DirectorySink(context, job.table, job.fileNumbers),
       targetTableBytes: job.targetTableBytes,
       deeper: deeper === undefined ? undefined : new KeyRangeSweep(deeper),
       grandparents: deeper === undefined ? undefined : new KeyRangeSweep(deeper.slice(0, 1)),
@@ -134,7 +131,7 @@ export class Merge {
       throw error;
     }
     const { outputs, entriesDropped } = this.#run;
-    return { outputs, bytesWritten: this.#sink.bytesWritten, entriesDropped };
+    return { outputs, entriesDropped };
   }
 
   /** Gives up and removes what was written; the inputs stay. */

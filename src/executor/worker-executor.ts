@@ -9,13 +9,11 @@
 
 import type { Correction } from '../block/block-reader.ts';
 import type { Pipeline } from '../block/pipeline.ts';
-import { removeIfPossible } from '../block/record-log-writer.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
 import type { Clock } from '../env/port.ts';
 import { VarveError } from '../errors.ts';
-import { type Fs, joinPath } from '../fs/port.ts';
-import { tableName } from '../manifest/file-names.ts';
-import { removeTables } from './directory-sink.ts';
+import type { Fs } from '../fs/port.ts';
+import { fileNumberOf, numbersOf, removeTables } from './directory-sink.ts';
 import type { MergeJob } from './merge-job.ts';
 import { cancelled, type Executor, MergeTask } from './port.ts';
 import {
@@ -262,7 +260,8 @@ export class WorkerExecutor implements Executor {
       task.error = errorOf(report.error);
     } else if (task.isCancelled) {
       // It was done before the worker heard that nobody wants it.
-      removeTables(this.#options.fs, this.#options.directory, report.result.outputs);
+      const { fs, directory } = this.#options;
+      removeTables(fs, directory, report.result.outputs.map(fileNumberOf));
       task.error = cancelled();
     } else {
       task.result = report.result;
@@ -305,10 +304,7 @@ export class WorkerExecutor implements Executor {
     this.#crews[number] = undefined;
     const { fs, directory } = this.#options;
     for (const task of crew.tasks.values()) {
-      const { first, count } = task.job.fileNumbers;
-      for (let n = first; n < first + count; n++) {
-        removeIfPossible(fs, joinPath(directory, tableName(n)));
-      }
+      removeTables(fs, directory, numbersOf(task.job.fileNumbers));
       task.isLost = true;
       const text = `the worker that ran a ${task.job.work} is gone`;
       task.error = new VarveError('IO', text, { cause });
