@@ -22,25 +22,39 @@ export { trainDictionary } from './compress/train-dictionary.ts';
 export type { EncryptionOptions, KeyProvider } from './crypto/key-options.ts';
 export { nobleCrypto } from './crypto/noble.ts';
 export type { CryptoPrimitives, SuiteName } from './crypto/port.ts';
+export type {
+  CompactOptions,
+  PutOptions,
+  ReadOptions,
+  VerifyProgress,
+  VerifyReport,
+  WriteAsyncOptions,
+  WriteOptions,
+} from './db/call-options.ts';
 export { ColumnFamily } from './db/column-family.ts';
-export {
-  type CompactOptions,
-  Db,
-  type PutOptions,
-  type ReadOptions,
-  type VerifyProgress,
-  type VerifyReport,
-  type WriteOptions,
-} from './db/database.ts';
+export { Db } from './db/database.ts';
 export { DbCursor } from './db/db-cursor.ts';
 export { type EntriesOptions, EntryIterator } from './db/entries.ts';
-export type { CorrectedEvent, DbEvent } from './db/events.ts';
+export type {
+  CompactionEvent,
+  CorrectedEvent,
+  DbEvent,
+  ErrorEvent,
+  FlushEvent,
+  StallEvent,
+  StallKind,
+  StallReason,
+  TableCreatedEvent,
+  TableDeletedEvent,
+} from './db/events.ts';
 export type { Bytes } from './db/input.ts';
 export { openDatabase } from './db/open.ts';
-export type { ColumnFamilyOptions, DbOptions, Environment } from './db/options.ts';
+export type { ColumnFamilyOptions, DbOptions, Environment, ProfileName } from './db/options.ts';
 export type { RangeOptions } from './db/range.ts';
 export { Snapshot } from './db/snapshot.ts';
+export type { StallStats } from './db/stall-log.ts';
 export type {
+  Amplification,
   DbStats,
   EncryptionStats,
   EpochStats,
@@ -53,6 +67,9 @@ export type { EccOptions } from './ecc/options.ts';
 export type { Clock, HostLoop, Random } from './env/port.ts';
 export { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
 export { type ErrorCode, type ErrorDetail, isVarveError, VarveError } from './errors.ts';
+export { type WebThreads, type WebThreadsOptions, webThreads } from './executor/web.ts';
+export type { ModuleExport } from './executor/web-protocol.ts';
+export type { WorkerEndpoint, WorkerListener, WorkerThreads } from './executor/worker-executor.ts';
 export { MemoryFs } from './fs/memory.ts';
 export type { FileHandle, Fs, FsCapabilities, FsLock, OpenMode } from './fs/port.ts';
 export type { Damage } from './integrity/verify-table.ts';

@@ -12,6 +12,8 @@ import {
   type LevelInputs,
   type Levels,
   overlapping,
+  overlapsInLevel,
+  rangeOf,
 } from './plan.ts';
 
 /**
@@ -60,6 +62,34 @@ export function pickManual(
   const rewritten = tables.slice(first, tables.findLastIndex(isOutdated) + 1);
   const input = { level, tables: rewritten };
   return { kind: 'merge', inputs: [input], outputLevel, reason: 'manual' };
+}
+
+/**
+ * A part of what {@link pickManual} would merge that needs less space at a time: one table of the
+ * topmost level that holds any of the range goes into the next one that does, L0 as a whole. Doing
+ * so again and again ends with one sorted run. Parameters as for {@link pickManualL0}.
+ * @returns undefined when the range is one sorted run
+ */
+export function pickManualSlice(
+  levels: Levels,
+  from: Uint8Array | undefined,
+  to: Uint8Array | undefined,
+  options: LeveledOptions,
+): CompactionPlan | undefined {
+  const l0 = pickManualL0(levels, from, to, options);
+  if (l0 !== undefined) return l0;
+  const level = levels.findIndex((tables) => overlapping(tables, from, to).length > 0);
+  const below = levels.findIndex(
+    (tables, index) => index > level && overlapping(tables, from, to).length > 0,
+  );
+  if (level < 0 || below < 0) return undefined;
+  const table = overlapping(levels[level]!, from, to)[0]!;
+  // It may reach beyond the range, and must not pass what is in its way there.
+  const target = levels.findIndex(
+    (tables, index) =>
+      index === below || (index > level && overlapsInLevel(tables, rangeOf(table)).length > 0),
+  );
+  return planInto(levels, level, [table], target, 'manual', options);
 }
 
 /** Tables of all levels in the range, widened until no chosen table reaches past it. */

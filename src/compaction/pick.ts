@@ -14,7 +14,7 @@ import { pickRuns, tieredDebtBytes } from './size-tiered.ts';
 import { pickUpkeep, type Requests } from './upkeep.ts';
 
 export { type LeveledOptions, levelLimits } from './level-limits.ts';
-export { pickManual, pickManualL0 } from './manual.ts';
+export { pickManual, pickManualL0, pickManualSlice } from './manual.ts';
 export {
   type CompactionPlan,
   type LevelInputs,

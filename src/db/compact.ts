@@ -2,7 +2,7 @@
  * Manual compaction.
  * @module
  */
-import { pickManual, pickManualL0 } from '../compaction/pick.ts';
+import { pickManual, pickManualL0, pickManualSlice } from '../compaction/pick.ts';
 import { outdatedBy } from './compaction-picker.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
@@ -10,25 +10,36 @@ import type { Bytes } from './input.ts';
 import { keyBytes } from './range.ts';
 import type { Scheduler } from './scheduler.ts';
 
+/** What to compact; both ends inclusive, open if undefined. */
+export interface ManualRange {
+  readonly from: Bytes | undefined;
+  readonly to: Bytes | undefined;
+  /** Whether what is one sorted run already is rewritten all the same. */
+  readonly bottommost: boolean;
+}
+
 /**
- * Merges a key range of a family into one sorted run; both ends inclusive, open if undefined. What
- * is one already is rewritten as far as it is under another key, suite or code than new tables are.
+ * Merges a key range of a family into one sorted run. What is one already is rewritten as far as it
+ * is under another key, suite or code than new tables are.
  */
 export async function compactRange(
   core: DbCore,
   scheduler: Scheduler,
   family: Family,
-  fromKey: Bytes | undefined,
-  toKey: Bytes | undefined,
+  { from: fromKey, to: toKey, bottommost }: ManualRange,
 ): Promise<void> {
   // Its tables go when they are old, and in the order of their age.
   if (family.settings.compaction.policy === 'fifo') return;
   const from = fromKey === undefined ? undefined : keyBytes(fromKey);
   const to = toKey === undefined ? undefined : keyBytes(toKey);
   const levels = () => core.version.families.get(family.handle.id)?.levels ?? [[]];
+  const { settings } = family;
+  const pickSlice = () => pickManualSlice(levels(), from, to, settings);
   if (from !== undefined || to !== undefined) {
-    await scheduler.compact(family, () => pickManualL0(levels(), from, to, family.settings));
+    const pick = () => pickManualL0(levels(), from, to, settings);
+    await scheduler.compact({ family, pick, pickSlice: pick });
   }
-  const isOutdated = outdatedBy(core, family);
-  await scheduler.compact(family, () => pickManual(levels(), from, to, isOutdated));
+  const isOutdated = bottommost ? () => true : outdatedBy(core, family);
+  const pick = () => pickManual(levels(), from, to, isOutdated);
+  await scheduler.compact({ family, pick, pickSlice });
 }

@@ -36,21 +36,36 @@ export class CompactionJob {
   readonly plan: CompactionPlan;
   /** Bytes of all inputs. */
   readonly inputBytes: number;
+  /** True once what it wrote is part of the database. */
+  isInstalled: boolean;
   readonly #core: DbCore;
-  readonly #executor: Executor;
   /** In key order; none where nothing is merged. */
   readonly #tasks: TaskGroup;
+  readonly #beginMs: number;
 
-  constructor(core: DbCore, executor: Executor, family: Family, plan: CompactionPlan) {
+  /** @param taskMax sub-compactions at most: at least 1 */
+  constructor(
+    core: DbCore,
+    executor: Executor,
+    family: Family,
+    plan: CompactionPlan,
+    taskMax: number,
+  ) {
     this.family = family;
     this.plan = plan;
     this.inputBytes = planBytes(plan);
+    this.isInstalled = false;
     this.#core = core;
-    this.#executor = executor;
     this.#tasks = new TaskGroup(core, executor);
+    this.#beginMs = core.location.clock.monotonic();
     if (plan.kind !== 'merge') return;
     const lent = { memtables: [], tables: planTables(plan) };
-    for (const job of this.#mergeJobs()) this.#tasks.start(job, lent);
+    for (const job of this.#mergeJobs(taskMax)) this.#tasks.start(job, lent);
+  }
+
+  /** Sub-compactions that are under way. */
+  get openTaskCount(): number {
+    return this.#tasks.openCount;
   }
 
   /** Key and value bytes that are still to be read, about. */
@@ -79,24 +94,28 @@ export class CompactionJob {
    */
   install(): void {
     const { counters } = this.#core;
-    if (this.plan.kind === 'move') {
-      this.#install(planTables(this.plan));
-      counters.trivialMoveCount++;
-      return;
-    }
-    if (this.plan.kind === 'drop') {
-      this.#install([]);
-      counters.dropCount++;
-      return;
-    }
+    const { kind } = this.plan;
     // Should the edit fail, it may be on disk all the same: the tables must stay where they are.
     const results = this.#tasks.finish();
-    const outputs = results.flatMap((result) => result.outputs);
+    const outputs =
+      kind === 'move' ? planTables(this.plan) : results.flatMap((result) => result.outputs);
+    let entriesDropped = 0;
+    for (const result of results) entriesDropped += result.entriesDropped;
     this.#install(outputs);
-    counters.compactionCount++;
-    counters.compactionBytesRead += this.inputBytes;
-    counters.compactionBytesWritten += totalBytes(outputs);
-    for (const { entriesDropped } of results) counters.entriesDropped += entriesDropped;
+    this.isInstalled = true;
+    counters.entriesDropped += entriesDropped;
+    if (kind === 'move') {
+      counters.trivialMoveCount++;
+    } else if (kind === 'drop') {
+      counters.dropCount++;
+    } else {
+      const bytesWritten = totalBytes(outputs);
+      counters.compactionCount++;
+      counters.compactionBytesRead += this.inputBytes;
+      counters.compactionBytesWritten += bytesWritten;
+      this.family.levelBytesWritten[this.plan.outputLevel]! += bytesWritten;
+    }
+    this.#tell(outputs, entriesDropped);
   }
 
   /** Gives up and removes what was written; the inputs stay. */
@@ -104,7 +123,27 @@ export class CompactionJob {
     this.#tasks.abort();
   }
 
-  #mergeJobs(): MergeJob[] {
+  #tell(outputs: readonly TableMeta[], entriesDropped: number): void {
+    const { events, location } = this.#core;
+    const { kind, reason, inputs, outputLevel } = this.plan;
+    const isMerge = kind === 'merge';
+    events.tell({
+      type: 'compaction',
+      columnFamily: this.family.handle.name,
+      kind,
+      reason,
+      inputLevels: inputs.map(({ level }) => level),
+      outputLevel,
+      inputTableCount: planTables(this.plan).length,
+      outputTableCount: outputs.length,
+      bytesRead: isMerge ? this.inputBytes : 0,
+      bytesWritten: isMerge ? totalBytes(outputs) : 0,
+      entriesDropped,
+      durationMs: location.clock.monotonic() - this.#beginMs,
+    });
+  }
+
+  #mergeJobs(taskMax: number): MergeJob[] {
     const core = this.#core;
     const { settings, handle } = this.family;
     const levels = core.version.families.get(handle.id)!.levels;
@@ -113,7 +152,7 @@ export class CompactionJob {
     const range = keyRange(all);
     const deeper = levels.slice(outputLevel + 1).map((tables) => overlapsInLevel(tables, range));
     const isToL0 = outputLevel === 0;
-    const cuts = isToL0 ? [] : this.#cuts(all);
+    const cuts = isToL0 ? [] : this.#cuts(all, taskMax);
     const shared = {
       work: 'compaction' as const,
       input: { runs: runsOf(this.plan) },
@@ -133,9 +172,9 @@ export class CompactionJob {
   }
 
   /** Where the plan is cut into parts, as many as can run side by side. */
-  #cuts(tables: readonly TableMeta[]): Uint8Array[] {
+  #cuts(tables: readonly TableMeta[], taskMax: number): Uint8Array[] {
     const worthwhile = Math.floor(this.inputBytes / PART_BYTES_MIN);
-    const partCount = Math.min(this.#executor.compactionJobsMax, worthwhile);
+    const partCount = Math.min(taskMax, worthwhile);
     if (partCount < 2) return [];
     const sampleBytes = this.inputBytes / (partCount * SAMPLES_PER_PART);
     const samples = tables.flatMap((meta) => {

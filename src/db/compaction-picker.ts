@@ -33,25 +33,35 @@ export class CompactionPicker {
     this.#idleEndMs = 0;
   }
 
-  /** The most urgent plan of the first family that has one. */
-  pick(): PickedPlan | undefined {
+  /** Other compactions run than at the last {@link pick}, or a table asks for one. */
+  noteChange(): void {
+    this.#idleVersion = undefined;
+  }
+
+  /**
+   * The most urgent plan of the first family that has one.
+   * @param running compactions under way
+   * @param excluded families that are not looked at
+   */
+  pick(running: readonly PickedPlan[], excluded: ReadonlySet<Family>): PickedPlan | undefined {
     const core = this.#core;
     const { clock } = core.location;
-    const oldestSnapshotSeqno = core.snapshots.distinct()[0];
+    const oldestSnapshotSeqno = core.snapshots.oldest;
     const now = clock.monotonic();
     const isSame = core.version === this.#idleVersion && oldestSnapshotSeqno === this.#idleSnapshot;
     if (isSame && now < this.#idleEndMs) return undefined;
     for (const [id, family] of core.families) {
+      if (excluded.has(family)) continue;
       const { settings } = family;
       const plan = pickCompaction({
         levels: core.version.families.get(id)!.levels,
         options: settings,
         policy: settings.compaction,
-        running: [],
+        running: running.filter((one) => one.family === family).map(({ plan }) => plan),
         nowMs: clock.now(),
         isOutdated: sealedOtherwise(core, family),
         heal: NONE,
-        seekVictims: NONE,
+        seekVictims: core.seekVictims,
         oldestSnapshotSeqno,
       });
       if (plan !== undefined) return { family, plan };

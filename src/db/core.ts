@@ -61,6 +61,8 @@ export class DbCore {
   readonly snapshots: SnapshotList;
   readonly arenas: ArenaPool;
   readonly counters: Counters;
+  /** File numbers of tables that many gets looked into in vain. */
+  readonly seekVictims: Set<number>;
   readonly families: Map<number, Family>;
   /** Undefined in a database that is open read-only. */
   manifest: Manifest | undefined;
@@ -110,6 +112,7 @@ export class DbCore {
     this.snapshots = new SnapshotList();
     this.arenas = new ArenaPool(settings.writeBufferBytes + ARENA_SLACK_BYTES);
     this.counters = new Counters();
+    this.seekVictims = new Set();
     this.families = new Map();
     this.manifest = undefined;
     this.wal = undefined;
@@ -155,7 +158,10 @@ export class DbCore {
       cause instanceof VarveError
         ? cause
         : new VarveError('IO', `unexpected failure: ${String(cause)}`, { cause });
-    this.backgroundError ??= error;
+    if (this.backgroundError === undefined) {
+      this.backgroundError = error;
+      this.events.tell({ type: 'error', error });
+    }
     return error;
   }
 
@@ -209,6 +215,7 @@ export class DbCore {
   /** Forgets a family that was dropped; cursors on it go on. */
   removeFamily(family: Family): void {
     this.families.delete(family.handle.id);
+    for (const { meta } of family.view.levels.flat()) this.seekVictims.delete(meta.fileNumber);
     this.#retiredMemtables.push(...family.view.memtables);
     for (const level of family.view.levels) this.#retiredTables.push(...level);
     this.#retire(family.view);
@@ -224,13 +231,16 @@ export class DbCore {
     const before = this.version;
     this.version = this.manifest!.append(edit);
     this.#retiredMemtables.push(...flushed);
+    this.#tellAdded(edit);
     for (const removed of edit.removedTables) {
       const tables = before.families.get(removed.familyId)!.levels[removed.level]!;
       const meta = tables.find((table) => table.fileNumber === removed.fileNumber)!;
       const isMoved = edit.addedTables.some(
         (added) => added.meta.fileNumber === removed.fileNumber,
       );
-      if (!isMoved) this.#retiredTables.push(this.tables.slot(meta));
+      if (isMoved) continue;
+      this.#retiredTables.push(this.tables.slot(meta));
+      this.seekVictims.delete(meta.fileNumber);
     }
     const touched = new Set(
       [...edit.addedTables, ...edit.removedTables, ...edit.logNumbers].map((one) => one.familyId),
@@ -240,6 +250,17 @@ export class DbCore {
       if (family !== undefined) this.refreshView(family);
     }
     this.collect();
+  }
+
+  #tellAdded({ addedTables, removedTables }: VersionEdit): void {
+    const moved = new Set(removedTables.map(({ fileNumber }) => fileNumber));
+    for (const { familyId, level, meta } of addedTables) {
+      const { fileNumber, sizeBytes, entryCount } = meta;
+      if (moved.has(fileNumber)) continue;
+      const columnFamily = this.families.get(familyId)!.handle.name;
+      const type = 'table-created';
+      this.events.tell({ type, columnFamily, fileNumber, level, sizeBytes, entryCount });
+    }
   }
 
   /** Rebuilds a family's view after its memtables or tables changed. */
@@ -282,7 +303,9 @@ export class DbCore {
     this.#retiredTables = this.#retiredTables.filter((slot) => {
       if (slots.has(slot) || slot.pins > 0) return true;
       this.tables.forget(slot);
-      removeTables(this.fs, this.location.directory, [slot.meta.fileNumber]);
+      const { fileNumber, sizeBytes } = slot.meta;
+      removeTables(this.fs, this.location.directory, [fileNumber]);
+      this.events.tell({ type: 'table-deleted', fileNumber, sizeBytes });
       return false;
     });
   }

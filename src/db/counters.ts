@@ -9,6 +9,8 @@ export class Counters {
   /** Key and value bytes of those operations. */
   userBytesWritten: number;
   gets: number;
+  /** Tables that a get looked into, past their filters or without one. */
+  tableReads: number;
   flushCount: number;
   flushBytesWritten: number;
   compactionCount: number;
@@ -21,11 +23,14 @@ export class Counters {
   /** Times at which a write had to wait for background work, and for how long. */
   stallCount: number;
   stallMs: number;
+  /** What writes were held back for, lest they have to wait. */
+  slowdownMs: number;
 
   constructor() {
     this.operationsWritten = 0;
     this.userBytesWritten = 0;
     this.gets = 0;
+    this.tableReads = 0;
     this.flushCount = 0;
     this.flushBytesWritten = 0;
     this.compactionCount = 0;
@@ -36,5 +41,6 @@ export class Counters {
     this.entriesDropped = 0;
     this.stallCount = 0;
     this.stallMs = 0;
+    this.slowdownMs = 0;
   }
 }

@@ -2,11 +2,18 @@
  * The database as its users hold it.
  * @module
  */
-import type { Correction } from '../block/block-reader.ts';
 import { needsZstd } from '../compress/options.ts';
 import { VarveError } from '../errors.ts';
 import type { Executor } from '../executor/port.ts';
-import { type Damage, verifyTable } from '../integrity/verify-table.ts';
+import type {
+  CompactOptions,
+  PutOptions,
+  ReadOptions,
+  VerifyProgress,
+  VerifyReport,
+  WriteAsyncOptions,
+  WriteOptions,
+} from './call-options.ts';
 import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
 import { compactRange } from './compact.ts';
 import type { DbCore } from './core.ts';
@@ -16,60 +23,17 @@ import { createFamily, dropFamily } from './families.ts';
 import type { Family } from './family.ts';
 import type { Bytes } from './input.ts';
 import { balanceMemory } from './memory-budget.ts';
-import { type ColumnFamilyOptions, resolveNewFamily } from './options.ts';
+import type { ColumnFamilyOptions } from './options.ts';
 import { approximateSize, keyRangeOf, type RangeOptions } from './range.ts';
 import { ReadPath } from './read.ts';
+import { resolveNewFamily } from './resolve-options.ts';
 import { Scheduler } from './scheduler.ts';
 import { closeDatabase } from './shutdown.ts';
 import { Snapshot } from './snapshot.ts';
 import { type DbStats, statsOf } from './stats.ts';
+import { verifyDatabase } from './verify.ts';
 import { WritePath } from './write.ts';
 import { BatchEncoder, WriteBatch } from './write-batch.ts';
-
-/** How a write is done. */
-export interface WriteOptions {
-  /** Block until the write is on stable storage; false if absent; `INVALID` without a WAL. */
-  readonly sync?: boolean;
-}
-
-/** How a single put or delete is done. */
-export interface PutOptions extends WriteOptions {
-  /** The family, or its name; the default one if absent. */
-  readonly columnFamily?: ColumnFamily | string;
-}
-
-/** How a point read is done. */
-export interface ReadOptions {
-  /** Read as of this snapshot; as of now if absent. */
-  readonly snapshot?: Snapshot;
-  /** The family, or its name; the default one if absent. */
-  readonly columnFamily?: ColumnFamily | string;
-  /**
-   * Return a view of the engine's memory instead of a copy: it stands until the next call and must
-   * not be changed. False if absent.
-   */
-  readonly borrow?: boolean;
-}
-
-/** A key range of one family; both ends are inclusive and open if absent. */
-export interface CompactOptions {
-  readonly from?: Bytes;
-  readonly to?: Bytes;
-  /** The family, or its name; all families if absent. */
-  readonly columnFamily?: ColumnFamily | string;
-}
-
-/** What `verify` found. */
-export interface VerifyReport {
-  readonly tableCount: number;
-  readonly bytesRead: number;
-  /** Damage that error correction puts right whenever it is read; the files still have it. */
-  readonly corrected: readonly Correction[];
-  readonly uncorrectable: readonly Damage[];
-}
-
-/** Progress of a `verify`, after each table. */
-export type VerifyProgress = (bytesRead: number, bytesTotal: number) => void;
 
 /**
  * An open database. Reads and writes are synchronous; promises appear where stable storage or long
@@ -86,6 +50,8 @@ export class Db {
   readonly #single: BatchEncoder;
   readonly #default: Family;
   #closing: Promise<void> | undefined;
+  /** The end of the last `writeAsync`, whatever came of it. */
+  #lastAsync: Promise<void>;
 
   /** Made by `open`; takes both. */
   constructor(core: DbCore, executor: Executor) {
@@ -98,6 +64,7 @@ export class Db {
     balanceMemory(core);
     this.#single = new BatchEncoder(this.#default.settings.entryChecksums);
     this.#closing = undefined;
+    this.#lastAsync = Promise.resolve();
   }
 
   /** The directory that `open` was given. */
@@ -125,14 +92,14 @@ export class Db {
   put(key: Bytes, value: Bytes, options?: PutOptions): number {
     this.#single.clear();
     this.#single.put(this.#writeFamily(options), key, value);
-    return this.#writes.write(this.#single, options?.sync === true);
+    return this.#writes.write(this.#single, options?.sync === true, options?.noWait === true);
   }
 
   /** Removes a key; an absent one is no error. Otherwise as {@link put}. */
   delete(key: Bytes, options?: PutOptions): number {
     this.#single.clear();
     this.#single.delete(this.#writeFamily(options), key);
-    return this.#writes.write(this.#single, options?.sync === true);
+    return this.#writes.write(this.#single, options?.sync === true, options?.noWait === true);
   }
 
   /**
@@ -141,8 +108,22 @@ export class Db {
    * @returns the seqno of its last operation
    */
   write(batch: WriteBatch, options?: WriteOptions): number {
-    if (!(batch instanceof WriteBatch)) throw new TypeError('write takes a WriteBatch');
-    return this.#writes.write(WriteBatch.encoderOf(batch), options?.sync === true);
+    const encoder = encoderOf(batch);
+    return this.#writes.write(encoder, options?.sync === true, options?.noWait === true);
+  }
+
+  /**
+   * Like {@link write}, without blocking the thread: where that waits for memory, background work
+   * or stable storage, the host goes on meanwhile. Calls take effect in their order; other writes
+   * may come between. Borrows the batch until the promise settles.
+   * @returns the seqno of its last operation
+   */
+  async writeAsync(batch: WriteBatch, options?: WriteAsyncOptions): Promise<number> {
+    const encoder = encoderOf(batch);
+    const isSynced = options?.sync === true;
+    const written = this.#lastAsync.then(() => this.#writes.writeAsync(encoder, isSynced));
+    this.#lastAsync = written.then(ignore, ignore);
+    return written;
   }
 
   /** The value of a key, or undefined: a fresh copy, or a view with `borrow`. Borrows the key. */
@@ -250,11 +231,7 @@ export class Db {
   async sync(): Promise<void> {
     this.#core.assertWritable();
     if (this.#core.wal === undefined) return this.flush();
-    try {
-      await this.#core.wal.sync();
-    } catch (error) {
-      throw this.#core.fail(error);
-    }
+    await this.#writes.sync();
   }
 
   /** Resolves when every write before the call is in tables: of one family, or of all. */
@@ -271,7 +248,7 @@ export class Db {
     await this.#scheduler.drain(() =>
       job === undefined ? this.#scheduler.isFlushed : !this.#scheduler.isPending(job),
     );
-    await this.#scheduler.drain(() => !this.#scheduler.isL0Full);
+    await this.#scheduler.drain(() => !this.#scheduler.isL0Crowded);
     // Who asks for a flush is done with writing for now, or writes little.
     this.#core.arenas.clear();
     balanceMemory(this.#core);
@@ -283,15 +260,38 @@ export class Db {
    */
   async compact(options: CompactOptions = {}): Promise<void> {
     this.#core.assertWritable();
-    const { columnFamily } = options;
+    const { columnFamily, from, to } = options;
     const families =
       columnFamily === undefined
         ? [...this.#core.families.values()]
         : [this.#familyOf(columnFamily)];
     await this.flush(columnFamily === undefined ? {} : { columnFamily });
+    const range = { from, to, bottommost: options.bottommost === true };
     for (const family of families) {
-      await compactRange(this.#core, this.#scheduler, family, options.from, options.to);
+      try {
+        await compactRange(this.#core, this.#scheduler, family, range);
+      } catch (error) {
+        // One of all that is dropped meanwhile is no failure of the others.
+        const isDropped = this.#core.families.get(family.handle.id) !== family;
+        if (columnFamily !== undefined || !isDropped) throw error;
+      }
     }
+  }
+
+  /**
+   * Lets no flush and no compaction begin until {@link continueBackgroundWork} was called as often
+   * as this. Resolves when none is under way. Reads and writes go on; a write that would have to
+   * wait throws `BUSY`, and `flush`, `compact` wait.
+   */
+  async pauseBackgroundWork(): Promise<void> {
+    this.#core.assertWritable();
+    await this.#scheduler.pause();
+  }
+
+  /** Ends one {@link pauseBackgroundWork}; without one, nothing happens. */
+  continueBackgroundWork(): void {
+    this.#core.assertOpen();
+    this.#scheduler.unpause();
   }
 
   /** About how many bytes of tables the keys of a range take; what is not flushed counts 0. */
@@ -302,34 +302,13 @@ export class Db {
   /** What the database tells about itself. */
   stats(): DbStats {
     this.#core.assertOpen();
-    return statsOf(this.#core);
+    return statsOf(this.#core, this.#scheduler);
   }
 
   /** Reads every table from disk and checks it; damage is reported, not thrown. */
   async verify(onProgress?: VerifyProgress): Promise<VerifyReport> {
     this.#core.assertOpen();
-    const { events, fs, location, pipeline, version } = this.#core;
-    const tables = [...version.families.values()].flatMap((family) => family.levels.flat());
-    const bytesTotal = tables.reduce((sum, table) => sum + table.sizeBytes, 0);
-    let bytesRead = 0;
-    let tableCount = 0;
-    const corrected: Correction[] = [];
-    const uncorrectable: Damage[] = [];
-    for (const table of tables) {
-      // A compaction may have removed the file while this waited for its turn.
-      if (!this.#isLive(table.fileNumber)) continue;
-      const corrections = events.collect(() => {
-        const damage = verifyTable(fs, location.directory, table, pipeline);
-        if (damage !== undefined) uncorrectable.push(damage);
-      });
-      corrected.push(...corrections);
-      bytesRead += table.sizeBytes;
-      tableCount++;
-      onProgress?.(bytesRead, bytesTotal);
-      await location.hostLoop.turn();
-      this.#core.assertOpen();
-    }
-    return { tableCount, bytesRead, corrected, uncorrectable };
+    return verifyDatabase(this.#core, onProgress);
   }
 
   /**
@@ -358,7 +337,7 @@ export class Db {
    */
   static async settle(db: Db): Promise<void> {
     try {
-      await db.#scheduler.drain(() => !db.#scheduler.isL0Full);
+      await db.#scheduler.drain(() => !db.#scheduler.isL0Crowded);
     } catch (error) {
       db.#core.fail(error);
     }
@@ -379,15 +358,6 @@ export class Db {
   #iterate<T>(part: EntryPart, options: EntriesOptions): EntryIterator<T> {
     checkLimit(options.limit);
     return new EntryIterator<T>(this.cursor(options), part, options);
-  }
-
-  #isLive(fileNumber: number): boolean {
-    for (const family of this.#core.version.families.values()) {
-      for (const level of family.levels) {
-        if (level.some((table) => table.fileNumber === fileNumber)) return true;
-      }
-    }
-    return false;
   }
 
   #writeFamily(options: PutOptions | undefined): ColumnFamily | undefined {
@@ -423,3 +393,11 @@ export class Db {
     throw new VarveError('INVALID', `there is no column family '${name}'`);
   }
 }
+
+/** @throws TypeError for anything but a batch */
+function encoderOf(batch: WriteBatch): BatchEncoder {
+  if (!(batch instanceof WriteBatch)) throw new TypeError('a write takes a WriteBatch');
+  return WriteBatch.encoderOf(batch);
+}
+
+function ignore(): void {}

@@ -3,16 +3,99 @@
  * @module
  */
 import type { Correction } from '../block/block-reader.ts';
+import type { CompactionPlan, CompactionReason } from '../compaction/plan.ts';
+import type { VarveError } from '../errors.ts';
+
+/**
+ * What a write waits for:
+ *
+ * - `memtables` too many frozen memtables wait for their flush
+ * - `l0-count` a family has too many tables in L0
+ * - `compaction-debt` compaction has too much left to do
+ */
+export type StallReason = 'memtables' | 'l0-count' | 'compaction-debt';
+
+/** `stop` writes wait until it is better; `slowdown` they are held back for a moment. */
+export type StallKind = 'slowdown' | 'stop';
 
 /** Damage was found and put right on the way to the reader; the file still has it. */
 export interface CorrectedEvent extends Correction {
   readonly type: 'corrected';
 }
 
-/** Told apart by `type`; later versions add types. */
-export type DbEvent = CorrectedEvent;
+/** Memtables have become tables of L0. */
+export interface FlushEvent {
+  readonly type: 'flush';
+  readonly columnFamilies: readonly string[];
+  readonly tableCount: number;
+  readonly bytesWritten: number;
+  /** Versions that no reader could tell from absent. */
+  readonly entriesDropped: number;
+  /** From the start of the work until the tables were part of the database. */
+  readonly durationMs: number;
+}
 
-/** Takes events, and counts them. */
+/** A compaction was done. */
+export interface CompactionEvent {
+  readonly type: 'compaction';
+  readonly columnFamily: string;
+  /** Tables were merged, only moved to another level, or dropped with all they held. */
+  readonly kind: CompactionPlan['kind'];
+  readonly reason: CompactionReason;
+  readonly inputLevels: readonly number[];
+  readonly outputLevel: number;
+  readonly inputTableCount: number;
+  readonly outputTableCount: number;
+  /** 0 for tables that were only moved or dropped. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly entriesDropped: number;
+  readonly durationMs: number;
+}
+
+/** Writes had to wait for background work, or were slowed; told when it is over. */
+export interface StallEvent {
+  readonly type: 'stall';
+  readonly kind: StallKind;
+  readonly reason: StallReason;
+  /** What the writes waited in all. */
+  readonly durationMs: number;
+}
+
+/** A table has become part of the database. */
+export interface TableCreatedEvent {
+  readonly type: 'table-created';
+  readonly columnFamily: string;
+  readonly fileNumber: number;
+  readonly level: number;
+  readonly sizeBytes: number;
+  readonly entryCount: number;
+}
+
+/** The file of a table that nobody reads any more was removed. */
+export interface TableDeletedEvent {
+  readonly type: 'table-deleted';
+  readonly fileNumber: number;
+  readonly sizeBytes: number;
+}
+
+/** Writing has stopped, until `resume()`. */
+export interface ErrorEvent {
+  readonly type: 'error';
+  readonly error: VarveError;
+}
+
+/** Told apart by `type`; later versions add types. */
+export type DbEvent =
+  | CorrectedEvent
+  | FlushEvent
+  | CompactionEvent
+  | StallEvent
+  | TableCreatedEvent
+  | TableDeletedEvent
+  | ErrorEvent;
+
+/** Takes events, and counts corrections. */
 export class EventSink {
   /** Blocks and headers that were put right when they were read. */
   correctionCount: number;
@@ -26,16 +109,20 @@ export class EventSink {
     this.#told = undefined;
   }
 
+  tell(event: DbEvent): void {
+    try {
+      this.#listener?.(event);
+    } catch {
+      // A listener that fails must not fail the work that it is told of.
+    }
+  }
+
   corrected(correction: Correction): void {
     const place = `${correction.file}@${correction.offset}`;
     if (this.#told?.has(place)) return;
     this.#told?.set(place, correction);
     this.correctionCount++;
-    try {
-      this.#listener?.({ type: 'corrected', ...correction });
-    } catch {
-      // A listener that fails must not fail the read that it is told of.
-    }
+    this.tell({ type: 'corrected', ...correction });
   }
 
   /** Runs `work`; each place is told and counted once, however often that reads it. */

@@ -51,6 +51,8 @@ export class Family {
   /** Memtables that wait for their flush, oldest first. */
   frozen: LoggedMemtable[];
   view: FamilyView;
+  /** Bytes of the tables that flushes and merges have written, by level. */
+  readonly levelBytesWritten: number[];
 
   constructor(
     handle: ColumnFamily,
@@ -63,6 +65,7 @@ export class Family {
     this.active = active;
     this.frozen = [];
     this.view = new FamilyView([active.memtable], levels);
+    this.levelBytesWritten = levels.map(() => 0);
   }
 
   /** Makes the view match the memtables and the given tables; returns the one it replaces. */

@@ -28,6 +28,7 @@ export class FlushJob {
   readonly #core: DbCore;
   /** One task per member; none before `begin`. */
   readonly #tasks: TaskGroup;
+  #beginMs: number;
 
   constructor(
     core: DbCore,
@@ -39,6 +40,7 @@ export class FlushJob {
     this.#lastSeqno = lastSeqno;
     this.#core = core;
     this.#tasks = new TaskGroup(core, executor);
+    this.#beginMs = 0;
   }
 
   get hasBegun(): boolean {
@@ -56,6 +58,7 @@ export class FlushJob {
   }
 
   begin(): void {
+    this.#beginMs = this.#core.location.clock.monotonic();
     for (const { family, entry } of this.members) {
       const lent = { memtables: [entry.memtable], tables: [] };
       this.#tasks.start(flushJob(this.#core, family, entry), lent);
@@ -68,19 +71,32 @@ export class FlushJob {
    * @throws VarveError when a table could not be written, or the edit
    */
   install(): void {
-    const { counters } = this.#core;
+    const { counters, events, location } = this.#core;
     // Should the edit fail, it may be on disk all the same: the tables must stay where they are.
     const results = this.#tasks.finish();
     const addedTables: AddedTable[] = [];
+    let entriesDropped = 0;
     this.members.forEach(({ family }, i) => {
-      const { outputs, entriesDropped } = results[i]!;
+      const { outputs } = results[i]!;
       for (const meta of outputs) {
         addedTables.push({ familyId: family.handle.id, level: 0, meta });
       }
-      counters.flushBytesWritten += totalBytes(outputs);
-      counters.entriesDropped += entriesDropped;
+      family.levelBytesWritten[0]! += totalBytes(outputs);
+      entriesDropped += results[i]!.entriesDropped;
     });
     this.#install(addedTables);
+    const bytesWritten = totalBytes(addedTables.map(({ meta }) => meta));
+    counters.flushCount++;
+    counters.flushBytesWritten += bytesWritten;
+    counters.entriesDropped += entriesDropped;
+    events.tell({
+      type: 'flush',
+      columnFamilies: this.members.map(({ family }) => family.handle.name),
+      tableCount: addedTables.length,
+      bytesWritten,
+      entriesDropped,
+      durationMs: location.clock.monotonic() - this.#beginMs,
+    });
   }
 
   /** Begins again, with the same or fewer members; who waits for the job goes on waiting. */
@@ -118,7 +134,6 @@ export class FlushJob {
       for (const { family, entry } of this.members.toReversed()) family.frozen.unshift(entry);
       throw error;
     }
-    core.counters.flushCount++;
     core.persistedSeqno = persistedSeqno(core);
     core.wal?.noteDurable(core.persistedSeqno);
     removeOldLogs(core);

@@ -17,7 +17,7 @@ import { LOCK_NAME } from '../manifest/file-names.ts';
 import type { DbCore, Location } from './core.ts';
 import { Db } from './database.ts';
 import { EventSink } from './events.ts';
-import { type DbOptions, type DbSettings, type Environment, resolveOptions } from './options.ts';
+import type { DbOptions, DbSettings, Environment } from './options.ts';
 import {
   type Found,
   findDatabase,
@@ -26,6 +26,7 @@ import {
   recoverForWriting,
   usesZstd,
 } from './recover.ts';
+import { resolveOptions } from './resolve-options.ts';
 
 /** A reader meets a writer that is replacing files; it looks again this often. */
 const READ_ONLY_ATTEMPTS_MAX = 5;

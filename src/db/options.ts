@@ -1,31 +1,33 @@
 /**
- * What a database is opened with: the public options, their defaults and their checks.
+ * What a database is opened with: the public options, and what the engine makes of them.
  * @module
  */
 import type { Pipeline } from '../block/pipeline.ts';
-import {
-  type CompactionOptions,
-  type CompactionPolicy,
-  parseCompactionOptions,
-} from '../compaction/options.ts';
+import type { CompactionOptions, CompactionPolicy } from '../compaction/options.ts';
 import type { LeveledOptions } from '../compaction/pick.ts';
 import {
   type CompressionOptions,
   type CompressionPolicy,
-  parseCompression,
   settingsFor,
 } from '../compress/options.ts';
 import type { Compression } from '../compress/port.ts';
 import type { EncryptionOptions } from '../crypto/key-options.ts';
 import type { CryptoPrimitives } from '../crypto/port.ts';
-import { type EccOptions, parseEcc } from '../ecc/options.ts';
+import type { EccOptions } from '../ecc/options.ts';
 import type { Clock, HostLoop, Random } from '../env/port.ts';
 import type { WorkerThreads } from '../executor/worker-executor.ts';
 import type { Fs } from '../fs/port.ts';
-import { LEVEL_COUNT } from '../manifest/family-version.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { WalRecoveryMode } from '../wal/wal-replay.ts';
 import type { DbEvent } from './events.ts';
+
+/**
+ * - `default` a library in a process that does other things: 128 MiB
+ * - `balanced` a server with a mixed load: 512 MiB, larger tables, zstd where data comes to rest
+ * - `write-heavy` more is written than read: large memtables, a few sorted runs, late slowdowns
+ * - `low-memory` 16 MiB in all, and one worker thread
+ */
+export type ProfileName = 'default' | 'balanced' | 'write-heavy' | 'low-memory';
 
 /** Settings that each column family may have of its own. */
 export interface ColumnFamilyOptions {
@@ -42,6 +44,14 @@ export interface ColumnFamilyOptions {
   readonly targetTableBytes?: number;
   /** L0 tables at which compaction starts: 1 to 64; 4 if absent. */
   readonly l0TriggerCount?: number;
+  /** L0 tables from which writes are slowed: 1 to 1000; 5 times the trigger if absent. */
+  readonly l0SlowdownCount?: number;
+  /** L0 tables at which writes wait: the trigger to 1000; 9 times the trigger if absent. */
+  readonly l0StopCount?: number;
+  /** Bytes that compaction has still to read from which writes are slowed; 4 GiB if absent. */
+  readonly compactionDebtSlowdownBytes?: number;
+  /** The same, at which writes wait; 16 GiB if absent. */
+  readonly compactionDebtStopBytes?: number;
   /** Bytes of level 1; 64 MiB if absent. */
   readonly baseLevelBytes?: number;
   /** Size of a level by that of the level above: 2 to 100; 10 if absent. */
@@ -101,6 +111,12 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
     | readonly string[]
     | { readonly [name: string]: ColumnFamilyOptions | undefined };
   /**
+   * Defaults for a kind of use: `'default'`, `'balanced'`, `'write-heavy'` or `'low-memory'`.
+   * Options that are given go before them; the numbers named with other options here are those of
+   * `'default'`.
+   */
+  readonly profile?: ProfileName;
+  /**
    * Memory for memtables, block cache, indexes and filters of open tables, and jobs together: at
    * least 1 MiB; 128 MiB if absent. The block cache gets what the others leave.
    */
@@ -148,6 +164,10 @@ export interface Environment {
 
 /** A family's settings, complete and checked. */
 export interface FamilySettings extends LeveledOptions {
+  readonly l0SlowdownCount: number;
+  readonly l0StopCount: number;
+  readonly compactionDebtSlowdownBytes: number;
+  readonly compactionDebtStopBytes: number;
   readonly blockSizeBytes: number;
   readonly restartInterval: number;
   readonly filterBitsPerKey: readonly number[];
@@ -177,116 +197,6 @@ export interface DbSettings {
   readonly walCompression: 'none' | 'lz4';
 }
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const DEFAULT_BUDGET_BYTES = 128 * MIB;
-const MODES: readonly WalRecoveryMode[] = ['absolute', 'tolerate-tail', 'point-in-time', 'skip'];
-
-/**
- * Completes and checks the options.
- * @throws TypeError for an unknown name or a wrong type, RangeError for a value out of range
- */
-export function resolveOptions(options: DbOptions): DbSettings {
-  checkNames(options, DB_OPTION_NAMES, 'option');
-  const budget = integer(options.memoryBudgetBytes, 'memoryBudgetBytes', MIB, DEFAULT_BUDGET_BYTES);
-  const { encryption, ...shared } = options;
-  const isEncrypted = isEncryptionGiven(encryption);
-  const familyDefaults = resolveFamilyOptions(
-    { ...shared, encryption: isEncrypted },
-    FAMILY_DEFAULTS,
-  );
-  const families = new Map<string, FamilySettings>();
-  for (const [name, own] of familyEntries(options.columnFamilies)) {
-    if (own !== undefined) checkNames(own, FAMILY_OPTION_NAMES, `option of family '${name}'`);
-    const settings = resolveFamilyOptions(own ?? {}, familyDefaults);
-    if (settings.encryption && !isEncrypted) throw encryptionMissing(name);
-    families.set(name, settings);
-  }
-  const walRecovery = options.walRecovery ?? 'tolerate-tail';
-  if (!MODES.includes(walRecovery)) {
-    throw new RangeError(`walRecovery must be one of ${MODES.join(', ')}`);
-  }
-  const buffer = Math.floor(budget / 8);
-  return {
-    createIfMissing: flag(options.createIfMissing, 'createIfMissing', true),
-    errorIfExists: flag(options.errorIfExists, 'errorIfExists', false),
-    readOnly: flag(options.readOnly, 'readOnly', false),
-    families,
-    familyDefaults,
-    writeBufferBytes: integer(options.writeBufferBytes, 'writeBufferBytes', 16 * KIB, buffer),
-    memoryBudgetBytes: budget,
-    blockCacheBytes:
-      options.blockCacheBytes === undefined
-        ? undefined
-        : integer(options.blockCacheBytes, 'blockCacheBytes', 0, 0),
-    openTablesMax: integer(options.openTablesMax, 'openTablesMax', 16, 500),
-    workers:
-      options.workers === undefined ? undefined : integer(options.workers, 'workers', 0, 0, 64),
-    wal: flag(options.wal, 'wal', true),
-    walRecovery,
-    walCompression: walCompression(options.walCompression),
-  };
-}
-
-/**
- * Completes and checks the options of a family that is made in an open database. Throws as
- * {@link resolveOptions}.
- */
-export function resolveNewFamily(
-  options: ColumnFamilyOptions,
-  defaults: FamilySettings,
-): FamilySettings {
-  checkNames(options, FAMILY_OPTION_NAMES, 'option of a column family');
-  const settings = resolveFamilyOptions(options, defaults);
-  if (settings.encryption && !defaults.encryption) throw encryptionMissing('a new one');
-  return settings;
-}
-
-function resolveFamilyOptions(options: ColumnFamilyOptions, base: FamilySettings): FamilySettings {
-  const { compression, ecc } = options;
-  return {
-    blockSizeBytes: integer(
-      options.blockSizeBytes,
-      'blockSizeBytes',
-      512,
-      base.blockSizeBytes,
-      MIB,
-    ),
-    restartInterval: integer(
-      options.restartInterval,
-      'restartInterval',
-      1,
-      base.restartInterval,
-      256,
-    ),
-    filterBitsPerKey: filterBits(options.filterBitsPerKey, base.filterBitsPerKey),
-    targetTableBytes: integer(
-      options.targetTableBytes,
-      'targetTableBytes',
-      64 * KIB,
-      base.targetTableBytes,
-      2048 * MIB,
-    ),
-    l0TriggerCount: integer(options.l0TriggerCount, 'l0TriggerCount', 1, base.l0TriggerCount, 64),
-    baseLevelBytes: integer(
-      options.baseLevelBytes,
-      'baseLevelBytes',
-      64 * KIB,
-      base.baseLevelBytes,
-    ),
-    levelRatio: integer(options.levelRatio, 'levelRatio', 2, base.levelRatio, 100),
-    compaction:
-      options.compaction === undefined
-        ? base.compaction
-        : parseCompactionOptions(options.compaction),
-    entryChecksums: flag(options.entryChecksums, 'entryChecksums', base.entryChecksums),
-    compression:
-      compression === undefined ? base.compression : parseCompression(compression, LEVEL_COUNT),
-    ecc: ecc === undefined ? base.ecc : ecc === false ? undefined : parseEcc(ecc),
-    encryption: flag(options.encryption, 'encryption', base.encryption),
-  };
-}
-
 /** How tables of a level are written. */
 export function tableOptions(
   settings: FamilySettings,
@@ -301,124 +211,4 @@ export function tableOptions(
     restartInterval: settings.restartInterval,
     filterBitsPerKey: bits[Math.min(level, bits.length - 1)]!,
   };
-}
-
-const FAMILY_DEFAULTS: FamilySettings = {
-  blockSizeBytes: 4 * KIB,
-  restartInterval: 8,
-  filterBitsPerKey: [10],
-  targetTableBytes: 32 * MIB,
-  l0TriggerCount: 4,
-  baseLevelBytes: 64 * MIB,
-  levelRatio: 10,
-  compaction: parseCompactionOptions(undefined),
-  entryChecksums: false,
-  compression: parseCompression(undefined, LEVEL_COUNT),
-  ecc: undefined,
-  encryption: false,
-};
-
-/** Names of `ColumnFamilyOptions`. */
-export const FAMILY_OPTION_NAMES: ReadonlySet<string> = new Set(Object.keys(FAMILY_DEFAULTS));
-/** Names of `DbOptions`. */
-export const DB_OPTION_NAMES: ReadonlySet<string> = new Set([
-  ...FAMILY_OPTION_NAMES,
-  'createIfMissing',
-  'errorIfExists',
-  'readOnly',
-  'columnFamilies',
-  'memoryBudgetBytes',
-  'writeBufferBytes',
-  'blockCacheBytes',
-  'openTablesMax',
-  'workers',
-  'wal',
-  'walRecovery',
-  'walCompression',
-  'onEvent',
-  'fs',
-  'clock',
-  'random',
-  'hostLoop',
-]);
-
-/** Refuses names that mean nothing: an option that is misspelt must not be ignored. */
-function checkNames(options: object, known: ReadonlySet<string>, what: string): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError('options must be an object');
-  }
-  for (const name of Object.keys(options)) {
-    if (!known.has(name)) throw new TypeError(`unknown ${what}: ${name}`);
-  }
-}
-
-function familyEntries(
-  families: DbOptions['columnFamilies'],
-): [name: string, options: ColumnFamilyOptions | undefined][] {
-  if (families === undefined) return [];
-  if (Array.isArray(families)) return families.map((name) => [name, undefined]);
-  if (Object.prototype.toString.call(families) !== '[object Object]') {
-    throw new TypeError('columnFamilies must be an array of names or an object');
-  }
-  return Object.entries(families);
-}
-
-/** Whether there is anything to encrypt with; what it is worth is checked where keys are read. */
-function isEncryptionGiven(encryption: DbOptions['encryption']): boolean {
-  if (encryption === undefined || encryption === false) return false;
-  if (typeof encryption !== 'object' || encryption === null) {
-    throw new TypeError('encryption must be an object or false');
-  }
-  return true;
-}
-
-function encryptionMissing(name: string): TypeError {
-  return new TypeError(`family '${name}' cannot be encrypted: the database has no encryption`);
-}
-
-function walCompression(value: DbOptions['walCompression']): 'none' | 'lz4' {
-  if (value === undefined) return 'none';
-  if (value !== 'none' && value !== 'lz4') {
-    throw new TypeError("walCompression must be 'none' or 'lz4'");
-  }
-  return value;
-}
-
-function filterBits(
-  value: number | readonly number[] | undefined,
-  fallback: readonly number[],
-): readonly number[] {
-  if (value === undefined) return fallback;
-  const levels = typeof value === 'number' ? [value] : value;
-  if (!Array.isArray(levels) || levels.length === 0) {
-    throw new TypeError('filterBitsPerKey must be a number or a list of numbers');
-  }
-  return levels.map((bits) => {
-    if (typeof bits !== 'number') throw new TypeError('filterBitsPerKey must hold numbers');
-    if (bits !== 0 && !(bits >= 1 && bits <= 32)) {
-      throw new RangeError('filterBitsPerKey must be 0 or 1 to 32');
-    }
-    return bits;
-  });
-}
-
-function integer(
-  value: number | undefined,
-  name: string,
-  min: number,
-  fallback: number,
-  max: number = Number.MAX_SAFE_INTEGER,
-): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`);
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new RangeError(`${name} must be an integer of ${min} to ${max}, not ${value}`);
-  }
-  return value;
-}
-
-function flag(value: boolean | undefined, name: string, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`);
-  return value;
 }

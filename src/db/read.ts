@@ -89,6 +89,13 @@ export class ReadPath {
     seqno: number,
     out: Lookup,
   ): boolean {
-    return this.#core.tables.open(slot).get(buf, 0, len, hash, seqno, out);
+    const core = this.#core;
+    const table = core.tables.open(slot);
+    if (!table.mayContain(hash)) return false;
+    core.counters.tableReads++;
+    if (table.find(buf, 0, len, seqno, out)) return true;
+    slot.vainReads++;
+    if (slot.vainReads === slot.vainReadsMax) core.seekVictims.add(slot.meta.fileNumber);
+    return false;
   }
 }

@@ -57,6 +57,11 @@ export class SnapshotList {
     return this.#seqnos.length;
   }
 
+  /** Seqno of the oldest live snapshot. */
+  get oldest(): number | undefined {
+    return this.#seqnos[0];
+  }
+
   /** @param seqno the newest write; never less than that of an earlier snapshot */
   take(seqno: number): Snapshot {
     this.#seqnos.push(seqno);

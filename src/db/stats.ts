@@ -9,6 +9,8 @@ import type { DbCore } from './core.ts';
 import type { Counters } from './counters.ts';
 import type { Family } from './family.ts';
 import { type MemoryUse, memoryUse } from './memory-budget.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { StallStats } from './stall-log.ts';
 
 /** One level of one family. */
 export interface LevelStats {
@@ -19,6 +21,8 @@ export interface LevelStats {
   readonly limitBytes: number | undefined;
   readonly entryCount: number;
   readonly tombstoneCount: number;
+  /** Of tables that flushes and merges have written into it. */
+  readonly bytesWritten: number;
 }
 
 /** One column family. */
@@ -30,6 +34,16 @@ export interface FamilyStats {
   readonly frozenMemtableCount: number;
   /** Bytes that compaction still has to rewrite. */
   readonly compactionDebtBytes: number;
+}
+
+/** What is done for each thing that is asked for; undefined where nothing was asked for yet. */
+export interface Amplification {
+  /** Bytes written to logs and tables for each key and value byte written. */
+  readonly write: number | undefined;
+  /** Tables that a get looked into. */
+  readonly read: number | undefined;
+  /** Bytes of tables for each byte of the deepest sorted runs; what is above may be garbage. */
+  readonly space: number | undefined;
 }
 
 /** Tables that share suite and epoch. */
@@ -87,6 +101,11 @@ export interface DbStats {
     /** Blocks and headers in which a read put damage right. */
     readonly corrections: number;
   };
+  readonly amplification: Amplification;
+  /** What writes have waited for, by kind and reason. */
+  readonly stalls: readonly StallStats[];
+  /** True between `pauseBackgroundWork` and `continueBackgroundWork`. */
+  readonly isPaused: boolean;
   /** How tables are stored; what is written now may be stored otherwise. */
   readonly storage: readonly StorageStats[];
   /** Undefined without encryption. */
@@ -104,7 +123,7 @@ export interface DbStats {
 }
 
 /** A fresh picture of the database as it stands. */
-export function statsOf(core: DbCore): DbStats {
+export function statsOf(core: DbCore, scheduler: Scheduler): DbStats {
   const families = [...core.families.values()].map((family) => familyStats(core, family));
   const levels = families.flatMap((family) => family.levels);
   const counters = {
@@ -132,6 +151,9 @@ export function statsOf(core: DbCore): DbStats {
     snapshotCount: core.snapshots.count,
     cursorCount: core.openCursors.size,
     counters,
+    amplification: amplification(core, families),
+    stalls: scheduler.stalls,
+    isPaused: scheduler.isPaused,
     storage: storageStats(core),
     encryption: encryptionStats(core),
     recovery: {
@@ -141,6 +163,27 @@ export function statsOf(core: DbCore): DbStats {
     backgroundError: core.backgroundError?.message,
     spaceError: core.spaceError?.message,
   };
+}
+
+function amplification(core: DbCore, families: readonly FamilyStats[]): Amplification {
+  const { gets, tableReads, userBytesWritten, ...counters } = core.counters;
+  const { flushBytesWritten, compactionBytesWritten } = counters;
+  const written = (core.wal?.bytesAppended ?? 0) + flushBytesWritten + compactionBytesWritten;
+  let total = 0;
+  let deepest = 0;
+  for (const { levels } of families) {
+    total += sum(levels.map(({ sizeBytes }) => sizeBytes));
+    deepest += levels.findLast(({ tableCount }) => tableCount > 0)?.sizeBytes ?? 0;
+  }
+  return {
+    write: ratio(written, userBytesWritten),
+    read: ratio(tableReads, gets),
+    space: ratio(total, deepest),
+  };
+}
+
+function ratio(part: number, whole: number): number | undefined {
+  return whole === 0 ? undefined : part / whole;
 }
 
 function storageStats(core: DbCore): StorageStats[] {
@@ -192,6 +235,7 @@ function familyStats(core: DbCore, family: Family): FamilyStats {
       limitBytes: Number.isFinite(limits?.[level]) ? limits?.[level] : undefined,
       entryCount: sum(tables.map((table) => table.entryCount)),
       tombstoneCount: sum(tables.map((table) => table.tombstoneCount)),
+      bytesWritten: family.levelBytesWritten[level]!,
     })),
     memtableBytes: sum(memtables.map((memtable) => memtable.sizeBytes)),
     memtableEntryCount: sum(memtables.map((memtable) => memtable.entryCount)),

@@ -48,24 +48,52 @@ export class WritePath {
   /**
    * Writes all operations of the encoder as one atomic batch; borrows it. On return the batch is in
    * the operating system's hands, with `sync` on stable storage.
+   * @param noWait whether to throw `BUSY` where the write would have to wait for background work
    * @returns the seqno of its last operation; the newest seqno when it is empty
    * @throws VarveError when writing is not possible; the batch then has no effect that a reader of
    * this database sees. `CORRUPTION` also when an operation does not match its entry checksum any
    * more: then nothing was written, and other writes go on
    */
-  write(encoder: BatchEncoder, sync: boolean): number {
+  write(encoder: BatchEncoder, sync: boolean, noWait = false): number {
+    this.#assertPossible(encoder, sync);
+    if (this.#mustWeigh) {
+      const full = this.#fullFamilies();
+      if (noWait) this.#scheduler.assertRoom(full.length > 0);
+      else this.#scheduler.makeRoom(full.length > 0);
+      this.#core.assertWritable();
+      this.#endWeighing(full);
+    }
+    return this.#write(encoder, sync);
+  }
+
+  /**
+   * As {@link write}, but what that blocks for is waited for with turns of the host; so the encoder
+   * is borrowed until the promise settles. Rejects as that throws.
+   */
+  async writeAsync(encoder: BatchEncoder, sync: boolean): Promise<number> {
+    this.#assertPossible(encoder, sync);
+    if (this.#mustWeigh) {
+      await this.#scheduler.makeRoomAsync(this.#fullFamilies().length > 0);
+      // Others may have written in the meantime, and dropped families.
+      this.#assertPossible(encoder, sync);
+      this.#endWeighing(this.#fullFamilies());
+    }
+    const seqno = this.#write(encoder, false);
+    if (sync) await this.sync();
+    return seqno;
+  }
+
+  /** Resolves when what was written is on stable storage; only with a WAL. */
+  async sync(): Promise<void> {
+    try {
+      await this.#core.wal!.sync();
+    } catch (error) {
+      throw this.#core.fail(error);
+    }
+  }
+
+  #write(encoder: BatchEncoder, sync: boolean): number {
     const core = this.#core;
-    if (core.backgroundError?.code === 'NOSPACE') this.#resumeIfSpace();
-    core.assertWritable();
-    if (sync && core.wal === undefined) {
-      throw new VarveError('INVALID', 'without a WAL only a flush makes writes durable');
-    }
-    this.#checkFamilies(encoder);
-    if (this.#unweighedBytes * WEIGHINGS_PER_BUFFER >= core.settings.writeBufferBytes) {
-      this.#unweighedBytes = 0;
-      this.#makeRoom();
-      balanceMemory(core);
-    }
     if (encoder.count > 0) {
       if (core.lastSeqno > SEQNO_MAX - encoder.count) {
         throw new VarveError('INVALID', 'the database has used up its sequence numbers');
@@ -138,6 +166,16 @@ export class WritePath {
     }
   }
 
+  #assertPossible(encoder: BatchEncoder, sync: boolean): void {
+    const core = this.#core;
+    if (core.backgroundError?.code === 'NOSPACE') this.#resumeIfSpace();
+    core.assertWritable();
+    if (sync && core.wal === undefined) {
+      throw new VarveError('INVALID', 'without a WAL only a flush makes writes durable');
+    }
+    this.#checkFamilies(encoder);
+  }
+
   #checkFamilies(encoder: BatchEncoder): void {
     for (const handle of encoder.families) {
       if (this.#core.families.get(handle.id)?.handle !== handle) {
@@ -147,23 +185,32 @@ export class WritePath {
     }
   }
 
-  #makeRoom(): void {
+  /** True when it is time to look at the memtables' sizes, and at how far the trees are behind. */
+  get #mustWeigh(): boolean {
+    return this.#unweighedBytes * WEIGHINGS_PER_BUFFER >= this.#core.settings.writeBufferBytes;
+  }
+
+  /** Families whose memtables are to be frozen now. */
+  #fullFamilies(): Family[] {
     const { families, settings, wal } = this.#core;
     const filled = [...families.values()].filter((family) => !family.active.memtable.isEmpty);
     let total = 0;
     for (const family of filled) total += family.active.memtable.sizeBytes;
-    const isFull = total >= settings.writeBufferBytes;
     const isLogFull =
       wal !== undefined && wal.sizeBytes > settings.writeBufferBytes * WAL_BUFFERS_MAX;
-    if (filled.length === 0 || !(isFull || isLogFull)) return;
-    this.#scheduler.makeRoom();
-    this.#core.assertWritable();
-    const isAll = isLogFull || wal === undefined;
+    if (isLogFull) return filled;
+    if (total < settings.writeBufferBytes) return [];
+    return wal === undefined ? filled : largestHalf(filled, total);
+  }
+
+  #endWeighing(full: readonly Family[]): void {
+    this.#unweighedBytes = 0;
     try {
-      this.freeze(isAll ? filled : largestHalf(filled, total));
+      this.freeze(full);
     } catch (error) {
       throw this.#core.fail(error);
     }
+    balanceMemory(this.#core);
   }
 
   #log(encoder: BatchEncoder, sync: boolean): void {

@@ -64,10 +64,14 @@ export interface Executor {
    * have ended are settled. Costs next to nothing where jobs run elsewhere.
    */
   advance(budgetBytes: number): void;
-  /** As `advance`, and waits until jobs have got on, blocking the thread; only with open tasks. */
-  block(): void;
+  /**
+   * As `advance`, and waits until jobs have got on, blocking the thread; only with open tasks.
+   * @param milliseconds at most, about; a while if absent. Where jobs run in the caller's time they
+   * get on by one step
+   */
+  block(milliseconds?: number): void;
   /** As `block`, and the host goes on meanwhile. */
-  turn(): Promise<void>;
+  turn(milliseconds?: number): Promise<void>;
   /** Ends all threads, once all tasks are settled. */
   close(): Promise<void>;
 }

@@ -145,17 +145,17 @@ export class WorkerExecutor implements Executor {
     if (Atomics.load(this.#signals, REPORTS_WORD) !== this.#reportsSeen) this.#takeIn();
   }
 
-  block(): void {
+  block(milliseconds: number = CHECK_MS): void {
     const seen = Atomics.load(this.#signals, REPORTS_WORD);
     if (this.#takeIn() > 0 || this.#openTasks() === 0) return;
-    this.#options.threads.wait(this.#signals, seen, CHECK_MS);
+    this.#options.threads.wait(this.#signals, seen, Math.min(milliseconds, CHECK_MS));
     if (this.#takeIn() === 0) this.#giveUpSilent();
   }
 
-  async turn(): Promise<void> {
+  async turn(milliseconds: number = CHECK_MS): Promise<void> {
     if (this.#takeIn() > 0 || this.#openTasks() === 0) return;
     await new Promise<void>((resolve) => {
-      const callOff = this.#options.threads.timer(CHECK_MS, () => {
+      const callOff = this.#options.threads.timer(Math.min(milliseconds, CHECK_MS), () => {
         this.#giveUpSilent();
         done();
       });

@@ -96,8 +96,11 @@ export class Table {
     seqno: number,
     out: Lookup,
   ): boolean {
-    const filter = this.#filter;
-    if (filter !== undefined && !filter.mayContain(keyHash)) return false;
+    return this.mayContain(keyHash) && this.find(keyBuf, keyOff, keyLen, seqno, out);
+  }
+
+  /** As {@link get}, for a key that the filter has let pass. */
+  find(keyBuf: Uint8Array, keyOff: number, keyLen: number, seqno: number, out: Lookup): boolean {
     const blocks = this.#blocks;
     const block = blocks.at(blocks.index.search(keyBuf, keyOff, keyLen, seqno));
     const position = this.#position;

@@ -11,6 +11,10 @@ import { tableName } from '../manifest/file-names.ts';
 import { Table } from '../sstable/table.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 
+/** A get in vain costs about as much as merging this many bytes with the level below. */
+const VAIN_READ_BYTES = 128;
+const VAIN_READS_MIN = 4096;
+
 /** A table of the database, open or not; one object per file for as long as the file lives. */
 export class TableSlot {
   readonly meta: TableMeta;
@@ -22,6 +26,10 @@ export class TableSlot {
   pins: number;
   /** Set by every use, cleared by the sweep that looks for a table to close. */
   wasUsed: boolean;
+  /** Gets that the filter let pass, and that found nothing. */
+  vainReads: number;
+  /** After so many, the table is better merged with what is below it. */
+  readonly vainReadsMax: number;
 
   constructor(meta: TableMeta) {
     this.meta = meta;
@@ -30,6 +38,8 @@ export class TableSlot {
     this.table = undefined;
     this.pins = 0;
     this.wasUsed = false;
+    this.vainReads = 0;
+    this.vainReadsMax = Math.max(VAIN_READS_MIN, Math.ceil(meta.sizeBytes / VAIN_READ_BYTES));
   }
 }
 

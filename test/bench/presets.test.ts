@@ -5,7 +5,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { optionsOf, PRESETS, presetNamed } from '../../bench/driver/presets.ts';
-import { DB_OPTION_NAMES, FAMILY_OPTION_NAMES, resolveOptions } from '../../src/db/options.ts';
+import {
+  DB_OPTION_NAMES,
+  FAMILY_OPTION_NAMES,
+  resolveOptions,
+} from '../../src/db/resolve-options.ts';
 
 for (const preset of PRESETS) {
   test(`preset ${preset.name} says something about every option there is`, () => {

@@ -8,10 +8,9 @@ import {
   type ColumnFamilyOptions,
   type DbOptions,
   type FamilySettings,
-  resolveNewFamily,
-  resolveOptions,
   tableOptions,
 } from '../../src/db/options.ts';
+import { resolveNewFamily, resolveOptions } from '../../src/db/resolve-options.ts';
 import { codecSettings, pipelineOf, plainPipeline, testKeys } from '../block/pipelines.ts';
 
 const MIB = 1_048_576;
@@ -22,6 +21,10 @@ const INTEGERS: readonly [name: keyof DbOptions, min: number, max: number][] = [
   ['restartInterval', 1, 256],
   ['targetTableBytes', 65_536, 2048 * MIB],
   ['l0TriggerCount', 1, 64],
+  ['l0SlowdownCount', 1, 1000],
+  ['l0StopCount', 4, 1000],
+  ['compactionDebtSlowdownBytes', 1, Number.MAX_SAFE_INTEGER],
+  ['compactionDebtStopBytes', 4096 * MIB, Number.MAX_SAFE_INTEGER],
   ['baseLevelBytes', 65_536, Number.MAX_SAFE_INTEGER],
   ['levelRatio', 2, 100],
   ['memoryBudgetBytes', MIB, Number.MAX_SAFE_INTEGER],
@@ -80,6 +83,10 @@ suite('without options', () => {
       filterBitsPerKey: [10],
       targetTableBytes: 32 * MIB,
       l0TriggerCount: 4,
+      l0SlowdownCount: 20,
+      l0StopCount: 36,
+      compactionDebtSlowdownBytes: 4096 * MIB,
+      compactionDebtStopBytes: 16_384 * MIB,
       baseLevelBytes: 64 * MIB,
       levelRatio: 10,
       entryChecksums: false,
@@ -101,6 +108,38 @@ suite('without options', () => {
       [...INTEGERS.map(([name]) => name), ...FLAGS, ...OTHERS].map((name) => [name, undefined]),
     );
     assert.deepEqual(resolveOptions(absent), resolveOptions({}));
+  });
+
+  test('the thresholds for writes follow the trigger, and each other', () => {
+    const of = (options: DbOptions): number[] => {
+      const { l0SlowdownCount, l0StopCount } = resolveOptions(options).familyDefaults;
+      return [l0SlowdownCount, l0StopCount];
+    };
+    assert.deepEqual(of({ l0TriggerCount: 2 }), [10, 18]);
+    assert.deepEqual(of({ l0SlowdownCount: 50 }), [50, 50]);
+    assert.deepEqual(of({ l0StopCount: 5 }), [5, 5]);
+    assert.throws(() => of({ l0SlowdownCount: 9, l0StopCount: 8 }), RangeError);
+    assert.throws(() => of({ l0TriggerCount: 8, l0StopCount: 7 }), RangeError);
+    const { compactionDebtStopBytes } = resolveOptions({
+      compactionDebtSlowdownBytes: 32_768 * MIB,
+    }).familyDefaults;
+    assert.equal(compactionDebtStopBytes, 32_768 * MIB);
+  });
+
+  test('a profile sets what is not given', () => {
+    const low = resolveOptions({ profile: 'low-memory', targetTableBytes: 2 * MIB });
+    assert.equal(low.memoryBudgetBytes, 16 * MIB);
+    assert.equal(low.workers, 1);
+    assert.equal(low.familyDefaults.targetTableBytes, 2 * MIB);
+    assert.equal(low.familyDefaults.baseLevelBytes, 16 * MIB);
+    const heavy = resolveOptions({ profile: 'write-heavy', memoryBudgetBytes: 64 * MIB });
+    assert.equal(heavy.writeBufferBytes, 16 * MIB);
+    assert.equal(heavy.familyDefaults.compaction.policy, 'size-tiered');
+    assert.deepEqual(resolveOptions({ profile: 'default' }), resolveOptions({}));
+    assert.equal(resolveOptions({ profile: 'balanced' }).writeBufferBytes, 64 * MIB);
+    for (const profile of ['fast', 1, null, 'toString']) {
+      assert.throws(() => resolveOptions(wrong({ profile })), TypeError);
+    }
   });
 
   test('buffer and cache follow the budget', () => {

@@ -32,7 +32,9 @@ const operations: fc.Arbitrary<Operation[]> = fc.array(
       key: fc.string({ unit: 'binary', maxLength: 20 }),
       value: fc.oneof(
         fc.string({ unit: 'binary' }),
-        fc.nat(300).map((n) => 'v'.repeat(n)),
+        fc
+          .tuple(fc.constantFrom('v', 'é', '漢', '🌊'), fc.nat(300))
+          .map(([text, count]) => text.repeat(count)),
       ),
     },
     { noNullPrototype: true },
@@ -107,6 +109,25 @@ suite('a batch', () => {
     assert.equal(decodeBatch(batch)[0]!.key, 'a');
   });
 
+  test('takes strings whatever their length takes, in whichever script', () => {
+    for (const letter of ['v', 'é', '漢', '🌊']) {
+      for (const length of [42, 43, 63, 64, 127, 128, 5461, 8192, 16_383, 16_384, 16_385]) {
+        const text = letter.repeat(length / letter.length);
+        const batch = new WriteBatch({ entryChecksums: true }).put(text, text).delete(text);
+        const wanted = { familyId: 0, key: text };
+        assert.deepEqual(decodeBatch(batch), [
+          { ...wanted, kind: KIND_PUT, value: text },
+          { ...wanted, kind: KIND_DELETE, value: '' },
+        ]);
+        // The same bytes and checksums as for bytes.
+        const bytes = new TextEncoder().encode(text);
+        const other = new WriteBatch({ entryChecksums: true }).put(bytes, bytes).delete(bytes);
+        const { checksums } = WriteBatch.encoderOf(batch);
+        assert.deepEqual(checksums, WriteBatch.encoderOf(other).checksums);
+      }
+    }
+  });
+
   test('gives a large buffer back when it is cleared', () => {
     const batch = new WriteBatch().put('k', new Uint8Array(3_000_000));
     batch.clear();
@@ -143,6 +164,7 @@ suite('a mistake', () => {
       [() => batch.put('k', null as unknown as string), TypeError],
       [() => batch.delete(undefined as unknown as string), TypeError],
       [() => batch.put('k', 'lone \ud800'), TypeError],
+      [() => batch.put('k', 'lone \ud800', FAMILIES[1]), TypeError],
       [() => batch.put('k', 'v', 'default' as unknown as ColumnFamily), TypeError],
       [() => batch.delete('k', { id: 1 } as unknown as ColumnFamily), TypeError],
       [() => batch.put('k', 'v', null as unknown as ColumnFamily), TypeError],

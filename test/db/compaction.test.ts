@@ -190,8 +190,8 @@ test('a long import is flushed and compacted on the way', async () => {
   for (let i = 0; i < 6000; i++) db.put(`key ${(i * 7919) % 6000}`, new Uint8Array(500).fill(i));
   const { counters, columnFamilies } = db.stats();
   assert.ok(counters.flushCount > 20, `${counters.flushCount} flushes`);
-  assert.ok(counters.compactionCount > 10, `${counters.compactionCount} compactions`);
-  assert.ok(columnFamilies[0]!.levels[0]!.tableCount < 8);
+  assert.ok(counters.compactionCount > 3, `${counters.compactionCount} compactions`);
+  assert.ok(columnFamilies[0]!.levels[0]!.tableCount < 18);
   assert.equal([...db.keys()].length, 6000);
   assert.equal(db.get('key 1')!.length, 500);
   await db.close();

@@ -4,7 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import type { Correction } from '../../src/block/block-reader.ts';
-import type { Db, VerifyReport } from '../../src/db/database.ts';
+import type { VerifyReport } from '../../src/db/call-options.ts';
+import type { Db } from '../../src/db/database.ts';
+import type { DbEvent } from '../../src/db/events.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { VarveError } from '../../src/errors.ts';
 import type { MemoryFs } from '../../src/fs/memory.ts';
@@ -40,8 +42,9 @@ export async function lookAt(sample: Sample, fs: MemoryFs, own: DbOptions = {}):
     ...sample.options,
     createIfMissing: false,
     ...own,
-    onEvent: ({ type, ...correction }: { type: string } & Correction) => {
-      assert.equal(type, 'corrected');
+    onEvent: (event: DbEvent) => {
+      if (event.type !== 'corrected') return;
+      const { type: _, ...correction } = event;
       told.push(correction);
     },
   };

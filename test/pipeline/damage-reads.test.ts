@@ -6,6 +6,7 @@ import { RecordFrame } from '../../src/block/record-frame.ts';
 import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { VarintReader } from '../../src/bytes/varint.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
+import type { DbEvent } from '../../src/db/events.ts';
 import type { MemoryFs } from '../../src/fs/memory.ts';
 import type { Cursor } from '../../src/key/cursor.ts';
 import { Manifest } from '../../src/manifest/manifest.ts';
@@ -79,8 +80,8 @@ describe('damage that can be put right', () => {
     const fs = sample.closed.clone();
     woundAll(target, fs, target.units, 8);
     let told = 0;
-    const onEvent = () => {
-      told++;
+    const onEvent = ({ type }: DbEvent) => {
+      if (type === 'corrected') told++;
       throw new Error('a listener that fails');
     };
     const db = await openSeeded(fs, 3, { ...sample.options, onEvent });

@@ -1,0 +1,71 @@
+/**
+ * How the calls of a database are made, and what the long ones report.
+ * @module
+ */
+import type { Correction } from '../block/block-reader.ts';
+import type { Damage } from '../integrity/verify-table.ts';
+import type { ColumnFamily } from './column-family.ts';
+import type { Bytes } from './input.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** How a write is done. */
+export interface WriteOptions {
+  /** Block until the write is on stable storage; false if absent; `INVALID` without a WAL. */
+  readonly sync?: boolean;
+  /**
+   * Throw `BUSY`, having written nothing, where the write would have to wait or be slowed until
+   * background work has caught up; false if absent. Jobs that are done in the caller's time take
+   * theirs all the same.
+   */
+  readonly noWait?: boolean;
+}
+
+/** How a write is done that does not block. */
+export interface WriteAsyncOptions {
+  /** Resolve when the write is on stable storage; false if absent; `INVALID` without a WAL. */
+  readonly sync?: boolean;
+}
+
+/** How a single put or delete is done. */
+export interface PutOptions extends WriteOptions {
+  /** The family, or its name; the default one if absent. */
+  readonly columnFamily?: ColumnFamily | string;
+}
+
+/** How a point read is done. */
+export interface ReadOptions {
+  /** Read as of this snapshot; as of now if absent. */
+  readonly snapshot?: Snapshot;
+  /** The family, or its name; the default one if absent. */
+  readonly columnFamily?: ColumnFamily | string;
+  /**
+   * Return a view of the engine's memory instead of a copy: it stands until the next call and must
+   * not be changed. False if absent.
+   */
+  readonly borrow?: boolean;
+}
+
+/** A key range of one family; both ends are inclusive and open if absent. */
+export interface CompactOptions {
+  readonly from?: Bytes;
+  readonly to?: Bytes;
+  /** The family, or its name; all families if absent. */
+  readonly columnFamily?: ColumnFamily | string;
+  /**
+   * Rewrite also what is one sorted run already, for example to apply options that have changed;
+   * false if absent.
+   */
+  readonly bottommost?: boolean;
+}
+
+/** What `verify` found. */
+export interface VerifyReport {
+  readonly tableCount: number;
+  readonly bytesRead: number;
+  /** Damage that error correction puts right whenever it is read; the files still have it. */
+  readonly corrected: readonly Correction[];
+  readonly uncorrectable: readonly Damage[];
+}
+
+/** Progress of a `verify`, after each table. */
+export type VerifyProgress = (bytesRead: number, bytesTotal: number) => void;

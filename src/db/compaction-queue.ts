@@ -1,0 +1,240 @@
+/**
+ * Compactions: those that somebody asked for and those that the trees call for, as many side by
+ * side as the executor has room for.
+ * @module
+ */
+import { type CompactionPlan, planBytes } from '../compaction/plan.ts';
+import { VarveError } from '../errors.ts';
+import type { Executor } from '../executor/port.ts';
+import { CompactionJob } from './compaction-job.ts';
+import { CompactionPicker } from './compaction-picker.ts';
+import type { DbCore } from './core.ts';
+import type { Family } from './family.ts';
+import type { LossLimit } from './loss-limit.ts';
+
+/** How long compactions wait for space before they look again. */
+const SPACE_WAIT_MS = 1000;
+
+/** What somebody wants to have compacted. */
+export interface Wish {
+  readonly family: Family;
+  /** The plan, made when it can begin; undefined when there is nothing to do. */
+  readonly pick: () => CompactionPlan | undefined;
+  /**
+   * A part of it that needs less space at a time, for a disk that has no room for the whole;
+   * undefined when all that is left is to rewrite what is one run already.
+   */
+  readonly pickSlice: () => CompactionPlan | undefined;
+}
+
+/** A wish that is waited for. */
+export interface Request {
+  readonly wish: Wish;
+  job: CompactionJob | undefined;
+  /** The job is only a part of it. */
+  isSlice: boolean;
+  /** Why it was given up. */
+  error: VarveError | undefined;
+}
+
+/** See the module head. */
+export class CompactionQueue {
+  readonly #core: DbCore;
+  readonly #executor: Executor;
+  readonly #losses: LossLimit;
+  readonly #picker: CompactionPicker;
+  #running: CompactionJob[];
+  /** In the order in which they will be done. */
+  #requests: Request[];
+  /** Compactions of their own accord wait until then, on the monotonic clock. */
+  #spaceWaitEndMs: number;
+  /** Something has begun or ended since the last {@link pump}. */
+  #hasChanged: boolean;
+
+  constructor(core: DbCore, executor: Executor, losses: LossLimit) {
+    this.#core = core;
+    this.#executor = executor;
+    this.#losses = losses;
+    this.#picker = new CompactionPicker(core);
+    this.#running = [];
+    this.#requests = [];
+    this.#spaceWaitEndMs = 0;
+    this.#hasChanged = false;
+  }
+
+  get isRunning(): boolean {
+    return this.#running.length > 0;
+  }
+
+  get hasRequests(): boolean {
+    return this.#requests.length > 0;
+  }
+
+  /** Key and value bytes that running compactions still have to read, about. */
+  get remainingBytes(): number {
+    let sum = 0;
+    for (const job of this.#running) sum += job.remainingBytes;
+    return sum;
+  }
+
+  /** Families with a running compaction. */
+  get busyFamilies(): Set<Family> {
+    return new Set(this.#running.map((job) => job.family));
+  }
+
+  /** Queues a wish; it is done when {@link isSettled} says so. */
+  add(wish: Wish): Request {
+    const request = { wish, job: undefined, isSlice: false, error: undefined };
+    this.#requests.push(request);
+    return request;
+  }
+
+  isSettled(request: Request): boolean {
+    return !this.#requests.includes(request);
+  }
+
+  /**
+   * Installs what is written, and starts what can begin.
+   * @returns true when a compaction has begun or ended
+   * @throws VarveError when a compaction has failed otherwise than for want of space
+   */
+  pump(mayBegin: boolean): boolean {
+    this.#hasChanged = false;
+    do {
+      for (const job of [...this.#running]) this.#settle(job);
+    } while (mayBegin && this.#beginOne());
+    return this.#hasChanged;
+  }
+
+  /** Gives up all that is under way and all requests. */
+  stop(): void {
+    for (const job of this.#running) job.abort();
+    this.#running = [];
+    for (const request of this.#requests) request.error = this.#core.backgroundError;
+    this.#requests = [];
+  }
+
+  /** Gives up what concerns a family that is being dropped. */
+  forget(family: Family): void {
+    for (const job of this.#running) if (job.family === family) job.abort();
+    this.#running = this.#running.filter((job) => job.family !== family);
+    const text = `column family '${family.handle.name}' was dropped`;
+    this.#requests = this.#requests.filter((request) => {
+      if (request.wish.family !== family) return true;
+      request.error = new VarveError('INVALID', text);
+      return false;
+    });
+  }
+
+  #settle(job: CompactionJob): void {
+    if (job.isLost && this.#losses.mayRepeat()) {
+      this.#end(job);
+      job.abort();
+    } else if (job.isWritten) {
+      const error = job.spaceError;
+      if (error === undefined) job.install();
+      else job.abort();
+      this.#losses.reset();
+      this.#end(job, error);
+      this.#waitForSpace(error);
+    }
+  }
+
+  /** Takes a job out. Its request goes on waiting unless this was all of it, or an error. */
+  #end(job: CompactionJob, error?: VarveError): void {
+    this.#running = this.#running.filter((other) => other !== job);
+    this.#noteChange();
+    const request = this.#requests.find((one) => one.job === job);
+    if (request === undefined) return;
+    request.job = undefined;
+    request.error = error;
+    const isDone = job.isInstalled && !request.isSlice;
+    if (isDone || error !== undefined) this.#drop(request);
+  }
+
+  #drop(request: Request): void {
+    this.#noteChange();
+    this.#requests = this.#requests.filter((other) => other !== request);
+  }
+
+  /** Starts what was asked for first, or else what is called for; false when there is no more. */
+  #beginOne(): boolean {
+    let free = this.#executor.compactionJobsMax;
+    for (const job of this.#running) free -= job.openTaskCount;
+    if (free <= 0) return false;
+    const waiting = new Set<Family>();
+    for (const request of this.#requests) {
+      const { family } = request.wish;
+      if (request.job !== undefined || waiting.has(family)) continue;
+      waiting.add(family);
+      // Its plan takes all tables of a range: it waits until nobody else has some of them.
+      if (!this.busyFamilies.has(family)) return this.#beginRequest(request, free);
+    }
+    return this.#beginPicked(waiting, free);
+  }
+
+  #beginRequest(request: Request, free: number): boolean {
+    const { family, pick, pickSlice } = request.wish;
+    request.isSlice = false;
+    let plan = pick();
+    if (plan !== undefined && this.#missingSpace(plan) !== undefined) {
+      request.isSlice = true;
+      plan = pickSlice();
+      if (plan !== undefined) request.error = this.#missingSpace(plan);
+    }
+    if (plan === undefined || request.error !== undefined) this.#drop(request);
+    else request.job = this.#begin(family, plan, free);
+    return true;
+  }
+
+  #beginPicked(waiting: ReadonlySet<Family>, free: number): boolean {
+    const core = this.#core;
+    if (this.#spaceWaitEndMs > core.location.clock.monotonic()) return false;
+    const picked = this.#picker.pick(this.#running, waiting);
+    if (picked === undefined) return false;
+    const { family, plan } = picked;
+    const missing = this.#missingSpace(plan);
+    if (missing !== undefined) {
+      this.#waitForSpace(missing);
+      return false;
+    }
+    // Merges of large runs may take long: they leave L0 a thread.
+    const { policy } = family.settings.compaction;
+    const isReserved = policy === 'size-tiered' && plan.inputs[0]!.level > 0;
+    const taskMax = isReserved && this.#executor.compactionJobsMax > 1 ? free - 1 : free;
+    if (taskMax === 0) return false;
+    core.spaceError = undefined;
+    this.#begin(family, plan, taskMax);
+    return true;
+  }
+
+  #begin(family: Family, plan: CompactionPlan, taskMax: number): CompactionJob {
+    const job = new CompactionJob(this.#core, this.#executor, family, plan, taskMax);
+    this.#running.push(job);
+    this.#noteChange();
+    return job;
+  }
+
+  #noteChange(): void {
+    this.#picker.noteChange();
+    this.#hasChanged = true;
+  }
+
+  /** A full disk stops no write that fits: only compactions wait, and look again after a while. */
+  #waitForSpace(error: VarveError | undefined): void {
+    this.#core.spaceError = error;
+    const now = this.#core.location.clock.monotonic();
+    this.#spaceWaitEndMs = error === undefined ? 0 : now + SPACE_WAIT_MS;
+  }
+
+  /** Set when the disk has no room for what a plan may write, as far as can be told. */
+  #missingSpace(plan: CompactionPlan): VarveError | undefined {
+    if (plan.kind !== 'merge') return undefined;
+    const { fs, location, settings } = this.#core;
+    const freeBytes = fs.freeBytes(location.directory);
+    const neededBytes = planBytes(plan) + settings.writeBufferBytes;
+    if (freeBytes === undefined || freeBytes >= neededBytes) return undefined;
+    const text = `a compaction needs ${neededBytes} bytes, of which ${freeBytes} are free`;
+    return new VarveError('NOSPACE', text, { file: location.directory });
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * When writes have to give way to background work: how far the trees have fallen behind.
+ *
+ * A slowdown is a share of the writer's time that it leaves to others, from next to nothing at the
+ * first threshold to all of it at the second, where writes stop. So a load that the background
+ * cannot follow settles at the pace that it can, without jumps.
+ * @module
+ */
+import { compactionDebtBytes } from '../compaction/pick.ts';
+import type { DbCore } from './core.ts';
+import type { StallReason } from './events.ts';
+import type { Family } from './family.ts';
+
+/** How strongly writes are held back. */
+export interface Pressure {
+  /** Of the writer's time: 0 not at all, 1 writes stop. */
+  readonly share: number;
+  readonly reason: StallReason;
+}
+
+/** Nothing holds writes back. */
+const NONE: Pressure = { share: 0, reason: 'l0-count' };
+
+/** What the family that is worst off asks for. */
+export function treePressure(core: DbCore): Pressure {
+  let worst = NONE;
+  for (const family of core.families.values()) {
+    for (const pressure of familyPressures(core, family)) {
+      if (pressure.share > worst.share) worst = pressure;
+    }
+  }
+  return worst;
+}
+
+function familyPressures(core: DbCore, { handle, settings, view }: Family): Pressure[] {
+  const { compaction, compactionDebtSlowdownBytes, compactionDebtStopBytes } = settings;
+  // There all tables are in L0, and none of them is a debt.
+  if (compaction.policy === 'fifo') return [];
+  const { levels } = core.version.families.get(handle.id)!;
+  const debt = compactionDebtBytes(levels, settings, compaction);
+  const l0Count = view.levels[0]!.length;
+  return [
+    {
+      reason: 'l0-count',
+      share: shareOf(l0Count + 1, settings.l0SlowdownCount, settings.l0StopCount + 1),
+    },
+    {
+      reason: 'compaction-debt',
+      share: shareOf(debt, compactionDebtSlowdownBytes, compactionDebtStopBytes),
+    },
+  ];
+}
+
+/** How far a value has come from one threshold to the other. */
+function shareOf(value: number, slowdown: number, stop: number): number {
+  if (value >= stop) return 1;
+  return value <= slowdown ? 0 : (value - slowdown) / (stop - slowdown);
+}
