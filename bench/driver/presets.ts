@@ -79,6 +79,7 @@ const PARITY: Preset = {
     openTablesMax: { leftBecause: 'a run has fewer tables than the default' },
     // db_bench has two background jobs by default.
     workers: { value: 2 },
+    rateLimitBytesPerSecond: { leftBecause: 'neither side has a limit' },
     wal: { value: true },
   },
   dbBenchFlags: [
@@ -126,6 +127,7 @@ const DEFAULT: Preset = {
     blockCacheBytes: isDefault,
     openTablesMax: isDefault,
     workers: isDefault,
+    rateLimitBytesPerSecond: isDefault,
     wal: isDefault,
   },
   dbBenchFlags: [

@@ -79,6 +79,8 @@ export class MergeRun {
   readonly outputs: TableMeta[];
   /** Key and value bytes read so far. */
   bytesRead: number;
+  /** Bytes of finished tables. */
+  private finishedBytes: number;
   entriesRead: number;
   entriesDropped: number;
   /** Blocks of inputs that were taken over as they are. */
@@ -101,6 +103,7 @@ export class MergeRun {
     this.ended = false;
     this.outputs = [];
     this.bytesRead = 0;
+    this.finishedBytes = 0;
     this.entriesRead = 0;
     this.entriesDropped = 0;
     this.blocksCopied = 0;
@@ -123,6 +126,11 @@ export class MergeRun {
     queue.close();
     this.ended = true;
     return true;
+  }
+
+  /** Bytes of all tables so far. */
+  get bytesWritten(): number {
+    return this.finishedBytes + (this.writer?.sizeBytes ?? 0);
   }
 
   /** Gives everything up: closes the inputs and removes what was written. */
@@ -254,6 +262,7 @@ export class MergeRun {
     if (this.writer === undefined) return;
     const meta = this.options.sink.finish(this.file!, this.writer);
     this.outputs.push(meta);
+    this.finishedBytes += meta.sizeBytes;
     this.writer = undefined;
     this.file = undefined;
   }

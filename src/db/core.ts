@@ -10,6 +10,7 @@ import { VarveError } from '../errors.ts';
 import { type FileNumbers, removeTables } from '../executor/directory-sink.ts';
 import type { MergeContext, MergeJob } from '../executor/merge-job.ts';
 import type { MergeTask } from '../executor/port.ts';
+import type { RateLimiter } from '../executor/rate-limiter.ts';
 import type { Fs, FsLock } from '../fs/port.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { Version } from '../manifest/version.ts';
@@ -166,9 +167,9 @@ export class DbCore {
   }
 
   /** Where jobs run that are done in the caller's time. */
-  mergeContext(): MergeContext {
+  mergeContext(limiter?: RateLimiter): MergeContext {
     const { fs, pipeline, tables, location } = this;
-    return { fs, pipeline, tables, directory: location.directory, clock: location.clock };
+    return { fs, pipeline, tables, limiter, directory: location.directory, clock: location.clock };
   }
 
   /** A file number that was never used before. */

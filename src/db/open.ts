@@ -11,6 +11,7 @@ import { KeyRing } from '../crypto/key-ring.ts';
 import { VarveError } from '../errors.ts';
 import { InlineExecutor } from '../executor/inline.ts';
 import type { Executor } from '../executor/port.ts';
+import { newRateShare, RateLimiter } from '../executor/rate-limiter.ts';
 import { WorkerExecutor } from '../executor/worker-executor.ts';
 import { joinPath } from '../fs/port.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
@@ -123,11 +124,15 @@ function executorOf(core: DbCore): Executor {
   const { location, settings, fs, pipeline, events } = core;
   const { clock, directory, hostLoop, threads } = location;
   const workerCount = settings.workers ?? threads?.defaultCount ?? 0;
-  if (threads === undefined || workerCount === 0) {
-    return new InlineExecutor(core.mergeContext(), hostLoop);
+  const isInline = threads === undefined || workerCount === 0;
+  const limit = settings.rateLimitBytesPerSecond;
+  const rate = limit === 0 ? undefined : newRateShare(limit, !isInline);
+  if (isInline) {
+    const limiter = rate === undefined ? undefined : new RateLimiter(rate, clock);
+    return new InlineExecutor(core.mergeContext(limiter), hostLoop);
   }
   const onCorrection = (correction: Correction): void => events.corrected(correction);
-  const options = { threads, workerCount, fs, directory, pipeline, clock, onCorrection };
+  const options = { threads, workerCount, fs, directory, pipeline, clock, rate, onCorrection };
   return new WorkerExecutor(options);
 }
 

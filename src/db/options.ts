@@ -136,6 +136,12 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
    */
   readonly workers?: number;
   /**
+   * Bytes that flushes and compactions read and write in a second, all together: at least 64 KiB,
+   * or 0 for no limit; 0 if absent. Flushes go before compactions. A write that waits for a job in
+   * its own time (`workers: 0`) does not wait for the limit.
+   */
+  readonly rateLimitBytesPerSecond?: number;
+  /**
    * Log every write before it is applied; true if absent. With false, writes reach the disk only
    * with a flush; `close` flushes.
    */
@@ -192,6 +198,8 @@ export interface DbSettings {
   readonly openTablesMax: number;
   /** Undefined: as many as suit the runtime. */
   readonly workers: number | undefined;
+  /** 0 for no limit. */
+  readonly rateLimitBytesPerSecond: number;
   readonly wal: boolean;
   readonly walRecovery: WalRecoveryMode;
   readonly walCompression: 'none' | 'lz4';

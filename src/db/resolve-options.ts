@@ -66,6 +66,7 @@ export function resolveOptions(options: DbOptions): DbSettings {
         : integer(options.blockCacheBytes, 'blockCacheBytes', 0, 0),
     openTablesMax: integer(openTablesMax, 'openTablesMax', 16, profile.openTablesMax),
     workers: workers === undefined ? profile.workers : integer(workers, 'workers', 0, 0, 64),
+    rateLimitBytesPerSecond: rateLimit(options.rateLimitBytesPerSecond),
     wal: flag(options.wal, 'wal', true),
     walRecovery,
     walCompression: walCompression(options.walCompression),
@@ -178,6 +179,10 @@ function resolveDebtLimits(
   return { compactionDebtSlowdownBytes: slowdown, compactionDebtStopBytes: stop };
 }
 
+function rateLimit(value: number | undefined): number {
+  return value === 0 ? 0 : integer(value, 'rateLimitBytesPerSecond', 64 * KIB, 0);
+}
+
 /** @throws TypeError for a name that is no profile */
 function profileOf(name: ProfileName | undefined): Profile {
   if (name === undefined) return PROFILES.default;
@@ -221,6 +226,7 @@ export const DB_OPTION_NAMES: ReadonlySet<string> = new Set([
   'blockCacheBytes',
   'openTablesMax',
   'workers',
+  'rateLimitBytesPerSecond',
   'wal',
   'walRecovery',
   'walCompression',

@@ -22,4 +22,6 @@ export interface Random {
 export interface HostLoop {
   /** Resolves after the host has had a turn to do its own work. */
   turn(): Promise<void>;
+  /** Resolves after some milliseconds, about; where it is missing, turns pass the time. */
+  delay?: ((milliseconds: number) => Promise<void>) | undefined;
 }

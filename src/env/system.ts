@@ -30,4 +30,5 @@ export const systemHostLoop: HostLoop = {
       if (typeof setImmediate === 'function') setImmediate(resolve);
       else setTimeout(resolve, 0);
     }),
+  delay: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
 };

@@ -9,6 +9,8 @@ import { cancelled, type Executor, MergeTask } from './port.ts';
 
 /** Step of a wait, between two turns of the host. */
 const WAIT_STEP_BYTES = 1_048_576;
+/** A wait for the rate limit looks around this often. */
+const PAUSE_MS_MAX = 20;
 
 /** A task and its merge. */
 interface Open {
@@ -54,7 +56,26 @@ export class InlineExecutor implements Executor {
 
   advance(budgetBytes: number): void {
     const open = this.#open[0];
-    if (open === undefined) return;
+    if (open !== undefined && (open.merge?.pauseMs ?? 0) === 0) this.#step(open, budgetBytes);
+  }
+
+  /** Who waits for a job in his own time goes before the rate limit. */
+  block(): void {
+    const open = this.#open[0];
+    if (open !== undefined) this.#step(open, WAIT_STEP_BYTES);
+  }
+
+  async turn(milliseconds: number = PAUSE_MS_MAX): Promise<void> {
+    this.advance(WAIT_STEP_BYTES);
+    const pauseMs = Math.min(this.#open[0]?.merge?.pauseMs ?? 0, milliseconds, PAUSE_MS_MAX);
+    const { delay } = this.#hostLoop;
+    if (pauseMs > 0 && delay !== undefined) await delay(pauseMs);
+    else await this.#hostLoop.turn();
+  }
+
+  async close(): Promise<void> {}
+
+  #step(open: Open, budgetBytes: number): void {
     const { task } = open;
     try {
       open.merge ??= new Merge(task.job, this.#context);
@@ -65,15 +86,4 @@ export class InlineExecutor implements Executor {
     }
     if (task.isSettled) this.#open.shift();
   }
-
-  block(): void {
-    this.advance(WAIT_STEP_BYTES);
-  }
-
-  turn(): Promise<void> {
-    this.advance(WAIT_STEP_BYTES);
-    return this.#hostLoop.turn();
-  }
-
-  async close(): Promise<void> {}
 }

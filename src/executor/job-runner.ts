@@ -15,6 +15,7 @@ import { TableCache } from '../tables/table-cache.ts';
 import { Merge } from './merge-job.ts';
 import { cancelled } from './port.ts';
 import { type Order, plainError, type Report } from './protocol.ts';
+import { RateLimiter } from './rate-limiter.ts';
 
 /** The ports of the worker's runtime. */
 export interface WorkerEnvironment {
@@ -35,7 +36,7 @@ class OpenJob {
   readonly #tables: TableCache;
 
   constructor(order: RunOrder, ports: WorkerEnvironment, send: (report: Report) => void) {
-    const { id, job, directory, pipeline: share } = order;
+    const { id, job, directory, pipeline: share, rate } = order;
     const { fs, clock, random, compression, crypto } = ports;
     const onCorrection = (correction: Correction): void => send({ type: 'corrected', correction });
     this.id = id;
@@ -48,6 +49,7 @@ class OpenJob {
       pipeline: this.#pipeline,
       clock,
       tables: this.#tables,
+      limiter: rate === undefined ? undefined : new RateLimiter(rate, clock),
     });
   }
 
@@ -84,9 +86,14 @@ export class JobRunner {
     return undefined;
   }
 
+  /** How long until {@link step} has a job that the rate limit lets go on. */
+  get pauseMs(): number {
+    return this.#open.length === 0 ? 0 : this.#next().merge.pauseMs;
+  }
+
   /** Merges about `budgetBytes` of the most urgent job; not while idle. */
   step(budgetBytes: number): void {
-    const open = this.#open.find(({ merge }) => merge.job.work === 'flush') ?? this.#open[0]!;
+    const open = this.#next();
     const { id } = open;
     try {
       const result = open.merge.step(budgetBytes);
@@ -97,6 +104,16 @@ export class JobRunner {
       this.#close(open);
       this.#send({ type: 'failed', id, error: plainError(error) });
     }
+  }
+
+  /** The first of those that need not wait, or that waits the least; flushes before all others. */
+  #next(): OpenJob {
+    let best: OpenJob | undefined;
+    for (const open of this.#open) {
+      if (open.merge.job.work === 'flush') return open;
+      if (best === undefined || open.merge.pauseMs < best.merge.pauseMs) best = open;
+    }
+    return best!;
   }
 
   async #loadZstd(order: RunOrder): Promise<void> {

@@ -13,6 +13,7 @@ import type { TableMeta } from '../sstable/table-meta.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { TableCache } from '../tables/table-cache.ts';
 import { DirectorySink, type FileNumbers, type SinkContext } from './directory-sink.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import { RunStream } from './run-stream.ts';
 
 /** Sorted runs of tables, each disjoint in itself, the newer ones first. */
@@ -53,6 +54,8 @@ export interface MergeResult {
 export interface MergeContext extends SinkContext {
   /** Opens the inputs. */
   readonly tables: TableCache;
+  /** Undefined without a limit. */
+  readonly limiter: RateLimiter | undefined;
 }
 
 /** One file read of a compaction fetches this much. */
@@ -92,11 +95,17 @@ export class Merge {
   readonly job: MergeJob;
   readonly #context: MergeContext;
   readonly #run: MergeRun;
+  /** When the next step is due, on the monotonic clock. */
+  #dueMs: number;
+  /** What the limiter knows of. */
+  #chargedBytes: number;
 
   /** Opens nothing yet. */
   constructor(job: MergeJob, context: MergeContext) {
     this.job = job;
     this.#context = context;
+    this.#dueMs = 0;
+    this.#chargedBytes = 0;
     const { deeper, guardedFamily } = job;
     this.#run = new MergeRun({
       inputs: openInputs(job, context),
@@ -115,14 +124,23 @@ export class Merge {
     return this.#run.bytesRead;
   }
 
+  /** How long the next step should wait for the rate limit; 0 without one. */
+  get pauseMs(): number {
+    if (this.#context.limiter === undefined) return 0;
+    return Math.max(0, this.#dueMs - this.#context.clock.monotonic());
+  }
+
   /**
-   * Merges about `budgetBytes` of input.
+   * Merges about `budgetBytes` of input, less where a rate limit wants smaller steps.
    * @returns the result when there is nothing left
    * @throws VarveError from reading or writing; nothing of the job is left behind then
    */
   step(budgetBytes: number): MergeResult | undefined {
+    const { limiter } = this.#context;
     try {
-      if (!this.#run.step(budgetBytes)) return undefined;
+      const isDone = this.#run.step(limiter?.stepBytes(budgetBytes) ?? budgetBytes);
+      if (limiter !== undefined) this.#charge(limiter);
+      if (!isDone) return undefined;
       const { fs, directory } = this.#context;
       // An edit will name the new tables: they must be found after a power cut.
       fs.syncDirectory(directory);
@@ -137,6 +155,16 @@ export class Merge {
   /** Gives up and removes what was written; the inputs stay. */
   abort(): void {
     this.#run.abort();
+  }
+
+  #charge(limiter: RateLimiter): void {
+    const { bytesRead, bytesWritten } = this.#run;
+    const { work } = this.job;
+    // What a flush reads is memory.
+    const bytes = work === 'flush' ? bytesWritten : bytesRead + bytesWritten;
+    const waitMs = limiter.charge(work, bytes - this.#chargedBytes);
+    this.#chargedBytes = bytes;
+    this.#dueMs = this.#context.clock.monotonic() + waitMs;
   }
 }
 

@@ -17,6 +17,7 @@ import type { Correction } from '../block/block-reader.ts';
 import type { PipelineShare } from '../block/pipeline.ts';
 import { type ErrorCode, VarveError } from '../errors.ts';
 import type { MergeJob, MergeResult } from './merge-job.ts';
+import type { RateShare } from './rate-limiter.ts';
 
 export const REPORTS_WORD = 0;
 export const HEARTBEAT_WORD = 1;
@@ -30,6 +31,7 @@ export type Order =
       readonly job: MergeJob;
       readonly directory: string;
       readonly pipeline: PipelineShare;
+      readonly rate: RateShare | undefined;
     }
   | { readonly type: 'cancel'; readonly id: number };
 

@@ -24,6 +24,7 @@ import {
   REPORTS_WORD,
   type Report,
 } from './protocol.ts';
+import type { RateShare } from './rate-limiter.ts';
 
 /** A worker as its database sees it. */
 export interface WorkerEndpoint {
@@ -64,6 +65,7 @@ export interface WorkerExecutorOptions {
   readonly directory: string;
   readonly pipeline: Pipeline;
   readonly clock: Clock;
+  readonly rate: RateShare | undefined;
   readonly onCorrection: (correction: Correction) => void;
 }
 
@@ -113,7 +115,7 @@ export class WorkerExecutor implements Executor {
 
   start(job: MergeJob): MergeTask {
     const task = new MergeTask(job);
-    const { directory, pipeline } = this.#options;
+    const { directory, pipeline, rate } = this.#options;
     try {
       const order: Order = {
         type: 'run',
@@ -121,6 +123,7 @@ export class WorkerExecutor implements Executor {
         job,
         directory,
         pipeline: pipeline.share(epochsOf(job)),
+        rate,
       };
       const crew = this.#choose(job);
       crew.endpoint.send(order);

@@ -135,7 +135,8 @@ export class SimulatedThreads implements WorkerThreads {
     const { inbox, runner, signals, number } = worker;
     const order = inbox.shift();
     if (order === undefined) {
-      runner.step(1 + this.#random.below(STEP_BYTES_MAX));
+      if (runner.pauseMs > 0) this.#ports.clock.advance(runner.pauseMs);
+      else runner.step(1 + this.#random.below(STEP_BYTES_MAX));
       Atomics.add(signals, HEARTBEAT_WORD + number, 1);
       return;
     }

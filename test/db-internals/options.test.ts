@@ -31,6 +31,7 @@ const INTEGERS: readonly [name: keyof DbOptions, min: number, max: number][] = [
   ['writeBufferBytes', 16_384, Number.MAX_SAFE_INTEGER],
   ['blockCacheBytes', 0, Number.MAX_SAFE_INTEGER],
   ['openTablesMax', 16, Number.MAX_SAFE_INTEGER],
+  ['rateLimitBytesPerSecond', 65_536, Number.MAX_SAFE_INTEGER],
 ];
 const FLAGS: readonly (keyof DbOptions)[] = ['createIfMissing', 'errorIfExists', 'readOnly', 'wal'];
 /** Options that are neither. */
@@ -72,6 +73,7 @@ suite('without options', () => {
       blockCacheBytes: undefined,
       openTablesMax: 500,
       workers: undefined,
+      rateLimitBytesPerSecond: 0,
       wal: true,
       walRecovery: 'tolerate-tail',
       walCompression: 'none',
