@@ -101,7 +101,7 @@ abstract class Rival implements Candidate {
 
   constructor(pool: ArenaPool) {
     this.arena = new Arena(pool);
-    this.#index = new HashIndex(this.arena, pool);
+    this.#index = new HashIndex(this.arena, pool, 0);
   }
 
   put(

@@ -198,9 +198,11 @@ export class DbCore {
     this.version = manifest.version;
   }
 
-  newMemtable(settings: FamilySettings): LoggedMemtable {
+  /** @param before the memtable of the family that it comes after */
+  newMemtable(settings: FamilySettings, before?: Memtable): LoggedMemtable {
     const { entryChecksums } = settings;
-    const memtable = new Memtable({ arenaPool: this.arenas, entryChecksums });
+    const expectedKeys = before?.keyCount ?? 0;
+    const memtable = new Memtable({ arenaPool: this.arenas, entryChecksums, expectedKeys });
     return new LoggedMemtable(memtable, this.wal?.activeNumber ?? 0);
   }
 

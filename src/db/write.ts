@@ -119,7 +119,7 @@ export class WritePath {
     const members = full.map((family) => {
       const entry = family.active;
       family.frozen.push(entry);
-      family.active = core.newMemtable(family.settings);
+      family.active = core.newMemtable(family.settings, entry.memtable);
       core.refreshView(family);
       return { family, entry };
     });

@@ -11,7 +11,7 @@
  * there, and a hit waits for slower memory only where it finds its key but for one time in 256.
  *
  * A slot's home is given by the top bits of the hash, so growing copies the table from front to
- * back into a table of twice the size: a sequential pass. Nothing is ever removed.
+ * back into a table of at least twice the size: a sequential pass. Nothing is ever removed.
  * @module
  */
 import {
@@ -44,10 +44,13 @@ export class HashIndex {
   /** 32 minus the number of bits of a slot number. */
   #shift: number;
   #count: number;
+  /** Slots to grow to at once when the first few are taken. */
+  readonly #expectedSlots: number;
   /** Free slot at which the last unsuccessful {@link find} ended. */
   #free: number;
 
-  constructor(arena: Arena, pool: ArenaPool) {
+  /** @param expectedKeys as many as there may be; costs no memory before the first few have come */
+  constructor(arena: Arena, pool: ArenaPool, expectedKeys: number) {
     this.#arena = arena;
     this.#pool = pool;
     this.#tagBuffer = pool.take(1 << SLOT_BITS_MIN);
@@ -59,6 +62,7 @@ export class HashIndex {
     this.#mask = (1 << SLOT_BITS_MIN) - 1;
     this.#shift = 32 - SLOT_BITS_MIN;
     this.#count = 0;
+    this.#expectedSlots = 2 ** Math.ceil(Math.log2(Math.max(1, expectedKeys / LOAD_MAX)));
     this.#free = 0;
   }
 
@@ -118,14 +122,15 @@ export class HashIndex {
     const oldRecords = this.#recordBuffer;
     const oldHashes = this.#hashBuffer;
     const oldCount = this.#mask + 1;
-    this.#tagBuffer = this.#pool.take(oldCount * 2);
-    this.#recordBuffer = this.#pool.take(oldCount * 2 * WORD_BYTES);
-    this.#hashBuffer = this.#pool.take(oldCount * 2 * WORD_BYTES);
+    const newCount = Math.max(oldCount * 2, this.#expectedSlots);
+    this.#tagBuffer = this.#pool.take(newCount);
+    this.#recordBuffer = this.#pool.take(newCount * WORD_BYTES);
+    this.#hashBuffer = this.#pool.take(newCount * WORD_BYTES);
     this.#tags = zeroedTags(this.#tagBuffer);
     this.#records = this.#recordBuffer.words;
     this.#hashes = this.#hashBuffer.words;
-    this.#mask = oldCount * 2 - 1;
-    this.#shift--;
+    this.#mask = newCount - 1;
+    this.#shift = Math.clz32(this.#mask);
     for (let from = 0; from < oldCount; from++) {
       const tag = oldTags.bytes[from]!;
       if (tag === 0) continue;

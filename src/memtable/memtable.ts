@@ -46,6 +46,8 @@ export interface MemtableOptions {
   readonly arenaPool?: ArenaPool;
   /** Whether each entry is stored with its checksum; false if absent. */
   readonly entryChecksums?: boolean;
+  /** Keys that it will hold, about; so its hash index need not grow step by step. 0 if absent. */
+  readonly expectedKeys?: number;
 }
 
 export class Memtable {
@@ -70,7 +72,7 @@ export class Memtable {
     this.tombstoneCount = 0;
     this.smallestSeqno = SEQNO_MAX;
     this.largestSeqno = 0;
-    this.#index = new HashIndex(this.#arena, pool);
+    this.#index = new HashIndex(this.#arena, pool, options.expectedKeys ?? 0);
     this.#keys = new OrderedKeys(this.#arena);
     this.#checksumBytes = options.entryChecksums === true ? ENTRY_CHECKSUM_BYTES : 0;
     this.#released = false;

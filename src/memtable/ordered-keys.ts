@@ -18,6 +18,8 @@ import { KeyTree } from './key-tree.ts';
  * them, so there is a limit, which keeps that at some 20 ms.
  */
 const WAITING_MAX = 131_072;
+/** The same while they come in ascending order: then nothing has to be sorted. */
+const WAITING_SORTED_MAX = 1_048_576;
 const WAITING_MIN = 64;
 
 export class OrderedKeys {
@@ -48,13 +50,14 @@ export class OrderedKeys {
 
   /** Adds the record of a new key, which the caller has at hand; borrows `keyBuf` for the call. */
   add(record: number, keyBuf: Uint8Array, keyOff: number, keyLen: number): void {
-    const waiting = this.#waitingCount;
-    if (this.#waitingSorted && waiting > 0) {
-      const last = this.#waiting[waiting - 1]!;
-      this.#waitingSorted = compareKeyWithRecord(this.#arena, keyBuf, keyOff, keyLen, last, 0) > 0;
+    if (this.#waitingSorted && this.#waitingCount > 0) {
+      const last = this.#waiting[this.#waitingCount - 1]!;
+      if (compareKeyWithRecord(this.#arena, keyBuf, keyOff, keyLen, last, 0) <= 0) {
+        if (this.#waitingCount >= WAITING_MAX) this.#merge();
+        else this.#waitingSorted = false;
+      }
     }
-    this.#waiting[waiting] = record;
-    this.#waitingCount = waiting + 1;
+    this.#waiting[this.#waitingCount++] = record;
     this.count++;
     if (this.#waitingCount === this.#waiting.length) this.#makeRoom();
   }
@@ -87,7 +90,8 @@ export class OrderedKeys {
   }
 
   #makeRoom(): void {
-    if (this.#waitingCount === WAITING_MAX) {
+    const most = this.#waitingSorted ? WAITING_SORTED_MAX : WAITING_MAX;
+    if (this.#waitingCount >= most) {
       this.#merge();
       return;
     }
@@ -100,6 +104,7 @@ export class OrderedKeys {
     const waiting = this.#waitingCount;
     if (!this.#waitingSorted) this.#sorter.sort(this.#waiting, waiting);
     this.#tree.insertSorted(this.#waiting, waiting);
+    if (waiting > WAITING_MAX) this.#waiting = new Int32Array(WAITING_MAX);
     this.#waitingCount = 0;
     this.#waitingSorted = true;
   }

@@ -260,6 +260,30 @@ test('ascending and descending keys come back in order', () => {
   }
 });
 
+test('a key out of order after very many in order finds its place', () => {
+  const table = new Memtable();
+  const count = 140_000;
+  const keyAt = (i: number) => bytes(String(i).padStart(8, '0'));
+  for (let i = 1; i <= count; i++) {
+    putEntry(table, { key: keyAt(i * 2), seqno: i, kind: KIND_PUT, value: bytes('') });
+  }
+  for (const [i, at] of [count, 3, count * 2 + 1, 1].entries()) {
+    putEntry(table, { key: keyAt(at), seqno: count + 1 + i, kind: KIND_PUT, value: bytes('') });
+  }
+  const cursor = table.cursor();
+  let previous = '';
+  let found = 0;
+  for (let valid = cursor.first(); valid; valid = cursor.next()) {
+    const { keyBuf, keyOff, keyLen } = cursor;
+    const key = Buffer.from(keyBuf).toString('latin1', keyOff, keyOff + keyLen);
+    if (key !== previous) found++;
+    assert.ok(key >= previous, `${key} after ${previous}`);
+    previous = key;
+  }
+  cursor.close();
+  assert.equal(found, count + 3);
+});
+
 test('a cursor that iterates while keys are added sees each of those that lie ahead once', () => {
   const random = new SeededRandom(3);
   const table = new Memtable();
@@ -417,6 +441,19 @@ test('size grows with what is stored and stays near it', () => {
   }
   assert.ok(table.sizeBytes > count * 116);
   assert.ok(table.sizeBytes < count * 116 * 1.7, `${table.sizeBytes / count} bytes per entry`);
+});
+
+test('room for as many keys as are expected is made when the first have come, and for more', () => {
+  for (const expectedKeys of [1, 100, 5000, 60_000]) {
+    const table = new Memtable({ expectedKeys });
+    assert.equal(table.sizeBytes, new Memtable().sizeBytes);
+    const count = 10_000;
+    for (let i = 0; i < count; i++) {
+      putEntry(table, { key: bytes(`key ${i}`), seqno: i + 1, kind: KIND_PUT, value: bytes('v') });
+    }
+    for (let i = 0; i < count; i++) assert.ok(getEntry(table, bytes(`key ${i}`), count));
+    assert.equal(getEntry(table, bytes(`key ${count}`), count), undefined);
+  }
 });
 
 test('memory given back serves the next memtable, and nothing of the old one shows', () => {
