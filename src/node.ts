@@ -33,5 +33,8 @@ export async function open(path: string, options: DbOptions = {}): Promise<Db> {
 
 /** True if threads would work with other ports than the caller wants. */
 function hasOwnPorts(options: DbOptions | undefined): boolean {
-  return (options?.fs ?? options?.clock ?? options?.random) !== undefined;
+  const { fs, clock, random } = options ?? {};
+  // Every thread can have one of these; a class that extends it may be anything.
+  const isOwnFs = fs !== undefined && fs.constructor !== NodeFs;
+  return isOwnFs || (clock ?? random) !== undefined;
 }

@@ -132,7 +132,7 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
   /**
    * Threads for flushes and compactions: 0 to 64; with 0 they are done in steps between the writes.
    * As many as the machine has cores, 4 at most, if absent; 0 with an `fs`, `clock` or `random` of
-   * your own, which other threads do not have.
+   * your own (other than a `NodeFs`), which other threads do not have.
    */
   readonly workers?: number;
   /**

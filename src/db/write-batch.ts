@@ -21,8 +21,9 @@
  */
 
 import { BLOCK_CONTENT_BYTES_MAX, BLOCK_HEADER_BYTES } from '../block/block-format.ts';
-import { ByteWriter } from '../bytes/byte-writer.ts';
-import { VARINT_BYTES_MAX, VarintReader } from '../bytes/varint.ts';
+import { ByteWriter, copyBytes } from '../bytes/byte-writer.ts';
+import { utf8LengthMax, writeUtf8 } from '../bytes/utf8.ts';
+import { VARINT_BYTES_MAX, VarintReader, varintLength, writeVarint } from '../bytes/varint.ts';
 import { entryChecksum, NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import {
   KEY_BYTES_MAX,
@@ -42,7 +43,67 @@ const OPERATION_OVERHEAD_BYTES_MAX = 1 + 3 * VARINT_BYTES_MAX;
 /** A cleared batch gives a larger buffer back. */
 const RETAINED_BYTES_MAX = 1_048_576;
 const FIRST_CAPACITY_BYTES = 512;
+/** Strings up to this length are encoded where they go: no key of that length is too long. */
+const DIRECT_LENGTH_MAX = 16_384;
 const FAMILY_FACTOR = 0x9e3779b1;
+
+/** The key or value of the operation that is being added. */
+class Operand {
+  /** Where its bytes are: with the caller, or where a string was encoded to. */
+  buf: Uint8Array;
+  off: number;
+  len: number;
+  readonly #input: ByteInput;
+  /** A string that is not encoded yet. */
+  #text: string | undefined;
+
+  constructor(input: ByteInput) {
+    this.buf = input.buf;
+    this.off = 0;
+    this.len = 0;
+    this.#input = input;
+    this.#text = undefined;
+  }
+
+  /**
+   * Checks a key or value and borrows it until the operation is added.
+   * @returns the bytes that it takes at most
+   */
+  set(data: Bytes): number {
+    if (typeof data === 'string' && data.length <= DIRECT_LENGTH_MAX) {
+      this.#text = data;
+      return utf8LengthMax(data);
+    }
+    this.#text = undefined;
+    this.#input.set(data);
+    this.buf = this.#input.buf;
+    this.off = 0;
+    this.len = this.#input.len;
+    return this.len;
+  }
+
+  /** Writes length and bytes at `off` of `out`, which has room; returns the offset behind them. */
+  write(out: Uint8Array, off: number): number {
+    const text = this.#text;
+    if (text !== undefined) return this.#encode(text, out, off);
+    const at = writeVarint(out, off, this.len);
+    copyBytes(this.buf, 0, this.len, out, at);
+    return at + this.len;
+  }
+
+  #encode(text: string, out: Uint8Array, off: number): number {
+    // The length stands first and is known last; it is likely that of ASCII.
+    const likelyOff = off + varintLength(text.length);
+    const len = writeUtf8(text, out, likelyOff);
+    const at = off + varintLength(len);
+    if (at !== likelyOff) out.copyWithin(at, likelyOff, likelyOff + len);
+    writeVarint(out, off, len);
+    this.buf = out;
+    this.off = at;
+    this.len = len;
+    return at + len;
+  }
+}
 
 /** Encodes operations; the database uses one directly for single writes. */
 export class BatchEncoder {
@@ -57,8 +118,8 @@ export class BatchEncoder {
    */
   readonly checksums: number[];
   readonly #checksDefault: boolean;
-  readonly #key: ByteInput;
-  readonly #value: ByteInput;
+  readonly #key: Operand;
+  readonly #value: Operand;
 
   /** @param checksDefault whether operations without a handle get a checksum */
   constructor(checksDefault = false) {
@@ -68,8 +129,8 @@ export class BatchEncoder {
     this.families = [];
     this.checksums = [];
     this.#checksDefault = checksDefault;
-    this.#key = keyInput();
-    this.#value = valueInput();
+    this.#key = new Operand(keyInput());
+    this.#value = new Operand(valueInput());
   }
 
   clear(): void {
@@ -89,15 +150,12 @@ export class BatchEncoder {
   }
 
   put(family: ColumnFamily | undefined, key: Bytes, value: Bytes): void {
-    this.#key.set(key);
-    this.#value.set(value);
-    this.#begin(KIND_PUT, family, this.#value.len);
-    this.writer.lengthPrefixed(this.#value.buf, 0, this.#value.len);
+    const room = this.#key.set(key) + this.#value.set(value);
+    this.#add(KIND_PUT, family, room);
   }
 
   delete(family: ColumnFamily | undefined, key: Bytes): void {
-    this.#key.set(key);
-    this.#begin(KIND_DELETE, family, 0);
+    this.#add(KIND_DELETE, family, this.#key.set(key));
   }
 
   /** Stores the checksum of operation `index`, which has none, of a family. */
@@ -107,33 +165,37 @@ export class BatchEncoder {
     checksums[index] = bindToFamily(checksum, familyId);
   }
 
-  #begin(kind: number, family: ColumnFamily | undefined, valueLen: number): void {
-    const writer = this.writer;
-    const more = OPERATION_OVERHEAD_BYTES_MAX + this.#key.len + valueLen;
+  /** @param room bytes that key and value take at most */
+  #add(kind: number, family: ColumnFamily | undefined, room: number): void {
+    const { writer } = this;
+    const more = OPERATION_OVERHEAD_BYTES_MAX + room;
     if (writer.length + more > BLOCK_CONTENT_BYTES_MAX) {
       throw new RangeError(`a write batch holds at most ${BLOCK_CONTENT_BYTES_MAX} bytes`);
     }
-    if (family !== undefined && !this.families.includes(family)) {
-      if (!(family instanceof ColumnFamily)) {
-        throw new TypeError('columnFamily must be a ColumnFamily of the database');
-      }
-      this.families.push(family);
+    const isNewFamily = family !== undefined && !this.families.includes(family);
+    if (isNewFamily && !(family instanceof ColumnFamily)) {
+      throw new TypeError('columnFamily must be a ColumnFamily of the database');
     }
     const familyId = family?.id ?? DEFAULT_FAMILY_ID;
     writer.reserve(more);
-    if (family?.entryChecksums ?? this.#checksDefault) {
-      this.#addChecksum(kind, familyId, valueLen);
-    }
-    writer.u8(kind);
-    writer.varint(familyId);
-    writer.lengthPrefixed(this.#key.buf, 0, this.#key.len);
+    const { buf, length } = writer;
+    buf[length] = kind;
+    let at = writeVarint(buf, length + 1, familyId);
+    at = this.#key.write(buf, at);
+    if (kind === KIND_PUT) at = this.#value.write(buf, at);
+    if (family?.entryChecksums ?? this.#checksDefault) this.#addChecksum(kind, familyId);
+    // Nothing above leaves a trace if it throws.
+    if (isNewFamily) this.families.push(family);
+    writer.length = at;
     this.count++;
   }
 
-  /** From the user's bytes, before anything is copied. */
-  #addChecksum(kind: number, familyId: number, valueLen: number): void {
-    const { buf, len } = this.#key;
-    const checksum = entryChecksum(kind, buf, 0, len, this.#value.buf, 0, valueLen);
+  /** From the caller's bytes, not from their copy; a string has none before it is encoded. */
+  #addChecksum(kind: number, familyId: number): void {
+    const { buf, off, len } = this.#key;
+    const value = this.#value;
+    const valueLen = kind === KIND_PUT ? value.len : 0;
+    const checksum = entryChecksum(kind, buf, off, len, value.buf, value.off, valueLen);
     this.setChecksum(this.count, checksum, familyId);
   }
 }

@@ -57,6 +57,22 @@ test('a location is made with its parents, unless createIfMissing is false', asy
   }
 });
 
+test('worker threads do flushes and compactions of local files, and of no other', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'varve-level-'));
+  try {
+    // They are the default where they are possible; elsewhere, asking for one is refused.
+    const db = new VarveLevel(root, { workers: 1, writeBufferSize: 65_536 });
+    await fill(db, 4000);
+    await db.compactRange('0000', '9999');
+    assert.equal(await db.get('3999'), '3999');
+    await db.close();
+    const other = new VarveLevel('db', { workers: 1, fs: new MemoryFs() });
+    await assert.rejects(other.open(), openFailure('LEVEL_NOT_SUPPORTED', 'UNSUPPORTED'));
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
+
 test('errorIfExists refuses a database and says so', async () => {
   const fs = new MemoryFs();
   await (await openLevel({ fs })).close();

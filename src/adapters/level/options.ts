@@ -19,6 +19,7 @@ const ENGINE_OPTIONS: { readonly [name in Exclude<keyof DbOptions, 'fs'>]-?: tru
   compactionDebtSlowdownBytes: true,
   compactionDebtStopBytes: true,
   profile: true,
+  rateLimitBytesPerSecond: true,
   memoryBudgetBytes: true,
   writeBufferBytes: true,
   blockCacheBytes: true,

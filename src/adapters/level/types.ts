@@ -48,7 +48,10 @@ export interface OpenOptions
 export interface DatabaseOptions<K, V>
   extends AbstractDatabaseOptions<K, V>,
     Omit<OpenOptions, 'passive' | 'createIfMissing' | 'errorIfExists'> {
-  /** The file system of the location; the runtime's own if absent. */
+  /**
+   * The file system of the location; the runtime's own if absent. With another one, flushes and
+   * compactions are done in steps between the writes, not by worker threads.
+   */
   readonly fs?: Fs | undefined;
 }
 
