@@ -21,6 +21,8 @@ import { withReader } from './session.ts';
 type ExportOptions = FamilyOptions & EncodingOptions;
 
 const DEFAULT_FAMILY = 'default';
+/** Every block is read once. */
+const WHOLE_SCAN = { fillCache: false, readAheadBytes: 262_144 } as const;
 
 /** The command; entries go to `output` if no file is named. */
 export function exportCommand(output: Output): Command {
@@ -79,7 +81,7 @@ async function exportAll(
   try {
     for (const name of families) {
       const label = family === undefined && name !== DEFAULT_FAMILY ? { family: name } : {};
-      const range = { columnFamily: name, borrow: true, fillCache: false };
+      const range = { columnFamily: name, borrow: true, ...WHOLE_SCAN };
       for (const [key, value] of db.entries(range)) {
         if (target.isClosed) return { entries, bytes };
         // The bytes are lent: they become text before anything is waited for.

@@ -123,7 +123,10 @@ export class Db {
     const isSynced = options?.sync === true;
     const written = this.#lastAsync.then(() => this.#writes.writeAsync(encoder, isSynced));
     this.#lastAsync = written.then(ignore, ignore);
-    return written;
+    const seqno = await written;
+    // Not in the row of the writes: those that wait for it share one.
+    if (isSynced) await this.#writes.sync();
+    return seqno;
   }
 
   /** The value of a key, or undefined: a fresh copy, or a view with `borrow`. Borrows the key. */
@@ -174,8 +177,7 @@ export class Db {
   cursor(options: RangeOptions = {}): DbCursor {
     const family = this.#readFamily(options);
     const seqno = this.#readSeqno(options.snapshot);
-    const fillCache = options.fillCache !== false;
-    return new DbCursor(this.#core, family.view, seqno, keyRangeOf(options), fillCache);
+    return new DbCursor(this.#core, family.view, seqno, options);
   }
 
   /** A fixed view of all families as of now; release it when done. */

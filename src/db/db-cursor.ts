@@ -5,12 +5,14 @@
 import { CopyPool } from '../bytes/copy-pool.ts';
 import { VarveError } from '../errors.ts';
 import { mergeCursors } from '../iterator/merging-cursor.ts';
-import { type KeyRange, UserCursor } from '../iterator/user-cursor.ts';
+import { UserCursor } from '../iterator/user-cursor.ts';
 import type { Cursor } from '../key/cursor.ts';
+import type { TableCursorOptions } from '../sstable/table-cursor.ts';
 import { LevelCursor } from '../tables/level-cursor.ts';
 import type { DbCore } from './core.ts';
 import type { FamilyView } from './family.ts';
 import { type ByteInput, type Bytes, keyInput } from './input.ts';
+import { keyRangeOf, type RangeOptions, tableCursorOptions } from './range.ts';
 
 /**
  * Walks a range of keys as it was when the cursor was made, in either direction, without creating
@@ -29,12 +31,13 @@ export class DbCursor {
   #isClosed: boolean;
 
   /** Made by `db.cursor()`. */
-  constructor(core: DbCore, view: FamilyView, seqno: number, range: KeyRange, fillCache: boolean) {
+  constructor(core: DbCore, view: FamilyView, seqno: number, range: RangeOptions) {
     this.#core = core;
     this.#view = view;
     // The pinned view keeps memtables, and the garbage collector keeps blocks that were cached.
-    const options = { ...range, valuesOutliveMoves: fillCache };
-    this.#entries = new UserCursor(openView(core, view, fillCache), seqno, options);
+    const options = { ...keyRangeOf(range), valuesOutliveMoves: range.fillCache !== false };
+    const cursor = openView(core, view, tableCursorOptions(range));
+    this.#entries = new UserCursor(cursor, seqno, options);
     this.#target = keyInput();
     this.#copies = new CopyPool();
     this.#isClosed = false;
@@ -136,8 +139,7 @@ export class DbCursor {
 }
 
 /** One cursor over everything in a view. */
-function openView(core: DbCore, view: FamilyView, fillCache: boolean): Cursor {
-  const options = { fillCache };
+function openView(core: DbCore, view: FamilyView, options: TableCursorOptions): Cursor {
   const cursors: Cursor[] = view.memtables
     .filter((memtable) => !memtable.isEmpty)
     .map((memtable) => memtable.cursor());

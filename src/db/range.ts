@@ -4,6 +4,7 @@
  */
 import { compareKeys } from '../bytes/compare.ts';
 import type { KeyRange } from '../iterator/user-cursor.ts';
+import type { TableCursorOptions } from '../sstable/table-cursor.ts';
 import type { ColumnFamily } from './column-family.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
@@ -28,6 +29,31 @@ export interface RangeOptions {
   readonly columnFamily?: ColumnFamily | string;
   /** Keep the blocks that are read in the cache; true if absent. */
   readonly fillCache?: boolean;
+  /**
+   * Bytes of a table to read at once, where `fillCache` is false: 0 to 16 MiB; 0, a block at a
+   * time, if absent. A long scan is faster with some 256 KiB, for each table that it stands on.
+   */
+  readonly readAheadBytes?: number;
+}
+
+const READ_AHEAD_BYTES_MAX = 0x100_0000;
+
+/**
+ * How the tables of a range are read.
+ * @throws TypeError, RangeError for a `readAheadBytes` that cannot be
+ */
+export function tableCursorOptions({
+  fillCache,
+  readAheadBytes,
+}: RangeOptions): TableCursorOptions {
+  if (readAheadBytes !== undefined) {
+    if (typeof readAheadBytes !== 'number') throw new TypeError('readAheadBytes must be a number');
+    const isInRange = readAheadBytes >= 0 && readAheadBytes <= READ_AHEAD_BYTES_MAX;
+    if (!Number.isInteger(readAheadBytes) || !isInRange) {
+      throw new RangeError(`readAheadBytes must be an integer of 0 to ${READ_AHEAD_BYTES_MAX}`);
+    }
+  }
+  return { fillCache: fillCache !== false, readAheadBytes };
 }
 
 /**

@@ -67,20 +67,19 @@ export class WritePath {
   }
 
   /**
-   * As {@link write}, but what that blocks for is waited for with turns of the host; so the encoder
-   * is borrowed until the promise settles. Rejects as that throws.
+   * As {@link write}, but room is waited for with turns of the host; so the encoder is borrowed
+   * until the promise settles. Rejects as that throws.
+   * @param isSynced whether the caller goes on with a {@link sync}, which needs a WAL
    */
-  async writeAsync(encoder: BatchEncoder, sync: boolean): Promise<number> {
-    this.#assertPossible(encoder, sync);
+  async writeAsync(encoder: BatchEncoder, isSynced: boolean): Promise<number> {
+    this.#assertPossible(encoder, isSynced);
     if (this.#mustWeigh) {
       await this.#scheduler.makeRoomAsync(this.#fullFamilies().length > 0);
       // Others may have written in the meantime, and dropped families.
-      this.#assertPossible(encoder, sync);
+      this.#assertPossible(encoder, isSynced);
       this.#endWeighing(this.#fullFamilies());
     }
-    const seqno = this.#write(encoder, false);
-    if (sync) await this.sync();
-    return seqno;
+    return this.#write(encoder, false);
   }
 
   /** Resolves when what was written is on stable storage; only with a WAL. */

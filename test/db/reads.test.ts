@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Db } from '../../src/db/database.ts';
+import type { EntriesOptions } from '../../src/db/entries.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { open } from '../../src/node.ts';
+import { FaultFs } from '../../src/testing/index.ts';
 import { code, fill, keyAt, openMemory, PATH, text, texts } from './helpers.ts';
 
 async function letters(): Promise<Db> {
@@ -177,5 +179,26 @@ test('a scan that must not fill the cache leaves it alone', async () => {
   assert.equal(db.stats().memory.blockCacheBytes, 0);
   for (const _ of db.entries());
   assert.ok(db.stats().memory.blockCacheBytes > 50_000);
+  await db.close();
+});
+
+test('a scan that reads ahead asks the file less often, and sees the same', async () => {
+  const fs = new FaultFs(new MemoryFs());
+  const db = await openMemory({ fs });
+  fill(db, 500, 200);
+  await db.flush();
+  const wanted = [...db.keys({ reverse: true, fillCache: false })].map(text);
+  const readsOf = (options: EntriesOptions): number => {
+    const before = fs.calls('read');
+    assert.deepEqual([...db.keys({ ...options, reverse: true })].map(text), wanted);
+    return fs.calls('read') - before;
+  };
+  const single = readsOf({ fillCache: false });
+  const ahead = readsOf({ fillCache: false, readAheadBytes: 65_536 });
+  assert.ok(ahead * 4 < single, `${ahead} reads, ${single} without reading ahead`);
+  for (const readAheadBytes of [-1, 0.5, 2 ** 24 + 1]) {
+    assert.throws(() => db.cursor({ readAheadBytes }), RangeError);
+  }
+  assert.throws(() => db.cursor({ readAheadBytes: '1' as unknown as number }), TypeError);
   await db.close();
 });
