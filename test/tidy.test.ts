@@ -88,6 +88,21 @@ const LAYERS: readonly Layer[] = [
     mayImport: ['executor', 'fs', 'env/system', ...TABLE_LAYERS],
   },
   {
+    name: 'executor/web',
+    at: 'src/executor/web.ts',
+    mayImport: ['executor', 'executor/web-steward', 'errors'],
+  },
+  {
+    name: 'executor/web-steward',
+    at: 'src/executor/web-steward.ts',
+    mayImport: ['executor', 'executor/web-worker'],
+  },
+  {
+    name: 'executor/web-worker',
+    at: 'src/executor/web-worker.ts',
+    mayImport: ['executor', 'env/system', ...TABLE_LAYERS],
+  },
+  {
     name: 'db',
     at: 'src/db/',
     mayImport: ['executor', 'compaction', 'integrity', 'wal', 'tables', ...ENGINE_LAYERS],
@@ -104,6 +119,8 @@ const LAYERS: readonly Layer[] = [
     mayImport: [
       ...[
         'db',
+        'executor',
+        'executor/web',
         'compaction',
         'integrity',
         'wal',

@@ -42,7 +42,7 @@ suite('a limiter', () => {
     assert.ok(limiter.charge('compaction', MIB) > 1200);
   });
 
-  test('owes nothing for time in which nobody worked, and goes on after the clock was set back', () => {
+  test('owes nothing for idle time, and goes on after the clock was set back', () => {
     const clock = new SimulatedClock();
     const limiter = new RateLimiter(newRateShare(RATE, false), clock);
     clock.advance(60_000);
@@ -66,14 +66,10 @@ suite('a database with a limit', () => {
     test(`takes as long for a compaction as that allows, with ${workers} workers`, async () => {
       const directory = mkdtempSync(join(tmpdir(), 'varve-rate-'));
       try {
-        const took: number[] = [];
-        for (const rateLimitBytesPerSecond of [0, 8 * MIB]) {
-          const path = join(directory, `${rateLimitBytesPerSecond}`);
-          took.push(await compactionMs(path, { workers, rateLimitBytesPerSecond }));
-        }
+        const rateLimitBytesPerSecond = 8 * MIB;
+        const took = await compactionMs(directory, { workers, rateLimitBytesPerSecond });
         // 4 MiB are read and 4 MiB are written.
-        assert.ok(took[1]! > 800, `${took[1]} ms at 8 MiB/s`);
-        assert.ok(took[1]! > took[0]! * 2, `${took[0]} ms without a limit, ${took[1]} with one`);
+        assert.ok(took > 800, `${took} ms at 8 MiB/s`);
       } finally {
         rmSync(directory, { recursive: true });
       }
