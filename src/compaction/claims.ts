@@ -36,6 +36,11 @@ export class Claims {
     return tables.some((table) => this.#numbers.has(table.fileNumber));
   }
 
+  /** True when a running plan leaves something in a level. */
+  hasOutputIn(level: number): boolean {
+    return this.#running.some(({ plan }) => plan.outputLevel === level);
+  }
+
   /** True when the plan can run beside all that run. */
   allows(plan: CompactionPlan): boolean {
     if (this.#running.length === 0) return true;

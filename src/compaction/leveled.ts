@@ -167,10 +167,14 @@ function levelBelow(levels: Levels, level: number, { baseLevel }: LevelLimits): 
 function pickFromL0(tree: Tree): CompactionPlan | undefined {
   const { levels, options, policy, claims } = tree;
   const l0 = levels[0]!;
-  const isLarge = totalBytes(l0.filter((table) => !claims.has(table))) > options.baseLevelBytes;
+  const waiting = l0.filter((table) => !claims.has(table));
+  const isLarge = totalBytes(waiting) > options.baseLevelBytes;
   const reason = isLarge ? 'l0-size' : 'l0-count';
   const down = planDown(tree, reason);
   if (down !== undefined && (isLarge || !isDear(down, policy))) return down;
+  // One merge inside of L0 after another would never leave the way down free.
+  if (claims.hasOutputIn(0)) return undefined;
+  if (down === undefined && waiting.length < options.l0TriggerCount) return undefined;
   const sizes = l0.map((table) => (claims.has(table) ? Number.POSITIVE_INFINITY : table.sizeBytes));
   const span = cheapestSpan(sizes);
   // What is being merged here will soon weigh more.

@@ -27,6 +27,8 @@ const ENTRY_OVERHEAD_BYTES = 16;
 const FILE_NUMBERS_MIN = 8;
 /** Smaller parts are not worth a job of their own. */
 const PART_BYTES_MIN = 0x40_0000;
+/** Parts for each that runs at a time: workers are not equally fast, nor parts equally dear. */
+const PARTS_PER_TASK = 2;
 /** Samples of the inputs' sizes for each part: it is off by that share of itself at most. */
 const SAMPLES_PER_PART = 32;
 
@@ -43,7 +45,7 @@ export class CompactionJob {
   readonly #tasks: TaskGroup;
   readonly #beginMs: number;
 
-  /** @param taskMax sub-compactions at most: at least 1 */
+  /** @param taskMax sub-compactions that may run at a time: at least 1 */
   constructor(
     core: DbCore,
     executor: Executor,
@@ -171,10 +173,16 @@ export class CompactionJob {
     }));
   }
 
-  /** Where the plan is cut into parts, as many as can run side by side. */
+  /**
+   * Where the plan is cut into parts: none where one runs at a time, else so many that the last of
+   * them is not waited for long, of at most about a table each.
+   */
   #cuts(tables: readonly TableMeta[], taskMax: number): Uint8Array[] {
-    const worthwhile = Math.floor(this.inputBytes / PART_BYTES_MIN);
-    const partCount = Math.min(taskMax, worthwhile);
+    if (taskMax < 2) return [];
+    const { targetTableBytes } = this.family.settings;
+    const even = this.inputBytes / (taskMax * PARTS_PER_TASK);
+    const partBytes = Math.max(PART_BYTES_MIN, Math.min(even, targetTableBytes));
+    const partCount = Math.floor(this.inputBytes / partBytes);
     if (partCount < 2) return [];
     const sampleBytes = this.inputBytes / (partCount * SAMPLES_PER_PART);
     const samples = tables.flatMap((meta) => {

@@ -76,6 +76,14 @@ const START_MS_MAX = 20_000;
 /** A worker without a sign of life for so long is given up; to sync a large file takes a while. */
 const SILENCE_MS_MAX = 120_000;
 
+/** Number of the worker that does all flushes. */
+const FLUSH_WORKER = 0;
+/**
+ * Compactions that a worker has at once: one that it works on, and one to go on with while the
+ * database is busy otherwise.
+ */
+const COMPACTIONS_MAX = 2;
+
 /** A worker that has been started. */
 interface Crew {
   readonly number: number;
@@ -93,6 +101,8 @@ export class WorkerExecutor implements Executor {
   readonly #signals: Int32Array;
   /** By number; undefined where none was started yet, or it was lost. */
   readonly #crews: (Crew | undefined)[];
+  /** Compactions that no worker has yet. */
+  #queue: MergeTask[];
   readonly #waiters: Set<() => void>;
   /** Reports that had been sent when reports were last taken in. */
   #reportsSeen: number;
@@ -107,6 +117,7 @@ export class WorkerExecutor implements Executor {
     const words = HEARTBEAT_WORD + options.workerCount;
     this.#signals = new Int32Array(new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT));
     this.#crews = Array.from({ length: options.workerCount }, () => undefined);
+    this.#queue = [];
     this.#waiters = new Set();
     this.#reportsSeen = 0;
     this.#nextId = 0;
@@ -115,26 +126,20 @@ export class WorkerExecutor implements Executor {
 
   start(job: MergeJob): MergeTask {
     const task = new MergeTask(job);
-    const { directory, pipeline, rate } = this.#options;
-    try {
-      const order: Order = {
-        type: 'run',
-        id: this.#nextId++,
-        job,
-        directory,
-        pipeline: pipeline.share(epochsOf(job)),
-        rate,
-      };
-      const crew = this.#choose(job);
-      crew.endpoint.send(order);
-      crew.tasks.set(order.id, task);
-    } catch (error) {
-      task.fail(error);
+    if (job.work === 'flush') {
+      this.#send(FLUSH_WORKER, task);
+    } else {
+      this.#queue.push(task);
+      this.#assign();
     }
     return task;
   }
 
   cancel(task: MergeTask): void {
+    if (this.#queue.includes(task)) {
+      this.#queue = this.#queue.filter((other) => other !== task);
+      task.fail(cancelled());
+    }
     for (const crew of this.#crews) {
       for (const [id, other] of crew?.tasks ?? []) {
         if (other !== task) continue;
@@ -187,24 +192,53 @@ export class WorkerExecutor implements Executor {
     return count;
   }
 
-  /**
-   * Flushes go to the first worker, compactions to the one that has the fewest, the last of those.
-   * A worker that does the same again does it faster: it has the code compiled.
-   */
-  #choose(job: MergeJob): Crew {
-    let best = 0;
-    let fewest = Number.POSITIVE_INFINITY;
-    for (let number = this.#crews.length - 1; number >= 0 && job.work !== 'flush'; number--) {
-      let count = 0;
-      for (const other of this.#crews[number]?.tasks.values() ?? []) {
-        if (other.job.work === job.work) count++;
-      }
-      if (count < fewest) {
-        fewest = count;
-        best = number;
-      }
+  /** Gives compactions that wait to workers that have little else to do. */
+  #assign(): void {
+    while (this.#queue.length > 0) {
+      const number = this.#freeWorker();
+      if (number === undefined) return;
+      this.#send(number, this.#queue.shift()!);
     }
-    return this.#crews[best] ?? this.#startWorker(best);
+  }
+
+  /**
+   * Who takes the next compaction: the one that has the fewest, the last of those, which does no
+   * flushes. A worker that does the same again does it faster: it has the code compiled. One that
+   * flushes now takes none if there are others, for the flushes would hold it up.
+   */
+  #freeWorker(): number | undefined {
+    let best: number | undefined;
+    let fewest = COMPACTIONS_MAX;
+    for (let number = this.#crews.length - 1; number >= 0; number--) {
+      const tasks = [...(this.#crews[number]?.tasks.values() ?? [])];
+      const flushes = tasks.filter(({ job }) => job.work === 'flush').length;
+      if (flushes > 0 && this.#crews.length > 1) continue;
+      const compactions = tasks.length - flushes;
+      if (compactions >= fewest || (number === FLUSH_WORKER && compactions > 0)) continue;
+      fewest = compactions;
+      best = number;
+    }
+    return best;
+  }
+
+  #send(number: number, task: MergeTask): void {
+    const { job } = task;
+    const { directory, pipeline, rate } = this.#options;
+    try {
+      const order: Order = {
+        type: 'run',
+        id: this.#nextId++,
+        job,
+        directory,
+        pipeline: pipeline.share(epochsOf(job)),
+        rate,
+      };
+      const crew = this.#crews[number] ?? this.#startWorker(number);
+      crew.endpoint.send(order);
+      crew.tasks.set(order.id, task);
+    } catch (error) {
+      task.fail(error);
+    }
   }
 
   #startWorker(number: number): Crew {
@@ -247,7 +281,10 @@ export class WorkerExecutor implements Executor {
         report = crew.endpoint.receive();
       }
     }
-    if (count > 0) this.#wake();
+    if (count > 0) {
+      this.#assign();
+      this.#wake();
+    }
     return count;
   }
 
@@ -297,21 +334,28 @@ export class WorkerExecutor implements Executor {
   }
 
   #giveUp(crew: Crew, why: string): void {
-    void crew.endpoint.terminate();
+    const tasks = [...crew.tasks.values()];
+    // It may go on for a moment: what it writes then has to go as well.
+    void crew.endpoint.terminate().then(() => this.#sweep(tasks));
     this.#lose(crew.number, new Error(why));
+  }
+
+  #sweep(tasks: Iterable<MergeTask>): void {
+    const { fs, directory } = this.#options;
+    for (const { job } of tasks) removeTables(fs, directory, numbersOf(job.fileNumbers));
   }
 
   /** Settles the tasks of a worker that is gone, and removes what it left. */
   #lose(number: number, cause: unknown): void {
     const crew = this.#crews[number]!;
     this.#crews[number] = undefined;
-    const { fs, directory } = this.#options;
+    this.#sweep(crew.tasks.values());
     for (const task of crew.tasks.values()) {
-      removeTables(fs, directory, numbersOf(task.job.fileNumbers));
       task.isLost = true;
       const text = `the worker that ran a ${task.job.work} is gone`;
       task.error = new VarveError('IO', text, { cause });
     }
+    this.#assign();
     this.#wake();
   }
 }
