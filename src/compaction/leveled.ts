@@ -49,6 +49,11 @@ const GRANDPARENT_TABLES_MAX = 10;
 const NEIGHBOUR_TABLES_MAX = 8;
 /** A table of L0 below this share of the target size is a crumb. */
 const CRUMB_SHARE = 1 / 16;
+/**
+ * Beside a way down that is taken, tables of L0 are merged with each other from this many times the
+ * trigger on: they will go down soon, and are written once more for it.
+ */
+const CROWDED_FACTOR = 3;
 /** A table costs half when the tree was written this many times since. */
 const PATIENCE_TURNOVERS = 1;
 
@@ -174,7 +179,8 @@ function pickFromL0(tree: Tree): CompactionPlan | undefined {
   if (down !== undefined && (isLarge || !isDear(down, policy))) return down;
   // One merge inside of L0 after another would never leave the way down free.
   if (claims.hasOutputIn(0)) return undefined;
-  if (down === undefined && waiting.length < options.l0TriggerCount) return undefined;
+  const isCrowded = waiting.length >= options.l0TriggerCount * CROWDED_FACTOR;
+  if (down === undefined && !isCrowded) return undefined;
   const sizes = l0.map((table) => (claims.has(table) ? Number.POSITIVE_INFINITY : table.sizeBytes));
   const span = cheapestSpan(sizes);
   // What is being merged here will soon weigh more.

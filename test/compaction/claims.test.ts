@@ -121,8 +121,13 @@ suite('compactions that run at once', () => {
     assert.deepEqual([first.outputLevel, planTables(first).length], [1, 2]);
     tree.add(0, [10]);
     tree.add(0, [20]);
+    assert.equal(pick(tree, { options, running: [first] }), undefined);
+    for (const key of [12, 14, 16, 18]) tree.add(0, [key]);
     const second = pick(tree, { options, running: [first] })!;
     assert.equal(second.outputLevel, 0);
+    // Not another one: the way down must be free at last.
+    for (const key of [11, 13, 15, 17, 19, 21]) tree.add(0, [key]);
+    assert.equal(pick(tree, { options, running: [first, second] }), undefined);
     tree.apply(first, 3);
     assert.equal(pick(tree, { options })!.outputLevel, 1);
   });
