@@ -23,7 +23,7 @@ import {
   formatSeconds,
 } from '../src/cli/format.ts';
 import { Progress } from '../src/cli/progress.ts';
-import { levelsText } from '../src/cli/stats.ts';
+import { levelsText } from '../src/cli/stats-text.ts';
 import { type Tree, type TreeFile, type TreeSkip, walkTree } from '../src/cli/tree.ts';
 import type { Db } from '../src/index.ts';
 import * as checks from './checks.ts';

@@ -40,6 +40,11 @@ export function formatRate(bytes: number, milliseconds: number): string {
   return milliseconds < 1 ? '-' : `${formatBytes((bytes * 1000) / milliseconds)}/s`;
 }
 
+/** `1.23`, or `-` for what is not known. */
+export function formatRatio(ratio: number | undefined): string {
+  return ratio === undefined ? '-' : ratio.toFixed(2);
+}
+
 /** `reed-solomon 4+2`, `none`. */
 export function eccName(ecc: EccOptions | undefined): string {
   if (ecc === undefined) return 'none';

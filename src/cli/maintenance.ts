@@ -23,7 +23,7 @@ import type { Output } from './output.ts';
 import { inFamily } from './point-commands.ts';
 import { Progress } from './progress.ts';
 import { unlessStopped, withReader, withWriter } from './session.ts';
-import { levelsText } from './stats.ts';
+import { levelsText } from './stats-text.ts';
 import type { StorageOptions } from './storage.ts';
 
 /** A writer may remove a table before it is verified; then the newer tables are verified. */

@@ -12,6 +12,7 @@ import {
   isVarveError,
   NodeFs,
   open,
+  type ProfileName,
   VarveError,
 } from '../index.ts';
 import { readCurrent } from '../manifest/current.ts';
@@ -27,6 +28,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** What a command that reads is opened with. */
 export interface ReaderOptions extends KeyOptions {
+  /** The writer's, for the limits and thresholds that are told. */
+  readonly profile?: ProfileName;
   readonly onEvent?: (event: DbEvent) => void;
 }
 
@@ -48,9 +51,13 @@ export async function withReader<T>(
   work: (db: Db) => Promise<T>,
 ): Promise<T> {
   requireDatabase(path);
-  const { onEvent } = options;
-  const listener = onEvent === undefined ? {} : { onEvent };
-  const db = await openWith(path, { readOnly: true, ...listener }, options);
+  const { onEvent, profile } = options;
+  const settings: DbOptions = {
+    readOnly: true,
+    ...(onEvent === undefined ? {} : { onEvent }),
+    ...(profile === undefined ? {} : { profile }),
+  };
+  const db = await openWith(path, settings, options);
   try {
     return await work(db);
   } finally {

@@ -67,14 +67,16 @@ export function pickManual(
 /**
  * A part of what {@link pickManual} would merge that needs less space at a time: one table of the
  * topmost level that holds any of the range goes into the next one that does, L0 as a whole. Doing
- * so again and again ends with one sorted run. Parameters as for {@link pickManualL0}.
- * @returns undefined when the range is one sorted run
+ * so again and again ends with one sorted run, of which then each outdated table is rewritten.
+ * Parameters as for {@link pickManualL0} and {@link pickManual}.
+ * @returns undefined when the range is one sorted run and nothing of it is outdated
  */
 export function pickManualSlice(
   levels: Levels,
   from: Uint8Array | undefined,
   to: Uint8Array | undefined,
   options: LeveledOptions,
+  isOutdated: (table: TableMeta) => boolean = () => false,
 ): CompactionPlan | undefined {
   const l0 = pickManualL0(levels, from, to, options);
   if (l0 !== undefined) return l0;
@@ -82,8 +84,15 @@ export function pickManualSlice(
   const below = levels.findIndex(
     (tables, index) => index > level && overlapping(tables, from, to).length > 0,
   );
-  if (level < 0 || below < 0) return undefined;
-  const table = overlapping(levels[level]!, from, to)[0]!;
+  if (level < 0) return undefined;
+  const tables = overlapping(levels[level]!, from, to);
+  if (below < 0) {
+    const outdated = tables.find(isOutdated);
+    if (outdated === undefined) return undefined;
+    const inputs = [{ level, tables: [outdated] }];
+    return { kind: 'merge', inputs, outputLevel: level, reason: 'manual' };
+  }
+  const table = tables[0]!;
   // It may reach beyond the range, and must not pass what is in its way there.
   const target = levels.findIndex(
     (tables, index) =>

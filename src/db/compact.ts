@@ -3,6 +3,7 @@
  * @module
  */
 import { pickManual, pickManualL0, pickManualSlice } from '../compaction/pick.ts';
+import type { TableMeta } from '../sstable/table-meta.ts';
 import { outdatedBy } from './compaction-picker.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
@@ -34,12 +35,14 @@ export async function compactRange(
   const to = toKey === undefined ? undefined : keyBytes(toKey);
   const levels = () => core.version.families.get(family.handle.id)?.levels ?? [[]];
   const { settings } = family;
-  const pickSlice = () => pickManualSlice(levels(), from, to, settings);
   if (from !== undefined || to !== undefined) {
     const pick = () => pickManualL0(levels(), from, to, settings);
     await scheduler.compact({ family, pick, pickSlice: pick });
   }
-  const isOutdated = bottommost ? () => true : outdatedBy(core, family);
+  const nextNumber = core.manifest!.nextFileNumber;
+  const isOlder = ({ fileNumber }: TableMeta) => fileNumber < nextNumber;
+  const isOutdated = bottommost ? isOlder : outdatedBy(core, family);
+  const pickSlice = () => pickManualSlice(levels(), from, to, settings, isOutdated);
   const pick = () => pickManual(levels(), from, to, isOutdated);
   await scheduler.compact({ family, pick, pickSlice });
 }

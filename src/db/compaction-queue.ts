@@ -33,6 +33,8 @@ export interface Request {
   job: CompactionJob | undefined;
   /** The job is only a part of it. */
   isSlice: boolean;
+  /** Such a part is done. */
+  hasSlices: boolean;
   /** Why it was given up. */
   error: VarveError | undefined;
 }
@@ -84,7 +86,13 @@ export class CompactionQueue {
 
   /** Queues a wish; it is done when {@link isSettled} says so. */
   add(wish: Wish): Request {
-    const request = { wish, job: undefined, isSlice: false, error: undefined };
+    const request: Request = {
+      wish,
+      job: undefined,
+      isSlice: false,
+      hasSlices: false,
+      error: undefined,
+    };
     this.#requests.push(request);
     return request;
   }
@@ -148,6 +156,7 @@ export class CompactionQueue {
     if (request === undefined) return;
     request.job = undefined;
     request.error = error;
+    if (job.isInstalled && request.isSlice) request.hasSlices = true;
     const isDone = job.isInstalled && !request.isSlice;
     if (isDone || error !== undefined) this.#drop(request);
   }
@@ -175,12 +184,13 @@ export class CompactionQueue {
 
   #beginRequest(request: Request, free: number): boolean {
     const { family, pick, pickSlice } = request.wish;
-    request.isSlice = false;
     let plan = pick();
-    if (plan !== undefined && this.#missingSpace(plan) !== undefined) {
-      request.isSlice = true;
+    const missing = plan === undefined ? undefined : this.#missingSpace(plan);
+    request.isSlice = missing !== undefined;
+    if (missing !== undefined) {
       plan = pickSlice();
       if (plan !== undefined) request.error = this.#missingSpace(plan);
+      else if (!request.hasSlices) request.error = missing;
     }
     if (plan === undefined || request.error !== undefined) this.#drop(request);
     else request.job = this.#begin(family, plan, free);

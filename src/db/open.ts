@@ -51,7 +51,8 @@ export async function openDatabase(
     throw new TypeError('the path of a database must be a string that is not empty');
   }
   const settings = resolveOptions(options);
-  if (settings.workers !== undefined && settings.workers > 0 && environment.threads === undefined) {
+  // Those of a profile are a wish; what `options` has is asked for.
+  if ((options.workers ?? 0) > 0 && environment.threads === undefined) {
     const text =
       'workers need a file system that other threads have too: leave out fs, clock, random';
     throw new VarveError('UNSUPPORTED', text);

@@ -133,9 +133,11 @@ export class Scheduler {
       this.blockUntil(() => this.#stopReason(isFull) === undefined);
       this.#stalls.stopped(reason, this.#now() - beginMs);
     }
-    const endMs = this.#slowdownEndMs();
+    const slowdown = this.#slowdown();
+    const beginMs = this.#now();
+    const endMs = beginMs + this.#delayMs(slowdown);
     while (this.#now() < endMs && this.#pump()) this.#executor.block(endMs - this.#now());
-    this.#weighedAtMs = this.#now();
+    this.#noteWeighing(slowdown, beginMs);
   }
 
   /** The same, without blocking the thread. Rejects as that throws. */
@@ -147,10 +149,12 @@ export class Scheduler {
       await this.drain(() => this.#stopReason(isFull) === undefined);
       this.#stalls.stopped(reason, this.#now() - beginMs);
     }
-    const endMs = this.#slowdownEndMs();
+    const slowdown = this.#slowdown();
+    const beginMs = this.#now();
+    const endMs = beginMs + this.#delayMs(slowdown);
     while (this.#now() < endMs && this.#pump()) await this.#executor.turn(endMs - this.#now());
     this.#core.assertWritable();
-    this.#weighedAtMs = this.#now();
+    this.#noteWeighing(slowdown, beginMs);
   }
 
   /**
@@ -228,6 +232,7 @@ export class Scheduler {
   async close(): Promise<void> {
     this.stop();
     this.unpauseAll();
+    this.#stalls.slowed(undefined, 0);
     await this.#executor.close();
     this.#core.collect();
   }
@@ -279,30 +284,33 @@ export class Scheduler {
     throw new VarveError('BUSY', text);
   }
 
-  /** Why a write cannot go on now. */
+  /** Why a write cannot go on now. What nobody works on does not get better by waiting. */
   #stopReason(isFull: boolean): StallReason | undefined {
-    if (this.#core.backgroundError !== undefined) return undefined;
-    if (isFull && this.#flushes.count >= this.#flushes.waitingMax) return 'memtables';
+    if (!isFull || this.#core.backgroundError !== undefined) return undefined;
+    if (!this.#pump() && !this.isPaused) return undefined;
+    if (this.#flushes.count >= this.#flushes.waitingMax) return 'memtables';
     const pressure = treePressure(this.#core);
-    return isFull && pressure.share >= 1 ? pressure.reason : undefined;
+    return pressure.share >= 1 ? pressure.reason : undefined;
   }
 
   /** Set where writes are held back. Jobs in their own time hold them back enough. */
   #slowdown(): Pressure | undefined {
-    if (!this.#executor.isParallel || this.isPaused) return undefined;
+    if (!this.#executor.isParallel || this.isPaused || !this.#pump()) return undefined;
     const pressure = treePressure(this.#core);
     return pressure.share > 0 ? pressure : undefined;
   }
 
-  /** Until when a write is to be held back. */
-  #slowdownEndMs(): number {
-    const now = this.#now();
-    const slowdown = this.#slowdown();
+  /** How long a write is to be held back: a share of the time since that was last asked. */
+  #delayMs(slowdown: Pressure | undefined): number {
     const share = Math.min(slowdown?.share ?? 0, SLOWDOWN_SHARE_MAX);
-    const writerMs = Math.min(now - this.#weighedAtMs, WRITER_MS_MAX);
-    const delayMs = (writerMs * share) / (1 - share);
-    this.#stalls.slowed(slowdown?.reason, delayMs);
-    return now + delayMs;
+    const writerMs = Math.min(this.#now() - this.#weighedAtMs, WRITER_MS_MAX);
+    return (writerMs * share) / (1 - share);
+  }
+
+  /** A writer has been held back since `beginMs`, or found that it need not be. */
+  #noteWeighing(slowdown: Pressure | undefined, beginMs: number): void {
+    this.#weighedAtMs = this.#now();
+    this.#stalls.slowed(slowdown?.reason, this.#weighedAtMs - beginMs);
   }
 
   /** Bytes to compact per byte written, so that the job ends before the memtable is full. */

@@ -40,27 +40,36 @@ export class StallLog {
     this.slowed(undefined, 0);
     this.#counters.stallCount++;
     this.#counters.stallMs += durationMs;
-    this.#tell('stop', reason, durationMs);
+    const row = this.#row('stop', reason);
+    row.count++;
+    row.totalMs += durationMs;
+    this.#events.tell({ type: 'stall', kind: 'stop', reason, durationMs });
   }
 
   /** A write was held back, or (undefined) no write is at this time. */
   slowed(reason: StallReason | undefined, durationMs: number): void {
-    if (reason !== this.#slowReason) {
-      if (this.#slowReason !== undefined) this.#tell('slowdown', this.#slowReason, this.#slowMs);
-      this.#slowReason = reason;
-      this.#slowMs = 0;
-    }
+    if (reason !== this.#slowReason) this.#begin(reason);
     if (reason === undefined) return;
     this.#slowMs += durationMs;
     this.#counters.slowdownMs += durationMs;
+    this.#row('slowdown', reason).totalMs += durationMs;
   }
 
-  #tell(kind: StallKind, reason: StallReason, durationMs: number): void {
+  /** Ends the slowdown that goes on, if any, and begins another or none. */
+  #begin(reason: StallReason | undefined): void {
+    const before = this.#slowReason;
+    const durationMs = this.#slowMs;
+    this.#slowReason = reason;
+    this.#slowMs = 0;
+    if (reason !== undefined) this.#row('slowdown', reason).count++;
+    if (before === undefined) return;
+    this.#events.tell({ type: 'stall', kind: 'slowdown', reason: before, durationMs });
+  }
+
+  #row(kind: StallKind, reason: StallReason): StallStats {
     const name = `${kind} ${reason}`;
-    const stats = this.#stats.get(name) ?? { kind, reason, count: 0, totalMs: 0 };
-    stats.count++;
-    stats.totalMs += durationMs;
-    this.#stats.set(name, stats);
-    this.#events.tell({ type: 'stall', kind, reason, durationMs });
+    const row = this.#stats.get(name) ?? { kind, reason, count: 0, totalMs: 0 };
+    this.#stats.set(name, row);
+    return row;
   }
 }

@@ -9,6 +9,7 @@ import type { DbCore } from './core.ts';
 import type { Counters } from './counters.ts';
 import type { Family } from './family.ts';
 import { type MemoryUse, memoryUse } from './memory-budget.ts';
+import type { FamilySettings } from './options.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StallStats } from './stall-log.ts';
 
@@ -23,6 +24,8 @@ export interface LevelStats {
   readonly tombstoneCount: number;
   /** Of tables that flushes and merges have written into it. */
   readonly bytesWritten: number;
+  /** In their order: by age in L0, the newest first; by key below. */
+  readonly tables: readonly { readonly fileNumber: number; readonly sizeBytes: number }[];
 }
 
 /** One column family. */
@@ -34,6 +37,17 @@ export interface FamilyStats {
   readonly frozenMemtableCount: number;
   /** Bytes that compaction still has to rewrite. */
   readonly compactionDebtBytes: number;
+  /** From where on L0 is compacted, and writes are slowed and wait. */
+  readonly thresholds: Readonly<
+    Pick<
+      FamilySettings,
+      | 'l0TriggerCount'
+      | 'l0SlowdownCount'
+      | 'l0StopCount'
+      | 'compactionDebtSlowdownBytes'
+      | 'compactionDebtStopBytes'
+    >
+  >;
 }
 
 /** What is done for each thing that is asked for; undefined where nothing was asked for yet. */
@@ -236,11 +250,19 @@ function familyStats(core: DbCore, family: Family): FamilyStats {
       entryCount: sum(tables.map((table) => table.entryCount)),
       tombstoneCount: sum(tables.map((table) => table.tombstoneCount)),
       bytesWritten: family.levelBytesWritten[level]!,
+      tables: tables.map(({ fileNumber, sizeBytes }) => ({ fileNumber, sizeBytes })),
     })),
     memtableBytes: sum(memtables.map((memtable) => memtable.sizeBytes)),
     memtableEntryCount: sum(memtables.map((memtable) => memtable.entryCount)),
     frozenMemtableCount: family.frozen.length,
     compactionDebtBytes: compactionDebtBytes(levels, settings, settings.compaction),
+    thresholds: {
+      l0TriggerCount: settings.l0TriggerCount,
+      l0SlowdownCount: settings.l0SlowdownCount,
+      l0StopCount: settings.l0StopCount,
+      compactionDebtSlowdownBytes: settings.compactionDebtSlowdownBytes,
+      compactionDebtStopBytes: settings.compactionDebtStopBytes,
+    },
   };
 }
 

@@ -1,0 +1,64 @@
+/**
+ * One look at a database for `varve stats`: what it says of itself, and what is in its directory.
+ * @module
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DbStats, ProfileName } from '../index.ts';
+import type { FamilyOptions } from './options.ts';
+import { withReader } from './session.ts';
+
+/** Files of one kind in the directory of a database. */
+export interface FileStats {
+  readonly kind: string;
+  readonly count: number;
+  readonly sizeBytes: number;
+}
+
+/** What a look needs of the command's options. */
+export interface LookOptions extends FamilyOptions {
+  readonly profile?: ProfileName;
+}
+
+/** What one look at a database shows. */
+export interface Look {
+  readonly stats: DbStats;
+  readonly files: readonly FileStats[];
+}
+
+/** Opens the database as it stands now, and looks. */
+export async function look(path: string, options: LookOptions): Promise<Look> {
+  const { family } = options;
+  const stats = await withReader(path, options, async (db) => {
+    if (family !== undefined) db.columnFamily(family);
+    return db.stats();
+  });
+  return { stats: family === undefined ? stats : onlyFamily(stats, family), files: filesIn(path) };
+}
+
+function onlyFamily(stats: DbStats, family: string): DbStats {
+  const columnFamilies = stats.columnFamilies.filter(({ name }) => name === family);
+  return { ...stats, columnFamilies };
+}
+
+/** What is in the directory; a file that a writer removes meanwhile does not count. */
+function filesIn(path: string): FileStats[] {
+  const kinds = new Map<string, { count: number; sizeBytes: number }>();
+  for (const kind of ['table', 'WAL', 'manifest', 'other']) {
+    kinds.set(kind, { count: 0, sizeBytes: 0 });
+  }
+  for (const name of readdirSync(path)) {
+    const stat = statSync(join(path, name), { throwIfNoEntry: false });
+    if (stat?.isFile() !== true) continue;
+    const entry = kinds.get(kindOf(name))!;
+    entry.count++;
+    entry.sizeBytes += stat.size;
+  }
+  return [...kinds].map(([kind, entry]) => ({ kind, ...entry }));
+}
+
+function kindOf(name: string): string {
+  if (name.endsWith('.sst')) return 'table';
+  if (name.endsWith('.wal')) return 'WAL';
+  return name.startsWith('MANIFEST-') ? 'manifest' : 'other';
+}
