@@ -84,7 +84,10 @@ function report(plan: Plan, result: Result): void {
     return;
   }
   say(resultLine(result));
-  if (result.latency !== undefined) say(`${latencyLines(result.latency)}\n`);
+  const { latency, writeLatency } = result;
+  const what = writeLatency === undefined ? 'operation' : 'read';
+  if (latency !== undefined) say(`${latencyLines(latency, what)}\n`);
+  if (writeLatency !== undefined) say(`${latencyLines(writeLatency, 'write')}\n`);
 }
 
 async function printStatistics(plan: Plan, session: Session): Promise<void> {

@@ -13,7 +13,11 @@ import type { Workload } from './workload.ts';
 
 const RECORD_BYTES = 1000;
 const SCAN_ENTRIES_MAX = 100;
-/** Of a hundred operations; db_bench's readrandomwriterandom has the same share. */
+/**
+ * Of a hundred operations; db_bench's readrandomwriterandom has the same share. Its latencies are
+ * those of the reads, as seen by a program that reads between its writes; the writes, with what
+ * they wait for, are timed apart.
+ */
 const READS_WHILE_WRITING = 90;
 const OPENS_MAX = 20;
 
@@ -81,6 +85,7 @@ async function readWhileWriting(run: Run): Promise<void> {
   await run.loop(run.reads, isTiming ? 1 : 100, true, (count) => {
     // Timed one by one, operations keep their shares in turns of a hundred.
     const position = isTiming ? run.operations % 100 : 0;
+    run.isWriting = position >= READS_WHILE_WRITING;
     const readCount = Math.min(count, Math.max(0, READS_WHILE_WRITING - position));
     reads += readCount;
     readChunk.draw(source, readCount);

@@ -48,6 +48,7 @@ function together(answers: readonly ReaderAnswer[]): Measurement {
     bytesWritten: 0,
     message: `(${answers.length} threads; the first: ${all[0]!.message || 'done'})`,
     latency: undefined,
+    writeLatency: undefined,
     stopped: all.some(({ stopped }) => stopped),
   };
 }

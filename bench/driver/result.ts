@@ -64,10 +64,10 @@ export function resultLine(result: Result): string {
 }
 
 /** What `--histogram` prints below the line, in the form of db_bench. */
-export function latencyLines(latency: Latency): string {
+export function latencyLines(latency: Latency, operation = 'operation'): string {
   const number = (micros: number): string => micros.toFixed(2);
   return [
-    'Microseconds per operation:',
+    `Microseconds per ${operation}:`,
     `Count: ${latency.count} Average: ${latency.average.toFixed(4)}  ` +
       `StdDev: ${number(latency.stddev)}`,
     `Min: ${number(latency.min)}  Median: ${number(latency.p50)}  Max: ${number(latency.max)}`,

@@ -41,6 +41,8 @@ export interface Measurement {
   /** What else there is to say, as db_bench says it: "(995 of 1000 found)". */
   readonly message: string;
   readonly latency: Latency | undefined;
+  /** Of the writes, where a workload's latencies are those of its reads. */
+  readonly writeLatency: Latency | undefined;
   /** The time limit came before the last operation. */
   readonly stopped: boolean;
 }
@@ -54,10 +56,13 @@ export class Run {
   message: string;
   operations: number;
   stopped: boolean;
+  /** What is being done is timed among the writes. */
+  isWriting: boolean;
   #entriesWritten: number;
   readonly #chunks: Chunk[];
   #values: Values | undefined;
   readonly #latency: RecordableHistogram | undefined;
+  readonly #writeLatency: RecordableHistogram | undefined;
   #beginMs: number;
 
   /**
@@ -72,10 +77,12 @@ export class Run {
     this.message = '';
     this.operations = 0;
     this.stopped = false;
+    this.isWriting = false;
     this.#entriesWritten = 0;
     this.#chunks = [];
     this.#values = undefined;
     this.#latency = settings.histogram ? createHistogram() : undefined;
+    this.#writeLatency = settings.histogram ? createHistogram() : undefined;
     this.#beginMs = 0;
   }
 
@@ -150,7 +157,8 @@ export class Run {
       }
       const pending = act(count);
       if (pending !== undefined) await pending;
-      if (this.#latency !== undefined) record(this.#latency, performance.now() - begin);
+      const histogram = this.isWriting ? this.#writeLatency : this.#latency;
+      if (histogram !== undefined) record(histogram, performance.now() - begin);
       done += count;
       this.operations += count;
     }
@@ -168,6 +176,7 @@ export class Run {
       bytesWritten,
       message: this.message,
       latency: this.#latency?.count ? latencyOf(this.#latency) : undefined,
+      writeLatency: this.#writeLatency?.count ? latencyOf(this.#writeLatency) : undefined,
       stopped: this.stopped,
     };
   }

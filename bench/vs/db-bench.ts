@@ -110,7 +110,12 @@ export async function loadDbBench(
   ]);
 }
 
-function commonFlags(preset: string, directory: string, settings: WorkloadSettings): string[] {
+/** Flags that db_bench gets for every workload. */
+export function commonFlags(
+  preset: string,
+  directory: string,
+  settings: WorkloadSettings,
+): string[] {
   return [
     ...presetNamed(preset).dbBenchFlags,
     `--db=${directory}`,
@@ -123,7 +128,18 @@ function commonFlags(preset: string, directory: string, settings: WorkloadSettin
   ];
 }
 
-async function runDbBench(flags: readonly string[]) {
+/** What a whole run of db_bench gave. */
+export interface DbBenchRun {
+  readonly lines: readonly DbBenchLine[];
+  /** What it wrote to its output, and to its other one. */
+  readonly output: string;
+  readonly errors: string;
+  readonly peakRssBytes: number | undefined;
+  readonly written: Written | undefined;
+}
+
+/** Runs db_bench to its end. */
+export async function runDbBench(flags: readonly string[]): Promise<DbBenchRun> {
   const child = spawn('db_bench', flags, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   let errors = '';
@@ -147,5 +163,5 @@ async function runDbBench(flags: readonly string[]) {
   } finally {
     clearInterval(look);
   }
-  return { lines: parseDbBench(output), peakRssBytes, written };
+  return { lines: parseDbBench(output), output, errors, peakRssBytes, written };
 }

@@ -116,7 +116,10 @@ export function leveledDebtBytes(levels: Levels, options: LeveledOptions): numbe
   let debt = 0;
   let inflow = 0;
   for (let level = 0; level < levels.length - 1; level++) {
-    const bytes = totalBytes(levels[level]!) + inflow;
+    const tables = levels[level]!;
+    const own =
+      level === 0 ? totalBytes(tables) : totalWeight(tables, entryBytesBelow(levels, level));
+    const bytes = own + inflow;
     const share = level === 0 ? l0Excess(levels, options) : 1 - limits.limitBytes[level]! / bytes;
     inflow = bytes > 0 && share > 0 ? bytes * share : 0;
     if (inflow === 0) continue;
@@ -134,7 +137,7 @@ function urgentLevels({ levels, options, claims, limits }: Tree): number[] {
     const waiting = tables.filter((table) => !claims.has(table));
     if (level === 0) return l0Score(waiting, options);
     const limit = limits.limitBytes[level]!;
-    const bytes = totalBytes(waiting);
+    const bytes = totalWeight(waiting, entryBytesBelow(levels, level));
     if (bytes === 0) return 0;
     // Above the base level nothing should be; it may take its turn all the same.
     return limit > 0 ? bytes / limit : 1 + bytes / options.baseLevelBytes;
@@ -246,6 +249,7 @@ function plansFor(tree: Tree, level: number, at: number, outputLevel: number): C
 function costsOf(tree: Tree, level: number, outputLevel: number): number[] {
   const { levels, claims } = tree;
   const below = levels[outputLevel]!;
+  const entryBytes = entryBytesBelow(levels, level);
   const patience = PATIENCE_TURNOVERS * tableCount(levels);
   const newest = newestNumber(levels);
   let firstBelow = 0;
@@ -261,8 +265,28 @@ function costsOf(tree: Tree, level: number, outputLevel: number): number[] {
       bytes += below[i]!.sizeBytes;
     }
     const waited = (newest - table.fileNumber) / patience;
-    return bytes / table.sizeBytes / (1 + waited);
+    return bytes / weightOf(table, entryBytes) / (1 + waited);
   });
+}
+
+/** Bytes of an entry in the levels below one, about. */
+function entryBytesBelow(levels: Levels, level: number): number {
+  let bytes = 0;
+  let entries = 0;
+  for (const table of levels.slice(level + 1).flat()) {
+    bytes += table.sizeBytes;
+    entries += table.entryCount - table.tombstoneCount;
+  }
+  return entries <= 0 ? 0 : bytes / entries;
+}
+
+/** What a table brings down: its bytes, and those that its tombstones take away below. */
+function weightOf({ sizeBytes, tombstoneCount }: TableMeta, entryBytes: number): number {
+  return sizeBytes + tombstoneCount * entryBytes;
+}
+
+function totalWeight(tables: readonly TableMeta[], entryBytes: number): number {
+  return tables.reduce((sum, table) => sum + weightOf(table, entryBytes), 0);
 }
 
 /** A table that can move, and others of its level that can, as far as the level is too large. */

@@ -29,6 +29,7 @@ import {
   keyRange,
   type Levels,
   overlapsInLevel,
+  totalBytes,
 } from './plan.ts';
 
 /** What tables ask for. */
@@ -140,6 +141,8 @@ function sink(
   for (let below = level + 1; below < levels.length; below++) {
     const overlaps = overlapsInLevel(levels[below]!, range);
     if (overlaps.length === 0) continue;
+    if (level === 0 && reason === 'tombstones' && isDear(tables, overlaps, policy))
+      return undefined;
     const inputs = [
       { level, tables },
       { level: below, tables: overlaps },
@@ -149,6 +152,23 @@ function sink(
   if (reason === 'seeks') return undefined;
   const outputLevel = level > 0 ? level : bottomOf(levels, policy);
   return { kind: 'merge', inputs: [{ level, tables }], outputLevel, reason };
+}
+
+/**
+ * True when tombstones of L0 would rewrite far more than they take away. The size of L0 brings them
+ * down before long, with others.
+ */
+function isDear(
+  tables: readonly TableMeta[],
+  overlaps: readonly TableMeta[],
+  policy: MergingPolicy,
+): boolean {
+  if (policy.policy !== 'leveled') return false;
+  const bytes = totalBytes(overlaps);
+  let gain = totalBytes(tables);
+  const entries = overlaps.reduce((sum, { entryCount }) => sum + entryCount, 0);
+  for (const { tombstoneCount } of tables) gain += tombstoneCount * (bytes / entries);
+  return bytes > policy.l0OverlapRatioMax * gain;
 }
 
 /** What must leave L0 along with a table; empty when it cannot leave now. */

@@ -10,10 +10,10 @@ import type { VarveError } from '../errors.ts';
  * What a write waits for:
  *
  * - `memtables` too many frozen memtables wait for their flush
- * - `l0-count` a family has too many tables in L0
+ * - `l0-count`, `l0-size` a family has too many tables in L0, or too many bytes
  * - `compaction-debt` compaction has too much left to do
  */
-export type StallReason = 'memtables' | 'l0-count' | 'compaction-debt';
+export type StallReason = 'memtables' | 'l0-count' | 'l0-size' | 'compaction-debt';
 
 /** `stop` writes wait until it is better; `slowdown` they are held back for a moment. */
 export type StallKind = 'slowdown' | 'stop';

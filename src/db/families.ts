@@ -23,9 +23,10 @@ export function createFamily(core: DbCore, name: string, settings: FamilySetting
   const id = core.version.nextFamilyId;
   const edit = emptyEdit();
   edit.createdFamilies.push({ id, name });
-  if (core.wal !== undefined) {
-    edit.logNumbers.push({ familyId: id, logNumber: core.wal.activeNumber });
-  }
+  const { logNumber: oldest } = core.version.families.get(DEFAULT_FAMILY_ID)!;
+  // Without a WAL too: logs of earlier processes may come back after power loss.
+  const logNumber = core.wal?.activeNumber ?? oldest;
+  edit.logNumbers.push({ familyId: id, logNumber });
   installOrFail(core, edit);
   return core.addFamily(id, name, settings).handle;
 }

@@ -44,9 +44,12 @@ export interface ColumnFamilyOptions {
   readonly targetTableBytes?: number;
   /** L0 tables at which compaction starts: 1 to 64; 4 if absent. */
   readonly l0TriggerCount?: number;
-  /** L0 tables from which writes are slowed: 1 to 1000; 5 times the trigger if absent. */
+  /**
+   * L0 tables, or write buffers that their bytes would fill, from which writes are slowed: 1 to
+   * 1000; 5 times the trigger if absent.
+   */
   readonly l0SlowdownCount?: number;
-  /** L0 tables at which writes wait: the trigger to 1000; 9 times the trigger if absent. */
+  /** The same, at which writes wait: the trigger to 1000; 9 times the trigger if absent. */
   readonly l0StopCount?: number;
   /** Bytes that compaction has still to read from which writes are slowed; 4 GiB if absent. */
   readonly compactionDebtSlowdownBytes?: number;

@@ -6,7 +6,7 @@
  * cannot follow settles at the pace that it can, without jumps.
  * @module
  */
-import { compactionDebtBytes } from '../compaction/pick.ts';
+import { compactionDebtBytes, totalBytes } from '../compaction/pick.ts';
 import type { DbCore } from './core.ts';
 import type { StallReason } from './events.ts';
 import type { Family } from './family.ts';
@@ -32,17 +32,23 @@ export function treePressure(core: DbCore): Pressure {
   return worst;
 }
 
-function familyPressures(core: DbCore, { handle, settings, view }: Family): Pressure[] {
+function familyPressures(core: DbCore, { handle, settings }: Family): Pressure[] {
   const { compaction, compactionDebtSlowdownBytes, compactionDebtStopBytes } = settings;
   // There all tables are in L0, and none of them is a debt.
   if (compaction.policy === 'fifo') return [];
   const { levels } = core.version.families.get(handle.id)!;
   const debt = compactionDebtBytes(levels, settings, compaction);
-  const l0Count = view.levels[0]!.length;
+  const l0 = levels[0]!;
+  // Tables that were merged inside of L0 count for all that they hold.
+  const l0Buffers = totalBytes(l0) / core.settings.writeBufferBytes;
   return [
     {
       reason: 'l0-count',
-      share: shareOf(l0Count + 1, settings.l0SlowdownCount, settings.l0StopCount + 1),
+      share: shareOf(l0.length + 1, settings.l0SlowdownCount, settings.l0StopCount + 1),
+    },
+    {
+      reason: 'l0-size',
+      share: shareOf(l0Buffers, settings.l0SlowdownCount, settings.l0StopCount),
     },
     {
       reason: 'compaction-debt',

@@ -349,12 +349,12 @@ export class WorkerExecutor implements Executor {
   #lose(number: number, cause: unknown): void {
     const crew = this.#crews[number]!;
     this.#crews[number] = undefined;
-    this.#sweep(crew.tasks.values());
     for (const task of crew.tasks.values()) {
       task.isLost = true;
       const text = `the worker that ran a ${task.job.work} is gone`;
       task.error = new VarveError('IO', text, { cause });
     }
+    this.#sweep(crew.tasks.values());
     this.#assign();
     this.#wake();
   }

@@ -108,7 +108,9 @@ export class SimulatedThreads implements WorkerThreads {
     const victim = this.#workers.find(({ runner, inbox }) => !runner.isIdle || inbox.length > 0);
     if (victim === undefined || this.#isStepping) return false;
     this.#end(victim);
-    void Promise.resolve().then(() => victim.listener.onDeath(new Error('it was killed')));
+    void Promise.resolve().then(() => {
+      ignorePowerCut(() => victim.listener.onDeath(new Error('it was killed')));
+    });
     return true;
   }
 

@@ -4,7 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { parseDbBench } from '../../bench/vs/db-bench-output.ts';
+import {
+  parseDbBench,
+  parseLevelFiles,
+  parseProgress,
+  parseTickers,
+} from '../../bench/vs/db-bench-output.ts';
 
 const OUTPUT = `Set seed to 1795236424248135 because --seed was 0
 RocksDB:    version 7.8.3
@@ -59,4 +64,37 @@ test('what our own program prints is read the same', () => {
     'readrandom   :       3.125 micros/op 320012 ops/sec 0.062 seconds 20000 operations;' +
     '   11.3 MB/s (6383 of 20000 found) [os]';
   assert.equal(parseDbBench(line)[0]!.message, '(6383 of 20000 found) [os]');
+});
+
+test('counts of the statistics are found by name', () => {
+  const text = `STATISTICS:
+rocksdb.wal.bytes COUNT : 23802400
+rocksdb.block.cache.data.miss COUNT : 79566
+rocksdb.db.get.micros P50 : 3.865278 P95 : 9.513956 P100 : 51306.000000 COUNT : 200000 SUM : 3273443
+`;
+  assert.deepEqual(
+    [...parseTickers(text)],
+    [
+      ['wal.bytes', 23_802_400],
+      ['block.cache.data.miss', 79_566],
+    ],
+  );
+});
+
+test('files of levels and the rates on the way are found', () => {
+  const levels = `
+Level Files Size(MB)
+--------------------
+  0        3        2
+  1       12       40
+  2        0        0
+
+DB path: [db]
+`;
+  assert.deepEqual(parseLevelFiles(levels), [3, 12, 0]);
+  const date = '2026/01/31-11:35:30  ... thread 0:';
+  const progress = `${date} (20,20) ops and (217339.3,217339.3) ops/second in (0.092,0.092) seconds
+${date} (20,40) ops and (227244.5,222181.5) ops/second in (0.088,0.180) seconds
+`;
+  assert.deepEqual(parseProgress(progress), [217_339.3, 227_244.5]);
 });

@@ -80,6 +80,18 @@ test('results are lines of db_bench, with latencies when asked for', () => {
   assert.match(text, /"blockCacheHits": \d+/);
 });
 
+test('reads and writes of readwhilewriting are timed apart', () => {
+  const args = [`--num=${NUM}`, '--benchmarks=readwhilewriting', '--histogram'];
+  const text = output('db', args);
+  const counts = [...text.matchAll(/^Microseconds per (\w+):\nCount: (\d+)/gm)].map(
+    ([, what, count]) => [what, Number(count)],
+  );
+  assert.deepEqual(counts, [
+    ['read', NUM * 0.9],
+    ['write', NUM * 0.1],
+  ]);
+});
+
 test('an existing database is read, by threads too, and not removed', () => {
   const where = ['--db', folder, `--num=${NUM}`];
   output('db', [...where, '--benchmarks=fillseq']);

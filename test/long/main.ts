@@ -2,7 +2,8 @@
  * `npm run test:long -- [--seed N] [--minutes M]`: the model test, the crash simulation, failing
  * file systems and damaged files with fresh seeds until the time is up. The first failure ends it
  * with the command that replays it. With `--damage` it runs the damage to error correction of
- * damage.ts instead, once and completely.
+ * damage.ts instead, once and completely; with `--simulation [--seeds N]` the simulations of
+ * simulation.ts.
  * @module
  */
 import { parseArgs } from 'node:util';
@@ -26,6 +27,7 @@ import { runOperations } from '../prove/runner.ts';
 import { SETTINGS, STAGES } from '../prove/settings.ts';
 import { randomWorkload } from '../prove/workloads.ts';
 import { damageEverything } from './damage.ts';
+import { simulateSeeds } from './simulation.ts';
 
 const DEFAULT_MINUTES = 10;
 const MODEL_OPERATIONS = 4000;
@@ -92,6 +94,8 @@ interface Settings {
   readonly first: number;
   readonly minutes: number;
   readonly isDamage: boolean;
+  readonly isSimulation: boolean;
+  readonly seeds: number;
 }
 
 function readArguments(): Settings {
@@ -100,17 +104,31 @@ function readArguments(): Settings {
       seed: { type: 'string' },
       minutes: { type: 'string' },
       damage: { type: 'boolean', default: false },
+      simulation: { type: 'boolean', default: false },
+      seeds: { type: 'string' },
     },
   });
-  const minutes = Number(values.minutes ?? DEFAULT_MINUTES);
+  const seeds = Number(values.seeds ?? Number.POSITIVE_INFINITY);
+  const untilThen = values.seeds === undefined ? DEFAULT_MINUTES : Number.POSITIVE_INFINITY;
+  const minutes = Number(values.minutes ?? untilThen);
   const first = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
   if (!(minutes >= 0)) throw new RangeError('--minutes takes a number of 0 or more');
+  if (!(seeds >= 1)) throw new RangeError('--seeds takes a number of 1 or more');
+  if (values.seeds !== undefined && !values.simulation) {
+    throw new RangeError('--seeds goes with --simulation');
+  }
   if (!Number.isSafeInteger(first)) throw new RangeError('--seed takes an integer');
-  return { first, minutes, isDamage: values.damage };
+  const { damage: isDamage, simulation: isSimulation } = values;
+  return { first, minutes, seeds, isDamage, isSimulation };
 }
 
-async function main({ first, minutes, isDamage }: Settings): Promise<void> {
-  if (isDamage) return damageEverything((line) => console.log(line));
+async function main(settings: Settings): Promise<void> {
+  const { first, minutes } = settings;
+  if (settings.isDamage) return damageEverything((line) => console.log(line));
+  if (settings.isSimulation) {
+    if (!(await simulateSeeds(settings))) process.exitCode = 1;
+    return;
+  }
   const end = performance.now() + minutes * 60_000;
   let seed = first;
   do {

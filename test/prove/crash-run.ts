@@ -181,7 +181,7 @@ export class CrashRun {
     const db = await openSeeded(this.fs, this.seed++, this.options);
     const { seqno, history } = this.history.recognise(db);
     this.history = history;
-    this.driver = new Driver(db, history, this.options.wal !== false);
+    this.driver = new Driver(db, history, this.options);
     return seqno;
   }
 }

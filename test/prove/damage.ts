@@ -77,7 +77,8 @@ export async function makeDeadSample(
 ): Promise<{ fs: MemoryFs; history: History }> {
   const fs = new MemoryFs();
   const history = new History();
-  const driver = new Driver(await openSeeded(fs, 9, { ...FORM, ...stages }), history, true);
+  const options = { ...FORM, ...stages };
+  const driver = new Driver(await openSeeded(fs, 9, options), history, options);
   const write = (i: number, sync: boolean): Operation => {
     const both = [0, i % 3].map((family) => ({
       family,

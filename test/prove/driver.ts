@@ -1,34 +1,73 @@
 /**
- * Carries operations out on an open database and notes in the history what they change and what
- * the database acknowledges.
+ * Carries out operations that change an open database and notes in the history what they change and
+ * what the database acknowledges.
  * @module
  */
 import type { ColumnFamily } from '../../src/db/column-family.ts';
 import type { Db } from '../../src/db/database.ts';
+import type { DbOptions } from '../../src/db/options.ts';
 import { WriteBatch } from '../../src/db/write-batch.ts';
-import type { History } from './history.ts';
-import { bytesOf, ModelFamily } from './model.ts';
+import { isVarveError } from '../../src/errors.ts';
+import { expectCode, expectSame } from './expect.ts';
+import type { History, Written } from './history.ts';
+import { bytesOf } from './model.ts';
 import { type Operation, valueFor, type WriteSpec } from './operations.ts';
+
+/**
+ * How writes are made: `async` without blocking, `no-wait` refused where they would have to wait.
+ */
+export type WriteManner = 'plain' | 'async' | 'no-wait';
 
 /** See the module head. */
 export class Driver {
   readonly db: Db;
   readonly history: History;
-  /** Writes that ask for it are acknowledged as durable; without a log they are not. */
-  private readonly hasLog: boolean;
+  /** The first failure of work that nobody waited for, if there was one. */
+  failure: { readonly error: unknown } | undefined;
+  /** Writes that were refused, and changed nothing. */
+  refusals: number;
+  private readonly options: DbOptions;
+  private readonly manner: WriteManner;
+  private isPaused: boolean;
   /** Work that nobody has waited for yet. */
   private background: Promise<void>[];
 
-  constructor(db: Db, history: History, hasLog: boolean) {
+  /** @param options that the database was opened with */
+  constructor(db: Db, history: History, options: DbOptions, manner: WriteManner = 'plain') {
     this.db = db;
     this.history = history;
-    this.hasLog = hasLog;
+    this.failure = undefined;
+    this.refusals = 0;
+    this.options = options;
+    this.manner = manner;
+    this.isPaused = false;
     this.background = [];
+  }
+
+  /** Lets no flush and no compaction begin until {@link unpause}. */
+  pause(): void {
+    if (this.isPaused) return;
+    this.isPaused = true;
+    this.watch(this.db.pauseBackgroundWork());
+  }
+
+  unpause(): void {
+    if (this.isPaused) this.db.continueBackgroundWork();
+    this.isPaused = false;
   }
 
   /** Waits for all work, whatever becomes of it. */
   async abandon(): Promise<void> {
+    this.unpause();
     await Promise.allSettled(this.background);
+  }
+
+  /** Waits for all work; throws what some of it threw. */
+  async settle(): Promise<void> {
+    this.unpause();
+    const { background } = this;
+    this.background = [];
+    await Promise.all(background);
   }
 
   /** Closes the database, which acknowledges what it holds; throws what work left over threw. */
@@ -36,16 +75,24 @@ export class Driver {
     await this.abandon();
     await this.db.close();
     this.history.acknowledge(this.db.seqno);
-    await Promise.all(this.background);
+    await this.settle();
+  }
+
+  /** Takes on work that nobody waits for. */
+  watch(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.failure ??= { error };
+    });
+    this.background.push(work);
   }
 
   /** Carries out one operation of those that matter to durability. */
   async perform(operation: Operation): Promise<void> {
     switch (operation.do) {
       case 'write':
-        return this.write([operation.write], operation.sync);
+        return this.write([operation.write], operation.sync, true);
       case 'batch':
-        return this.write(operation.writes, operation.sync);
+        return this.write(operation.writes, operation.sync, false);
       case 'create-family':
         return this.createFamily(`family-${operation.family}`);
       case 'drop-family':
@@ -55,7 +102,7 @@ export class Driver {
       case 'flush':
         return this.flush(operation);
       case 'compact':
-        return this.acknowledged(this.db.compact(), this.history.lastSeqno, operation.wait);
+        return this.compact(operation);
       case 'verify':
         return this.history.expectAll(this.db);
       default:
@@ -63,55 +110,104 @@ export class Driver {
     }
   }
 
-  private write(writes: readonly WriteSpec[], sync: boolean): void {
-    const batch = new WriteBatch();
-    const noted: [string, string, Uint8Array | undefined][] = [];
-    for (const { family: place, key, value } of writes) {
-      const family = this.familyAt(place);
+  private async write(
+    writes: readonly WriteSpec[],
+    asked: boolean,
+    isSingle: boolean,
+  ): Promise<void> {
+    const { history } = this;
+    // Without a log a synced write is refused.
+    const sync = asked && this.options.wal !== false;
+    const noted = writes.map(({ family, key, value }): Written => {
       const bytes = value === undefined ? undefined : valueFor(value);
-      if (bytes === undefined) batch.delete(bytesOf(key), family);
-      else batch.put(bytesOf(key), bytes, family);
-      noted.push([family.name, key, bytes]);
+      return [history.familyAt(family).name, key, bytes];
+    });
+    const before = history.lastSeqno;
+    history.write(noted);
+    try {
+      const isPlain = isSingle && this.manner !== 'async';
+      const seqno = isPlain ? this.writeOne(noted[0]!, sync) : await this.writeBatch(noted, sync);
+      expectSame(seqno, history.lastSeqno, 'seqno of the write');
+      if (sync) history.acknowledge(seqno);
+    } catch (error) {
+      const mayRefuse = this.isPaused || this.manner === 'no-wait';
+      if (!mayRefuse || !isVarveError(error, 'BUSY')) throw error;
+      history.undo(before);
+      this.refusals++;
     }
-    this.history.write(noted);
-    const seqno = this.db.write(batch, { sync: sync && this.hasLog });
-    if (seqno !== this.history.lastSeqno) throw new Error(`a write has seqno ${seqno}`);
-    if (sync && this.hasLog) this.history.acknowledge(seqno);
+  }
+
+  private writeOne([columnFamily, key, value]: Written, sync: boolean): number {
+    const options = { columnFamily, sync, noWait: this.manner === 'no-wait' };
+    return value === undefined
+      ? this.db.delete(bytesOf(key), options)
+      : this.db.put(bytesOf(key), value, options);
+  }
+
+  private writeBatch(writes: readonly Written[], sync: boolean): number | Promise<number> {
+    const batch = new WriteBatch();
+    for (const [name, key, value] of writes) {
+      const family = this.db.columnFamily(name);
+      if (value === undefined) batch.delete(bytesOf(key), family);
+      else batch.put(bytesOf(key), value, family);
+    }
+    if (this.manner === 'async') return this.db.writeAsync(batch, { sync });
+    return this.db.write(batch, { sync, noWait: this.manner === 'no-wait' });
   }
 
   private createFamily(name: string): void {
-    if (this.history.families.has(name)) return;
-    this.history.changeFamilies(name, new ModelFamily(name));
-    this.db.createColumnFamily(name);
+    if (this.history.families.has(name)) {
+      expectCode(() => this.db.createColumnFamily(name), 'INVALID');
+      return;
+    }
+    const own = this.options.columnFamilies ?? {};
+    const options = Array.isArray(own) ? {} : Object.fromEntries(Object.entries(own))[name];
+    this.history.addFamily(name);
+    this.db.createColumnFamily(name, options);
     this.history.settleFamilies();
   }
 
   private dropFamily(name: string): void {
     if (!this.history.families.has(name)) return;
-    this.history.changeFamilies(name, undefined);
-    this.db.dropColumnFamily(name);
+    const handle = this.db.columnFamily(name);
+    this.history.removeFamily(name);
+    this.db.dropColumnFamily(handle);
     this.history.settleFamilies();
+    expectCode(() => this.db.get('key', { columnFamily: handle }), 'INVALID');
   }
 
   private flush({ family, wait }: Operation & { do: 'flush' }): Promise<void> {
-    const { lastSeqno } = this.history;
-    if (family === undefined) return this.acknowledged(this.db.flush(), lastSeqno, wait);
-    const columnFamily = this.familyAt(family);
-    const seqno = this.history.families.get(columnFamily.name)!.newestSeqno;
-    return this.acknowledged(this.db.flush({ columnFamily }), seqno, wait);
+    return this.acknowledged(this.db.flush(this.scope(family)), this.newestOf(family), wait);
+  }
+
+  private compact(operation: Operation & { do: 'compact' }): Promise<void> {
+    const { family, from, to, wait, bottommost = false } = operation;
+    const done = this.db.compact({
+      ...this.scope(family),
+      bottommost,
+      ...(from === undefined ? {} : { from: bytesOf(from) }),
+      ...(to === undefined ? {} : { to: bytesOf(to) }),
+    });
+    return this.acknowledged(done, this.newestOf(family), wait);
+  }
+
+  private scope(family: number | undefined): { columnFamily?: ColumnFamily } {
+    if (family === undefined) return {};
+    return { columnFamily: this.db.columnFamily(this.history.familyAt(family).name) };
+  }
+
+  /** Of a family, or of all. */
+  private newestOf(family: number | undefined): number {
+    const { history } = this;
+    return family === undefined ? history.lastSeqno : history.familyAt(family).newestSeqno;
   }
 
   /** Notes that everything up to `seqno` is durable when the promise has resolved. */
   private async acknowledged(done: Promise<void>, seqno: number, wait: boolean): Promise<void> {
+    if (wait) this.unpause();
     const history = this.history;
     const noted = done.then(() => history.acknowledge(seqno));
     if (wait) return noted;
-    noted.catch(() => {});
-    this.background.push(noted);
-  }
-
-  private familyAt(place: number): ColumnFamily {
-    const name = `family-${place}`;
-    return this.db.columnFamily(this.history.families.has(name) ? name : 'default');
+    this.watch(noted);
   }
 }

@@ -7,47 +7,67 @@ import { nodeCrypto } from '../../src/crypto/node.ts';
 import type { Db } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import type { DbOptions } from '../../src/db/options.ts';
-import type { FileHandle, Fs } from '../../src/fs/port.ts';
+import type { Fs } from '../../src/fs/port.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { SimulatedThreads } from '../../src/testing/simulated-threads.ts';
+import { observed } from './observed-fs.ts';
 
 /** Where the database of a simulation is. */
 export const DIRECTORY = 'db';
 
+/** What one process has of a world. */
+export interface World {
+  readonly fs: Fs;
+  readonly clock: SimulatedClock;
+  readonly seed: number;
+  /** Simulated threads; with 0, background work is done by the database in its own time. */
+  readonly workerCount: number;
+  readonly turn: () => Promise<void>;
+}
+
+/** What is to be opened in a world. */
+export interface Process {
+  /** Undefined where background work is done by the database. */
+  readonly threads: SimulatedThreads | undefined;
+  open(options: DbOptions): Promise<Db>;
+}
+
 /**
- * Opens the database in `fs`; all that happens in it follows from the seed and the calls. Where the
- * seed is odd, background work is done by simulated threads, which take their steps between the
- * operations of the database on its files; where it is even, by the database in its own time.
+ * A process of a world; all that happens in it follows from the seed and the calls. Its threads
+ * take their steps between the operations of the database on its files.
  */
-export function openSeeded(fs: Fs, seed: number, options: DbOptions = {}): Promise<Db> {
+export function processOf({ fs, clock, seed, workerCount, turn }: World): Process {
   const ports = {
     fs,
-    clock: new SimulatedClock(1_700_000_000_000),
+    clock,
     random: new SeededRandom(seed),
     compression: portableCompression,
     crypto: nodeCrypto(),
   };
-  const hostLoop = { turn: () => Promise.resolve() };
-  if (seed % 2 === 0) {
-    return openDatabase(DIRECTORY, options, { ...ports, hostLoop, threads: undefined });
+  const hostLoop = { turn };
+  if (workerCount === 0) {
+    const environment = { ...ports, hostLoop, threads: undefined };
+    return { threads: undefined, open: (options) => openDatabase(DIRECTORY, options, environment) };
   }
-  const threads = new SimulatedThreads(ports, new SeededRandom(seed), 1 + (seed % 3));
-  const interleaved = before(fs, () => threads.run());
-  return openDatabase(DIRECTORY, options, { ...ports, fs: interleaved, hostLoop, threads });
-}
-
-/** A file system that calls `first` before each operation. */
-function before<T extends Fs | FileHandle>(target: T, first: () => void): T {
-  return new Proxy(target, {
-    get(object, name) {
-      const member: unknown = Reflect.get(object, name);
-      if (typeof member !== 'function') return member;
-      return (...args: unknown[]): unknown => {
-        first();
-        const result: unknown = member.apply(object, args);
-        return name === 'open' ? before(result as FileHandle, first) : result;
-      };
+  const threads = new SimulatedThreads(ports, new SeededRandom(seed), workerCount);
+  const interleaved = observed(fs, {
+    before: () => {
+      threads.run();
+      return false;
     },
   });
+  const environment = { ...ports, fs: interleaved, hostLoop, threads };
+  return { threads, open: (options) => openDatabase(DIRECTORY, options, environment) };
+}
+
+/**
+ * Opens the database in `fs`, in a world of the seed: where that is odd with threads, where it is
+ * even without.
+ */
+export function openSeeded(fs: Fs, seed: number, options: DbOptions = {}): Promise<Db> {
+  const clock = new SimulatedClock(1_700_000_000_000);
+  const workerCount = seed % 2 === 0 ? 0 : 1 + (seed % 3);
+  const turn = () => Promise.resolve();
+  return processOf({ fs, clock, seed, workerCount, turn }).open(options);
 }

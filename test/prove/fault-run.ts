@@ -141,7 +141,7 @@ class FaultRun {
     const db = await this.tryTwice(() => openSeeded(this.fs, this.seed, options));
     const { history } = await this.tryTwice(async () => this.history.recognise(db));
     this.history = history;
-    this.driver = new Driver(db, history, options.wal !== false);
+    this.driver = new Driver(db, history, options);
   }
 
   private async tryTwice<T>(work: () => Promise<T>): Promise<T> {

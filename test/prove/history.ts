@@ -4,13 +4,21 @@
  * @module
  */
 import type { Db } from '../../src/db/database.ts';
-import { bytesOf, keyOf, type ModelEntry, ModelFamily, sameBytes } from './model.ts';
+import { bytesOf, keyOf, type ModelEntry, ModelFamily } from './model.ts';
 
 type Families = Map<string, ModelFamily>;
 
+/** A put, or a delete where there is no value. */
+export type Written = readonly [family: string, key: string, value: Uint8Array | undefined];
+
+/** Makes the model of a new column family. */
+export type MakeFamily = (name: string) => ModelFamily;
+
+const makePlain: MakeFamily = (name) => new ModelFamily(name);
+
 /** What a recovered database turned out to be. */
 export interface Recovered {
-  /** A write as of which the state is this one: the first of them, if there are several. */
+  /** A write as of which the state is this one: the last of them, if there are several. */
   readonly seqno: number;
   /** A history that begins there: what is missing now must never come back. */
   readonly history: History;
@@ -26,9 +34,11 @@ export class History {
   private readonly ends: number[];
   /** Everything up to this seqno is durable. */
   private durable: number;
+  private readonly makeFamily: MakeFamily;
 
-  constructor(base = 0) {
-    this.families = new Map([['default', new ModelFamily('default')]]);
+  constructor(base = 0, makeFamily: MakeFamily = makePlain) {
+    this.makeFamily = makeFamily;
+    this.families = new Map([['default', makeFamily('default')]]);
     this.before = undefined;
     this.ends = [base];
     this.durable = base;
@@ -38,8 +48,13 @@ export class History {
     return this.ends.at(-1)!;
   }
 
+  /** The family of a number, or else the default one. */
+  familyAt(place: number): ModelFamily {
+    return this.families.get(`family-${place}`) ?? this.families.get('default')!;
+  }
+
   /** Notes a batch that is about to be written. */
-  write(writes: readonly [family: string, key: string, value: Uint8Array | undefined][]): void {
+  write(writes: readonly Written[]): void {
     let seqno = this.lastSeqno;
     for (const [family, key, value] of writes) this.families.get(family)!.set(key, value, ++seqno);
     if (writes.length > 0) this.ends.push(seqno);
@@ -50,11 +65,16 @@ export class History {
     this.durable = Math.max(this.durable, seqno);
   }
 
-  /** Notes that a family is about to be made or dropped; `settleFamilies` says that it is. */
-  changeFamilies(name: string, family: ModelFamily | undefined): void {
+  /** Notes that a family is about to be made; `settleFamilies` says that it is. */
+  addFamily(name: string): void {
     this.before = new Map(this.families);
-    if (family === undefined) this.families.delete(name);
-    else this.families.set(name, family);
+    this.families.set(name, this.makeFamily(name));
+  }
+
+  /** Notes that a family is about to be dropped; `settleFamilies` says that it is. */
+  removeFamily(name: string): void {
+    this.before = new Map(this.families);
+    this.families.delete(name);
   }
 
   settleFamilies(): void {
@@ -63,28 +83,41 @@ export class History {
 
   /**
    * Finds the state that a recovered database shows.
+   * @param opened names of families that opening it made where they were not there
+   * @param atLeast it is no older than this, although that may not be durable
    * @throws Error when it is none that may be
    */
-  recognise(db: Db): Recovered {
+  recognise(db: Db, opened: readonly string[] = [], atLeast = 0): Recovered {
+    const oldest = Math.max(this.durable, atLeast);
     const found = contentOf(db);
     const misfits: string[] = [];
-    for (const families of this.before === undefined
-      ? [this.families]
-      : [this.families, this.before]) {
+    for (const known of [this.families, ...(this.before === undefined ? [] : [this.before])]) {
+      const families = this.completed(known, opened);
       const misfit = differentNames(found, families);
       if (misfit !== undefined) {
         misfits.push(misfit);
         continue;
       }
-      for (const end of this.ends) {
-        if (end < this.durable) continue;
-        const difference = differenceAt(found, families, end);
-        if (difference === undefined) return recovered(db, found, end);
+      for (const end of this.ends.toReversed()) {
+        if (end < oldest || end > db.seqno) continue;
+        const difference = differenceAt(found, families, end, true);
+        if (difference === undefined) return this.recovered(db, found, families, end);
         misfits.push(`as of ${end}: ${difference}`);
       }
     }
-    const range = `${this.durable} (durable) to ${this.lastSeqno}`;
+    const range = `${oldest} to ${Math.min(this.lastSeqno, db.seqno)}`;
     throw new Error(`no state of seqno ${range} is shown: ${misfits.slice(0, 8).join('; ')}`);
+  }
+
+  /**
+   * Goes on in another process, in which nothing became more durable than it was.
+   * @param seqno as of which that process found the state
+   * @param opened see {@link recognise}
+   */
+  continueAt(db: Db, seqno: number, opened: readonly string[]): void {
+    this.undo(seqno);
+    if (db.seqno > seqno) this.ends.push(db.seqno);
+    this.families = this.completed(this.families, opened);
   }
 
   /** Compares a database with the state as of `seqno`, before a change that is under way. */
@@ -106,11 +139,25 @@ export class History {
   /** Every key that was ever written must be found, or be missing, one by one too. */
   expectLookups(db: Db): void {
     for (const [name, family] of this.families) {
-      for (const [key, value] of family.entries(this.lastSeqno)) {
-        if (sameBytes(db.get(bytesOf(key), { columnFamily: name }), value)) continue;
-        throw new Error(`get of ${JSON.stringify(key)} in ${name} differs from the scan`);
+      for (const [key] of family.entries(this.lastSeqno)) {
+        const found = db.get(bytesOf(key), { columnFamily: name });
+        const misfit = family.misfitOf(key, found, this.lastSeqno);
+        if (misfit !== undefined) throw new Error(`get in ${name}: ${misfit}`);
       }
     }
+  }
+
+  private completed(families: Families, opened: readonly string[]): Families {
+    const missing = opened.filter((name) => !families.has(name));
+    return new Map([...families, ...missing.map((name) => [name, this.makeFamily(name)] as const)]);
+  }
+
+  private recovered(db: Db, found: Content, families: Families, seqno: number): Recovered {
+    const history = new History(db.seqno, this.makeFamily);
+    for (const [name, family] of families) {
+      history.families.set(name, family.renewed(found.get(name)!, seqno, db.seqno));
+    }
+    return { seqno, history };
   }
 }
 
@@ -125,36 +172,20 @@ function contentOf(db: Db): Content {
   );
 }
 
-function recovered(db: Db, found: Content, seqno: number): Recovered {
-  if (db.seqno < seqno) throw new Error(`seqno ${db.seqno} although ${seqno} is there`);
-  const history = new History(db.seqno);
-  for (const [name, entries] of found) {
-    const family = new ModelFamily(name);
-    for (const [key, value] of entries) family.set(key, value, db.seqno);
-    history.families.set(name, family);
-  }
-  return { seqno, history };
-}
-
 function differentNames(found: Content, families: Families): string | undefined {
   const [is, should] = [found, families].map((map) => [...map.keys()].sort().join());
   return is === should ? undefined : `families ${is} instead of ${should}`;
 }
 
-function differenceAt(found: Content, families: Families, seqno: number): string | undefined {
+function differenceAt(
+  found: Content,
+  families: Families,
+  seqno: number,
+  isRecovered = false,
+): string | undefined {
   for (const [name, family] of families) {
-    const wanted = family.entries(seqno);
-    const entries = found.get(name)!;
-    const at = wanted.findIndex(
-      ([key, value], i) => entries[i]?.[0] !== key || !sameBytes(entries[i]?.[1], value),
-    );
-    if (at >= 0) {
-      const key = JSON.stringify(wanted[at]![0].slice(0, 40));
-      return `${name} differs at entry ${at}, key ${key}`;
-    }
-    if (entries.length !== wanted.length) {
-      return `${name} has ${entries.length} entries instead of ${wanted.length}`;
-    }
+    const misfit = family.misfit(found.get(name)!, seqno, isRecovered);
+    if (misfit !== undefined) return `${name}: ${misfit}`;
   }
   return undefined;
 }

@@ -17,7 +17,7 @@ export interface ModelRange {
 
 export type ModelEntry = readonly [key: string, value: Uint8Array];
 
-interface ModelVersion {
+export interface ModelVersion {
   readonly seqno: number;
   /** Undefined for a delete. */
   readonly value: Uint8Array | undefined;
@@ -26,12 +26,15 @@ interface ModelVersion {
 /** One column family with its history. */
 export class ModelFamily {
   readonly name: string;
+  /** Entries may go by themselves, the oldest first: see forgetful-family.ts. */
+  readonly isForgetful: boolean;
   private readonly versions: Map<string, ModelVersion[]>;
   /** All keys that ever had a version, ascending; undefined when it has to be made anew. */
   private sorted: string[] | undefined;
 
-  constructor(name: string) {
+  constructor(name: string, isForgetful = false) {
     this.name = name;
+    this.isForgetful = isForgetful;
     this.versions = new Map();
     this.sorted = [];
   }
@@ -57,7 +60,40 @@ export class ModelFamily {
   }
 
   get(key: string, seqno: number): Uint8Array | undefined {
-    return this.versions.get(key)?.findLast((version) => version.seqno <= seqno)?.value;
+    return this.version(key, seqno)?.value;
+  }
+
+  /** What is wrong with what was found under a key, if anything is. */
+  misfitOf(key: string, found: Uint8Array | undefined, seqno: number): string | undefined {
+    const wanted = this.get(key, seqno);
+    if (sameBytes(found, wanted)) return undefined;
+    const text = JSON.stringify(key.slice(0, 50));
+    return `key ${text} has ${describe(found)} instead of ${describe(wanted)}`;
+  }
+
+  /**
+   * What is wrong with the entries of all keys that were found, if anything is.
+   * @param _isRecovered the database has just recovered from a power loss
+   */
+  misfit(found: readonly ModelEntry[], seqno: number, _isRecovered = false): string | undefined {
+    const wanted = this.entries(seqno);
+    const at = wanted.findIndex(
+      ([key, value], i) => found[i]?.[0] !== key || !sameBytes(found[i]?.[1], value),
+    );
+    if (at >= 0)
+      return `it differs at entry ${at}, key ${JSON.stringify(wanted[at]![0].slice(0, 40))}`;
+    if (found.length === wanted.length) return undefined;
+    return `it has ${found.length} entries instead of ${wanted.length}`;
+  }
+
+  /**
+   * The family as it begins anew, with the entries that it had as of some seqno and no others.
+   * @param seqno that the entries have from now on
+   */
+  renewed(entries: readonly ModelEntry[], _asOf: number, seqno: number): ModelFamily {
+    const family = new ModelFamily(this.name);
+    for (const [key, value] of entries) family.set(key, value, seqno);
+    return family;
   }
 
   /** The live entries of a range as of `seqno`, ascending. */
@@ -78,6 +114,11 @@ export class ModelFamily {
       if (versions.length === 0) this.versions.delete(key);
     }
     this.sorted = undefined;
+  }
+
+  /** The newest version of a key as of `seqno`. */
+  protected version(key: string, seqno: number): ModelVersion | undefined {
+    return this.versions.get(key)?.findLast((version) => version.seqno <= seqno);
   }
 
   private keys(): readonly string[] {

@@ -73,6 +73,7 @@ export type Operation =
       readonly family: number | undefined;
       readonly from: string | undefined;
       readonly to: string | undefined;
+      readonly bottommost?: boolean;
       readonly wait: boolean;
     }
   | { readonly do: 'size'; readonly family: number; readonly range: ModelRange }
@@ -249,6 +250,7 @@ function compactFrom(random: SeededRandom): Operation {
     family: maybeFamily(random),
     from: random.chance(0.4) ? keyFrom(random) : undefined,
     to: random.chance(0.4) ? keyFrom(random) : undefined,
+    bottommost: random.chance(0.3),
     wait: random.chance(0.7),
   };
 }

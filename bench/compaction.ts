@@ -1,0 +1,154 @@
+/**
+ * A full compaction of overwritten entries: Varve with one worker, two and none, beside RocksDB
+ * with one and two threads.
+ *
+ *     npm run bench -- compaction [--num N] [--repeat N] [--db FOLDER] [--json]
+ *
+ * Half of the entries (2 M) have each key once, in random order; the other half overwrite random
+ * ones. Nothing is compacted while they are written. Then copies of the data are compacted, by
+ * turns, each in a process of its own under the settings of `rocksdb-parity`. Varve's code is cold
+ * each time, as it is in a program that opens a database and compacts it. Shown are medians; `cpu`
+ * is the time of all threads.
+ * @module
+ */
+import { execFileSync } from 'node:child_process';
+import { constants, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { CompactionJob, CompactionTime } from './compaction/varve-child.ts';
+import { DEFAULTS } from './driver/settings.ts';
+import { textTable } from './driver/text-table.ts';
+import { commonFlags, runDbBench } from './vs/db-bench.ts';
+import { allPeers, whyMissing } from './vs/peers.ts';
+import { sizeOf } from './vs/process-usage.ts';
+import { median } from './vs/sample.ts';
+
+const PRESET = 'rocksdb-parity';
+
+/** Who compacts; with so many workers or threads. */
+interface Contender {
+  readonly name: string;
+  readonly engine: 'varve' | 'rocksdb';
+  readonly threads: number;
+}
+
+const ROCKS: readonly Contender[] = [1, 2].map((threads) => {
+  return {
+    name: `RocksDB, ${threads} thread${threads > 1 ? 's' : ''}`,
+    engine: 'rocksdb',
+    threads,
+  };
+});
+const VARVES: readonly Contender[] = [1, 2, 0].map((threads) => {
+  return { name: `varve, workers: ${threads}`, engine: 'varve', threads };
+});
+
+interface Sample extends Partial<CompactionTime> {
+  readonly seconds: number;
+  readonly sizeBytes: number;
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    num: { type: 'string', default: '2000000' },
+    repeat: { type: 'string', default: '5' },
+    db: { type: 'string', default: tmpdir() },
+    json: { type: 'boolean', default: false },
+  },
+});
+const num = Number(flags.num);
+mkdirSync(flags.db, { recursive: true });
+const folder = mkdtempSync(join(flags.db, 'varve-compaction-'));
+try {
+  await main();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function main(): Promise<void> {
+  const rocks = allPeers([PRESET]).find(({ kind }) => kind === 'native')!;
+  const reason = whyMissing(rocks);
+  if (reason !== undefined) process.stderr.write(`without RocksDB: ${reason}\n`);
+  const contenders = [...VARVES, ...(reason === undefined ? ROCKS : [])];
+  const samples = new Map<Contender, Sample[]>(contenders.map((one) => [one, []]));
+  for (const engine of new Set(contenders.map((one) => one.engine))) await fill(engine);
+  for (let round = 0; round < Number(flags.repeat); round++) {
+    const turn = round % contenders.length;
+    for (const one of [...contenders.slice(turn), ...contenders.slice(0, turn)]) {
+      const sample = await compact(one);
+      samples.get(one)!.push(sample);
+      process.stderr.write(`round ${round + 1}: ${one.name} ${sample.seconds.toFixed(2)} s\n`);
+    }
+  }
+  if (flags.json) process.stdout.write(`${JSON.stringify([...samples])}\n`);
+  else process.stdout.write(`${tableOf(samples)}\n`);
+}
+
+async function fill(engine: Contender['engine']): Promise<void> {
+  const directory = join(folder, engine);
+  if (engine === 'varve') return void runVarve({ directory, num, workers: 2 });
+  await runDbBench([
+    ...rocksFlags(directory),
+    '--benchmarks=filluniquerandom,overwrite,flush',
+    '--batch_size=1000',
+  ]);
+}
+
+async function compact({ engine, threads }: Contender): Promise<Sample> {
+  const directory = join(folder, 'copy');
+  rmSync(directory, { recursive: true, force: true });
+  cpSync(join(folder, engine), directory, { recursive: true, mode: constants.COPYFILE_FICLONE });
+  if (engine === 'varve') {
+    const time = runVarve({ directory, num: 0, workers: threads });
+    return { ...time!, sizeBytes: sizeOf(directory) };
+  }
+  const { lines } = await runDbBench([
+    ...rocksFlags(directory),
+    '--benchmarks=compact',
+    '--use_existing_db=1',
+    `--subcompactions=${threads}`,
+    `--max_background_jobs=${Math.max(2, threads)}`,
+  ]);
+  const line = lines.find(({ name }) => name === 'compact')!;
+  return { seconds: line.microsPerOperation / 1e6, sizeBytes: sizeOf(directory) };
+}
+
+function runVarve(job: CompactionJob): CompactionTime | undefined {
+  const program = fileURLToPath(new URL('./compaction/varve-child.js', import.meta.url));
+  const args = ['--no-warnings', program, JSON.stringify(job)];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })).time;
+}
+
+function rocksFlags(directory: string): string[] {
+  return [
+    ...commonFlags(PRESET, directory, { ...DEFAULTS, num: num / 2 }),
+    '--disable_auto_compactions=true',
+    '--level0_slowdown_writes_trigger=1000',
+    '--level0_stop_writes_trigger=1000',
+  ];
+}
+
+function tableOf(samples: ReadonlyMap<Contender, readonly Sample[]>): string {
+  const secondsOf = (name: string): number => {
+    const found = [...samples].find(([one]) => one.name === name)?.[1] ?? [];
+    return found.length === 0 ? Number.NaN : median(found.map(({ seconds }) => seconds));
+  };
+  const [oneWorker, oneThread] = [secondsOf(VARVES[0]!.name), secondsOf(ROCKS[0]!.name)];
+  const rows = [...samples].map(([{ name }, all]) => {
+    const seconds = secondsOf(name);
+    const cpu = all.flatMap(({ cpuSeconds }) => (cpuSeconds === undefined ? [] : [cpuSeconds]));
+    return [
+      name,
+      seconds.toFixed(2),
+      cpu.length === 0 ? '' : median(cpu).toFixed(2),
+      `${Math.round(num / seconds / 1000)} k`,
+      (median(all.map(({ sizeBytes }) => sizeBytes)) / 1e6).toFixed(1),
+      (oneWorker / seconds).toFixed(2),
+      Number.isNaN(oneThread) ? '' : (oneThread / seconds).toFixed(2),
+    ];
+  });
+  const head = ['compaction', 'seconds', 'cpu s', 'entries/s', 'MB left'];
+  return textTable([...head, `by ${VARVES[0]!.name}`, `by ${ROCKS[0]!.name}`], rows);
+}

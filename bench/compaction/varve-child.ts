@@ -1,0 +1,68 @@
+/**
+ * Makes a database of overwritten entries, or compacts one, in a process of its own. Argument: a
+ * {@link CompactionJob} as JSON. Prints a line of JSON: `time` is a {@link CompactionTime}, or
+ * absent when there was none.
+ * @module
+ */
+import { type DbOptions, open } from '../../src/index.ts';
+import { optionsOf, presetNamed } from '../driver/presets.ts';
+import { Session } from '../driver/session.ts';
+import { DEFAULTS } from '../driver/settings.ts';
+import { VarveEngine } from '../driver/varve-engine.ts';
+import { workloadNamed } from '../driver/workloads.ts';
+
+export interface CompactionJob {
+  readonly directory: string;
+  /** Entries to write; 0 to compact what is there. */
+  readonly num: number;
+  readonly workers: number;
+}
+
+export interface CompactionTime {
+  readonly seconds: number;
+  /** Of the processor, by all threads. */
+  readonly cpuSeconds: number;
+}
+
+const MANY = 2 ** 45;
+
+/** Nothing is compacted before it is asked for. */
+function optionsFor(workers: number): DbOptions {
+  return {
+    ...optionsOf(presetNamed('rocksdb-parity')),
+    l0TriggerCount: 64,
+    l0SlowdownCount: 1000,
+    l0StopCount: 1000,
+    baseLevelBytes: MANY,
+    compactionDebtSlowdownBytes: MANY,
+    compactionDebtStopBytes: MANY,
+    workers,
+  };
+}
+
+async function fill({ directory, num, workers }: CompactionJob): Promise<void> {
+  const settings = { ...DEFAULTS, num: num / 2, batchSize: 1000 };
+  const engine = new VarveEngine(optionsFor(workers));
+  const session = new Session(engine, directory, settings, { isExisting: false });
+  const first = workloadNamed('filluniquerandom');
+  await session.prepare(first);
+  await session.run(first);
+  await session.run(workloadNamed('overwrite'));
+  await session.close();
+}
+
+/** Opening and closing do not count: db_bench does not count them either. */
+async function compact({ directory, workers }: CompactionJob): Promise<CompactionTime> {
+  const db = await open(directory, optionsFor(workers));
+  const cpu = process.cpuUsage();
+  const begin = performance.now();
+  await db.compact();
+  const seconds = (performance.now() - begin) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  await db.close();
+  return { seconds, cpuSeconds: (user + system) / 1e6 };
+}
+
+const job = JSON.parse(process.argv[2]!) as CompactionJob;
+const time = job.num > 0 ? await fill(job) : await compact(job);
+process.stdout.write(`${JSON.stringify({ time })}\n`);
