@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { DbEvent, StallEvent } from '../../src/db/events.ts';
 import type { StallStats } from '../../src/db/stall-log.ts';
+import { WriteBatch } from '../../src/db/write-batch.ts';
 import { flushRound, type HeldWorld, l0Count, openHeld, putRound } from './held-workers.ts';
 import { openMemory } from './helpers.ts';
 
@@ -51,6 +52,23 @@ suite('slowed writes', () => {
     assert.equal(times.get(2)!.waitedMs, 0);
     world.gate.open();
     await world.db.close();
+  });
+
+  test('give it up for a few large tables as well', async () => {
+    const world = await openHeld(L0_OPTIONS, ['compaction']);
+    const { db, gate } = world;
+    const batch = new WriteBatch();
+    for (let i = 0; i < 16; i++) batch.put(`large ${i}`, new Uint8Array(64 * KIB));
+    db.write(batch);
+    await db.flush();
+    assert.equal(l0Count(db), 1);
+    writeUntilL0(world, 2);
+    assert.deepEqual(
+      db.stats().stalls.map(({ kind, reason }) => `${kind} ${reason}`),
+      ['slowdown l0-size'],
+    );
+    gate.open();
+    await db.close();
   });
 
   test('are counted as they wait, and told as one stall when it is over', async () => {
