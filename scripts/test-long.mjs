@@ -1,6 +1,6 @@
 /**
- * `npm run test:long -- --seed N`: the property tests for as long as one likes, from a seed.
- * Arguments go to test/long/main.ts.
+ * `npm run test:long -- --seed N`: the property tests for as long as one likes, from a seed; with
+ * `--simulation` or `--damage` those. Arguments go to test/long/main.ts.
  * @module
  */
 import { buildDev } from './ensure.mjs';
