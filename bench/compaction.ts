@@ -6,9 +6,10 @@
  *
  * Half of the entries (2 M) have each key once, in random order; the other half overwrite random
  * ones. Nothing is compacted while they are written. Then copies of the data are compacted, by
- * turns, each in a process of its own under the settings of `rocksdb-parity`. Varve's code is cold
- * each time, as it is in a program that opens a database and compacts it. Shown are medians; `cpu`
- * is the time of all threads.
+ * turns, each in a process of its own under the settings of `rocksdb-parity`. Varve's code is cold,
+ * as it is in a program that opens a database and compacts it, or warm, as in one that has run for a
+ * while: then a family of the same size was compacted before. Shown are medians; `cpu` is the time
+ * of all threads.
  * @module
  */
 import { execFileSync } from 'node:child_process';
@@ -32,6 +33,7 @@ interface Contender {
   readonly name: string;
   readonly engine: 'varve' | 'rocksdb';
   readonly threads: number;
+  readonly isWarm: boolean;
 }
 
 const ROCKS: readonly Contender[] = [1, 2].map((threads) => {
@@ -39,11 +41,15 @@ const ROCKS: readonly Contender[] = [1, 2].map((threads) => {
     name: `RocksDB, ${threads} thread${threads > 1 ? 's' : ''}`,
     engine: 'rocksdb',
     threads,
+    isWarm: true,
   };
 });
-const VARVES: readonly Contender[] = [1, 2, 0].map((threads) => {
-  return { name: `varve, workers: ${threads}`, engine: 'varve', threads };
-});
+const VARVES: readonly Contender[] = [true, false].flatMap((isWarm) =>
+  [1, 2, 0].map((threads) => {
+    const name = `varve, workers: ${threads}, ${isWarm ? 'warm' : 'cold'}`;
+    return { name, engine: 'varve', threads, isWarm };
+  }),
+);
 
 interface Sample extends Partial<CompactionTime> {
   readonly seconds: number;
@@ -88,7 +94,7 @@ async function main(): Promise<void> {
 
 async function fill(engine: Contender['engine']): Promise<void> {
   const directory = join(folder, engine);
-  if (engine === 'varve') return void runVarve({ directory, num, workers: 2 });
+  if (engine === 'varve') return void runVarve({ directory, num, workers: 2, warmUp: 0 });
   await runDbBench([
     ...rocksFlags(directory),
     '--benchmarks=filluniquerandom,overwrite,flush',
@@ -96,12 +102,12 @@ async function fill(engine: Contender['engine']): Promise<void> {
   ]);
 }
 
-async function compact({ engine, threads }: Contender): Promise<Sample> {
+async function compact({ engine, threads, isWarm }: Contender): Promise<Sample> {
   const directory = join(folder, 'copy');
   rmSync(directory, { recursive: true, force: true });
   cpSync(join(folder, engine), directory, { recursive: true, mode: constants.COPYFILE_FICLONE });
   if (engine === 'varve') {
-    const time = runVarve({ directory, num: 0, workers: threads });
+    const time = runVarve({ directory, num: 0, workers: threads, warmUp: isWarm ? num : 0 });
     return { ...time!, sizeBytes: sizeOf(directory) };
   }
   const { lines } = await runDbBench([
