@@ -58,11 +58,13 @@ export interface MergeContext extends SinkContext {
   readonly limiter: RateLimiter | undefined;
 }
 
-/** One file read of a compaction fetches this much. */
-const READ_AHEAD_BYTES = 262_144;
-
-/** A run under way holds a window, a block, and the index and filter of one table. */
-const RUN_BYTES = READ_AHEAD_BYTES + 0x1_0000;
+/** One file read of a compaction fetches this much, less where there are many runs to read. */
+const READ_AHEAD_BYTES_MAX = 0x4_0000;
+const READ_AHEAD_BYTES_MIN = 0x1_0000;
+/** What all runs of a job read ahead together, as far as the least for each allows. */
+const JOB_READ_AHEAD_BYTES = 0x40_0000;
+/** Besides its window, a run under way holds a block, and the index and filter of one table. */
+const BLOCK_BYTES = 0x1_0000;
 const TABLE_METADATA_SHARE = 0.02;
 /** The buffer of an output, its index and filter. */
 const OUTPUT_BYTES = 0x10_0000;
@@ -85,7 +87,7 @@ export function jobMemoryBytes({ input, targetTableBytes }: MergeJob): number {
       largest = Math.max(largest, sizeBytes);
       keysMax += entryCount * Math.min(1, targetTableBytes / Math.max(1, sizeBytes));
     }
-    bytes += RUN_BYTES + largest * TABLE_METADATA_SHARE;
+    bytes += readAheadBytes(input.runs) + BLOCK_BYTES + largest * TABLE_METADATA_SHARE;
   }
   return bytes + (keysMax / Math.max(1, input.runs.flat().length)) * FILTER_KEY_BYTES;
 }
@@ -170,5 +172,11 @@ export class Merge {
 
 function openInputs({ input, from, to }: MergeJob, { tables }: MergeContext): EntryStream[] {
   if ('memtable' in input) return [new ImageCursor(input.memtable)];
-  return input.runs.map((run) => new RunStream(run, tables, READ_AHEAD_BYTES, from, to));
+  const ahead = readAheadBytes(input.runs);
+  return input.runs.map((run) => new RunStream(run, tables, ahead, from, to));
+}
+
+function readAheadBytes({ length }: TableRuns): number {
+  const even = Math.floor(JOB_READ_AHEAD_BYTES / length);
+  return Math.max(READ_AHEAD_BYTES_MIN, Math.min(even, READ_AHEAD_BYTES_MAX));
 }
