@@ -6,10 +6,10 @@
  *
  * Half of the entries (2 M) have each key once, in random order; the other half overwrite random
  * ones. Nothing is compacted while they are written. Then copies of the data are compacted, by
- * turns, each in a process of its own under the settings of `rocksdb-parity`. Varve's code is cold,
- * as it is in a program that opens a database and compacts it, or warm, as in one that has run for a
- * while: then a family of the same size was compacted before. Shown are medians; `cpu` is the time
- * of all threads.
+ * turns, each in a process of its own under the settings of `rocksdb-parity`. Varve's code is
+ * cold, as it is in a program that opens a database and compacts it, or warm, as in one that has
+ * run for a while: then a family of the same size was compacted before. Shown are medians; `cpu` is
+ * the time of all threads.
  * @module
  */
 import { execFileSync } from 'node:child_process';

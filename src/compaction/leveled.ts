@@ -41,6 +41,8 @@ interface Tree {
   readonly policy: LeveledPolicy;
   readonly claims: Claims;
   readonly limits: LevelLimits;
+  /** See {@link entryBytesBelow}. */
+  readonly entryBytes: readonly number[];
 }
 
 /** Above more target sizes than this of the level after next, a table does not move unmerged. */
@@ -65,7 +67,7 @@ export function pickBySize(
   claims: Claims,
 ): CompactionPlan | undefined {
   const limits = levelLimits(levels, options);
-  const tree = { levels, options, policy, claims, limits };
+  const tree = { levels, options, policy, claims, limits, entryBytes: entryBytesBelow(levels) };
   for (const level of urgentLevels(tree)) {
     const plan = level === 0 ? pickFromL0(tree) : pickFromLevel(tree, level);
     if (plan !== undefined) return plan;
@@ -113,12 +115,12 @@ export function levelBelowL0(levels: Levels, options: LeveledOptions): number {
  */
 export function leveledDebtBytes(levels: Levels, options: LeveledOptions): number {
   const limits = levelLimits(levels, options);
+  const entryBytes = entryBytesBelow(levels);
   let debt = 0;
   let inflow = 0;
   for (let level = 0; level < levels.length - 1; level++) {
     const tables = levels[level]!;
-    const own =
-      level === 0 ? totalBytes(tables) : totalWeight(tables, entryBytesBelow(levels, level));
+    const own = level === 0 ? totalBytes(tables) : totalWeight(tables, entryBytes[level]!);
     const bytes = own + inflow;
     const share = level === 0 ? l0Excess(levels, options) : 1 - limits.limitBytes[level]! / bytes;
     inflow = bytes > 0 && share > 0 ? bytes * share : 0;
@@ -132,12 +134,12 @@ export function leveledDebtBytes(levels: Levels, options: LeveledOptions): numbe
 }
 
 /** Levels over their limits, the worst first. Tables that running compactions take do not count. */
-function urgentLevels({ levels, options, claims, limits }: Tree): number[] {
+function urgentLevels({ levels, options, claims, limits, entryBytes }: Tree): number[] {
   const scores = levels.map((tables, level) => {
     const waiting = tables.filter((table) => !claims.has(table));
     if (level === 0) return l0Score(waiting, options);
     const limit = limits.limitBytes[level]!;
-    const bytes = totalWeight(waiting, entryBytesBelow(levels, level));
+    const bytes = totalWeight(waiting, entryBytes[level]!);
     if (bytes === 0) return 0;
     // Above the base level nothing should be; it may take its turn all the same.
     return limit > 0 ? bytes / limit : 1 + bytes / options.baseLevelBytes;
@@ -249,7 +251,7 @@ function plansFor(tree: Tree, level: number, at: number, outputLevel: number): C
 function costsOf(tree: Tree, level: number, outputLevel: number): number[] {
   const { levels, claims } = tree;
   const below = levels[outputLevel]!;
-  const entryBytes = entryBytesBelow(levels, level);
+  const entryBytes = tree.entryBytes[level]!;
   const patience = PATIENCE_TURNOVERS * tableCount(levels);
   const newest = newestNumber(levels);
   let firstBelow = 0;
@@ -269,15 +271,19 @@ function costsOf(tree: Tree, level: number, outputLevel: number): number[] {
   });
 }
 
-/** Bytes of an entry in the levels below one, about. */
-function entryBytesBelow(levels: Levels, level: number): number {
+/** For each level, the bytes of an entry in those below it, about; 0 where there is none. */
+function entryBytesBelow(levels: Levels): number[] {
+  const result = levels.map(() => 0);
   let bytes = 0;
   let entries = 0;
-  for (const table of levels.slice(level + 1).flat()) {
-    bytes += table.sizeBytes;
-    entries += table.entryCount - table.tombstoneCount;
+  for (let level = levels.length - 1; level >= 0; level--) {
+    if (entries > 0) result[level] = bytes / entries;
+    for (const { sizeBytes, entryCount, tombstoneCount } of levels[level]!) {
+      bytes += sizeBytes;
+      entries += entryCount - tombstoneCount;
+    }
   }
-  return entries <= 0 ? 0 : bytes / entries;
+  return result;
 }
 
 /** What a table brings down: its bytes, and those that its tombstones take away below. */
