@@ -55,7 +55,7 @@ interface RunningMerge {
 }
 
 /** L0 stops the program at so many triggers. */
-const L0_STOP_FACTOR = 3;
+const L0_STOP_FACTOR = 9;
 const NONE: ReadonlySet<number> = new Set();
 
 /** See the module head. */
