@@ -104,6 +104,8 @@ export class WorkerExecutor implements Executor {
   /** Compactions that no worker has yet. */
   #queue: MergeTask[];
   readonly #waiters: Set<() => void>;
+  /** Workers that were given up and may not have ended yet. */
+  readonly #endings: Set<Promise<void>>;
   /** Reports that had been sent when reports were last taken in. */
   #reportsSeen: number;
   #nextId: number;
@@ -119,6 +121,7 @@ export class WorkerExecutor implements Executor {
     this.#crews = Array.from({ length: options.workerCount }, () => undefined);
     this.#queue = [];
     this.#waiters = new Set();
+    this.#endings = new Set();
     this.#reportsSeen = 0;
     this.#nextId = 0;
     this.#isClosed = false;
@@ -183,7 +186,8 @@ export class WorkerExecutor implements Executor {
     this.#isClosed = true;
     const crews = this.#crews.filter((crew) => crew !== undefined);
     this.#crews.fill(undefined);
-    await Promise.all(crews.map(({ endpoint }) => endpoint.terminate()));
+    const endings = crews.map(({ endpoint }) => endpoint.terminate());
+    await Promise.all([...endings, ...this.#endings]);
   }
 
   #openTasks(): number {
@@ -335,8 +339,13 @@ export class WorkerExecutor implements Executor {
 
   #giveUp(crew: Crew, why: string): void {
     const tasks = [...crew.tasks.values()];
-    // It may go on for a moment: what it writes then has to go as well.
-    void crew.endpoint.terminate().then(() => this.#sweep(tasks));
+    // It may go on for a moment: what it writes then has to go as well, before somebody else has
+    // the directory, who may use its file numbers again.
+    const ending = crew.endpoint.terminate().then(() => {
+      this.#sweep(tasks);
+      this.#endings.delete(ending);
+    });
+    this.#endings.add(ending);
     this.#lose(crew.number, new Error(why));
   }
 

@@ -8,6 +8,7 @@ import { isVarveError } from '../../src/errors.ts';
 import { HEARTBEAT_ENDED, HEARTBEAT_WORD } from '../../src/executor/protocol.ts';
 import type { WorkerThreads } from '../../src/executor/worker-executor.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
+import { tableName } from '../../src/manifest/file-names.ts';
 import type { SimulatedThreads } from '../../src/testing/simulated-threads.ts';
 import { DIRECTORY, isComplete, openThreaded, orphans, SMALL, write } from './fixture.ts';
 
@@ -96,6 +97,49 @@ suite('a worker that dies', () => {
     assert.equal(db.get('b')?.length, 1);
     await db.close();
   });
+});
+
+test('close waits for a worker that was given up, and sweeps what it wrote', async () => {
+  const fs = new MemoryFs();
+  let end = (): void => {};
+  const hasEnded = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  let isStuck = true;
+  let lateName = '';
+  const { db } = await openThreaded(fs, SMALL, (threads, clock) => ({
+    ...portsOf(threads),
+    wait: (signals, seen, milliseconds) => {
+      if (isStuck) clock.advance(milliseconds);
+      else threads.wait(signals, seen, milliseconds);
+    },
+    start: (signals, number, listener) => {
+      const endpoint = threads.start(signals, number, listener);
+      if (!isStuck || number !== 0) return endpoint;
+      return {
+        ...endpoint,
+        send: (order) => {
+          if (order.type === 'run') lateName = tableName(order.job.fileNumbers.first);
+        },
+        terminate: () => {
+          isStuck = false;
+          return hasEnded;
+        },
+      };
+    },
+  }));
+  write(db, COUNT, 0);
+  assert.equal(isStuck, false);
+  fs.open(`${DIRECTORY}/${lateName}`, 'create').close();
+  let isClosed = false;
+  const closing = db.close().then(() => {
+    isClosed = true;
+  });
+  for (let i = 0; i < 100; i++) await Promise.resolve();
+  assert.equal(isClosed, false);
+  end();
+  await closing;
+  assert.equal(fs.exists(`${DIRECTORY}/${lateName}`), false);
 });
 
 /** What a silent worker has said of itself, and how many seconds it gets. */
