@@ -41,6 +41,7 @@ const LAYERS: readonly Layer[] = [
   { name: 'env/system', at: 'src/env/system.ts', mayImport: ['env'] },
   { name: 'key', at: 'src/key/', mayImport: ['bytes', 'errors'] },
   { name: 'fs/port', at: 'src/fs/port.ts', mayImport: ['errors'] },
+  { name: 'fs/removals', at: 'src/fs/removals.ts', mayImport: ['fs/port', 'errors'] },
   { name: 'fs', at: 'src/fs/', mayImport: ['fs/port', 'errors', 'bytes', 'env'] },
   { name: 'cache', at: 'src/cache/', mayImport: ['bytes', 'errors'] },
   { name: 'filter', at: 'src/filter/', mayImport: ['bytes', 'errors'] },
@@ -50,13 +51,16 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'block',
     at: 'src/block/',
-    mayImport: [...KERNELS, 'key', 'fs/port', 'env', 'bytes', 'errors'],
+    mayImport: [...KERNELS, 'key', 'fs/port', 'fs/removals', 'env', 'bytes', 'errors'],
   },
   { name: 'sstable', at: 'src/sstable/', mayImport: ['env', ...TABLE_LAYERS] },
   {
     name: 'wal',
     at: 'src/wal/',
-    mayImport: [...KERNELS, 'manifest', 'block', 'key', 'fs/port', 'bytes', 'errors'],
+    mayImport: [
+      ...KERNELS,
+      ...['manifest', 'block', 'key', 'fs/port', 'fs/removals', 'bytes', 'errors'],
+    ],
   },
   {
     name: 'manifest',
@@ -75,7 +79,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'executor',
     at: 'src/executor/',
-    mayImport: ['compaction', 'tables', ...ENGINE_LAYERS],
+    mayImport: ['compaction', 'tables', 'fs/removals', ...ENGINE_LAYERS],
   },
   {
     name: 'executor/node',
@@ -105,7 +109,10 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'db',
     at: 'src/db/',
-    mayImport: ['executor', 'compaction', 'integrity', 'wal', 'tables', ...ENGINE_LAYERS],
+    mayImport: [
+      ...['executor', 'compaction', 'integrity', 'wal', 'tables', 'fs/removals'],
+      ...ENGINE_LAYERS,
+    ],
   },
   // Exported for the tests of those who embed us; nothing else in src may import it.
   {

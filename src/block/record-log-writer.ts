@@ -15,6 +15,7 @@
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { isVarveError, VarveError } from '../errors.ts';
 import { type FileHandle, type Fs, joinPath } from '../fs/port.ts';
+import { removeIfPossible } from '../fs/removals.ts';
 import { BLOCK_HEADER_BYTES } from './block-format.ts';
 import type { BlockCompression, BlockWriter } from './block-writer.ts';
 import { encodeFileHeader, type FileHeader, fileHeaderBytes } from './file-header.ts';
@@ -180,14 +181,5 @@ export class RecordLogWriter {
     this.failure ??= isVarveError(error)
       ? error
       : new VarveError('IO', `log failed (${this.path})`, { file: this.path, cause: error });
-  }
-}
-
-/** Removes a file that nothing depends on; what stays behind is swept when a database opens. */
-export function removeIfPossible(fs: Fs, path: string): void {
-  try {
-    fs.remove(path);
-  } catch (error) {
-    if (!isVarveError(error)) throw error;
   }
 }

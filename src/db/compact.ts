@@ -45,4 +45,5 @@ export async function compactRange(
   const pickSlice = () => pickManualSlice(levels(), from, to, settings, isOutdated);
   const pick = () => pickManual(levels(), from, to, isOutdated);
   await scheduler.compact({ family, pick, pickSlice });
+  await core.removals.settle();
 }

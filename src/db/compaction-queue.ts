@@ -240,9 +240,13 @@ export class CompactionQueue {
   /** Set when the disk has no room for what a plan may write, as far as can be told. */
   #missingSpace(plan: CompactionPlan): VarveError | undefined {
     if (plan.kind !== 'merge') return undefined;
-    const { fs, location, settings } = this.#core;
-    const freeBytes = fs.freeBytes(location.directory);
+    const { fs, location, removals, settings } = this.#core;
     const neededBytes = planBytes(plan) + settings.writeBufferBytes;
+    let freeBytes = fs.freeBytes(location.directory);
+    if (freeBytes !== undefined && freeBytes < neededBytes) {
+      removals.hurry();
+      freeBytes = fs.freeBytes(location.directory);
+    }
     if (freeBytes === undefined || freeBytes >= neededBytes) return undefined;
     const text = `a compaction needs ${neededBytes} bytes, of which ${freeBytes} are free`;
     return new VarveError('NOSPACE', text, { file: location.directory });

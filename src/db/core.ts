@@ -7,11 +7,13 @@ import type { Pipeline } from '../block/pipeline.ts';
 import { ArenaPool } from '../bytes/arena.ts';
 import { BlockCache } from '../cache/block-cache.ts';
 import { VarveError } from '../errors.ts';
-import { type FileNumbers, removeTables } from '../executor/directory-sink.ts';
+import type { FileNumbers } from '../executor/directory-sink.ts';
 import type { MergeContext, MergeJob } from '../executor/merge-job.ts';
 import type { MergeTask } from '../executor/port.ts';
 import type { RateLimiter } from '../executor/rate-limiter.ts';
-import type { Fs, FsLock } from '../fs/port.ts';
+import { type Fs, type FsLock, joinPath } from '../fs/port.ts';
+import { Removals } from '../fs/removals.ts';
+import { tableName } from '../manifest/file-names.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { Version } from '../manifest/version.ts';
 import type { VersionEdit } from '../manifest/version-edit.ts';
@@ -57,6 +59,7 @@ export class DbCore {
   readonly events: EventSink;
   readonly settings: DbSettings;
   readonly lock: FsLock | undefined;
+  readonly removals: Removals;
   readonly blocks: BlockCache;
   readonly tables: TableCache;
   readonly snapshots: SnapshotList;
@@ -101,6 +104,7 @@ export class DbCore {
     this.events = location.events;
     this.settings = settings;
     this.lock = lock;
+    this.removals = new Removals(location.fs);
     this.blocks = new BlockCache(settings.blockCacheBytes ?? settings.memoryBudgetBytes);
     this.tables = new TableCache(
       location.fs,
@@ -307,7 +311,7 @@ export class DbCore {
       if (slots.has(slot) || slot.pins > 0) return true;
       this.tables.forget(slot);
       const { fileNumber, sizeBytes } = slot.meta;
-      removeTables(this.fs, this.location.directory, [fileNumber]);
+      this.removals.add(joinPath(this.location.directory, tableName(fileNumber)));
       this.events.tell({ type: 'table-deleted', fileNumber, sizeBytes });
       return false;
     });

@@ -7,11 +7,11 @@
  * again.
  * @module
  */
-import { removeIfPossible } from '../block/record-log-writer.ts';
 import { CODEC_ZSTD } from '../compress/port.ts';
 import { corruption, VarveError } from '../errors.ts';
 import { Merge } from '../executor/merge-job.ts';
 import { type FsLock, joinPath } from '../fs/port.ts';
+import { removeIfPossible } from '../fs/removals.ts';
 import { type DirectoryContents, inspectDirectory } from '../manifest/directory.ts';
 import { tableName, walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
@@ -188,7 +188,7 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
  */
 function startLogs(core: DbCore, lastSeqno: number): number {
   const { fs, directory, pipeline } = core.location;
-  const wal = new WalSet(fs, directory, pipeline, lastSeqno);
+  const wal = new WalSet(fs, directory, pipeline, core.removals, lastSeqno);
   wal.rotate(core.newFileNumber(), lastSeqno);
   const logNumber = wal.activeNumber;
   if (core.settings.wal) core.wal = wal;

@@ -46,6 +46,8 @@ export async function closeDatabase(
   }
   await attempt(() => core.wal?.close());
   await attempt(() => core.tables.closeAll());
+  // Before somebody else has the directory, who may use the names again.
+  await core.removals.settle();
   core.pipeline.close();
   await attempt(() => core.lock?.release());
   if (failure !== undefined) throw failure;

@@ -5,8 +5,8 @@
  */
 import { BLOCK_HEADER_BYTES } from '../block/block-format.ts';
 import type { Pipeline } from '../block/pipeline.ts';
-import { removeIfPossible } from '../block/record-log-writer.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
+import type { Removals } from '../fs/removals.ts';
 import { walName } from '../manifest/file-names.ts';
 import type { WalEnd } from '../manifest/version-edit.ts';
 import { WalWriter } from '../wal/wal-writer.ts';
@@ -17,6 +17,7 @@ export class WalSet {
   readonly #fs: Fs;
   readonly #directory: string;
   readonly #pipeline: Pipeline;
+  readonly #removals: Removals;
   /** Ascending by number; the last one is active. */
   readonly #logs: WalWriter[];
   /** Logs whose files wait to be closed until no sync is under way. */
@@ -29,10 +30,17 @@ export class WalSet {
   /** Bytes appended over the life of the set. */
   bytesAppended: number;
 
-  constructor(fs: Fs, directory: string, pipeline: Pipeline, durableSeqno: number) {
+  constructor(
+    fs: Fs,
+    directory: string,
+    pipeline: Pipeline,
+    removals: Removals,
+    durableSeqno: number,
+  ) {
     this.#fs = fs;
     this.#directory = directory;
     this.#pipeline = pipeline;
+    this.#removals = removals;
     this.#logs = [];
     this.#retired = [];
     this.#inFlight = undefined;
@@ -131,13 +139,13 @@ export class WalSet {
     return this.#queued;
   }
 
-  /** Closes the logs below `number` and removes them, as far as that is possible now. */
+  /** Closes the logs below `number` and begins to remove them. */
   removeBelow(number: number): void {
     while (this.#logs.length > 1 && this.#logs[0]!.fileNumber < number) {
       const log = this.#logs.shift()!;
       if (this.#inFlight === undefined) log.close();
       else this.#retired.push(log);
-      removeIfPossible(this.#fs, joinPath(this.#directory, walName(log.fileNumber)));
+      this.#removals.add(joinPath(this.#directory, walName(log.fileNumber)));
     }
   }
 

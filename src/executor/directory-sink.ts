@@ -3,11 +3,11 @@
  * @module
  */
 import type { Pipeline } from '../block/pipeline.ts';
-import { removeIfPossible } from '../block/record-log-writer.ts';
 import type { TableSink } from '../compaction/merge-run.ts';
 import type { Clock } from '../env/port.ts';
 import { assert } from '../errors.ts';
 import { type FileHandle, type Fs, joinPath } from '../fs/port.ts';
+import { removeIfPossible } from '../fs/removals.ts';
 import type { EntryGuard } from '../key/entry-checksum.ts';
 import { tableName } from '../manifest/file-names.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';

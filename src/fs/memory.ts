@@ -229,6 +229,10 @@ export class MemoryFs implements Fs {
     this.quota.releaseIfUnreachable(file);
   }
 
+  async removeAsync(path: string): Promise<void> {
+    this.remove(path);
+  }
+
   rename(from: string, to: string): void {
     const source = this.locate(from);
     const file = source.entries.get(source.name);

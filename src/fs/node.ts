@@ -79,6 +79,15 @@ export class NodeFs implements Fs {
     }
   }
 
+  removeAsync(path: string): Promise<void> {
+    return new Promise((done, fail) => {
+      fs.unlink(path, (error) => {
+        if (error === null) done();
+        else fail(platformError('remove', path, error));
+      });
+    });
+  }
+
   rename(from: string, to: string): void {
     try {
       fs.renameSync(from, to);

@@ -3,7 +3,7 @@
  *
  * Paths are opaque strings that the given `Fs` understands; the engine only ever joins a directory
  * and a name of `[A-Za-z0-9.-]` with `/`. Whatever a platform can only do asynchronously happens
- * when the `Fs` is made (mounted), or in the two calls that return a promise.
+ * when the `Fs` is made (mounted), or in the few calls that return a promise.
  *
  * Durability: written bytes survive the death of the process when `write` returns, and power loss
  * when `sync` returns. A created, removed or renamed entry survives power loss when `syncDirectory`
@@ -84,6 +84,8 @@ export interface Fs {
   open(path: string, mode: OpenMode): FileHandle;
   /** Removes a file; fails with `IO` if there is none. */
   remove(path: string): void;
+  /** Like `remove`, without blocking the thread. The file may still be there while it goes on. */
+  removeAsync(path: string): Promise<void>;
   /** Moves a file; `UNSUPPORTED` without `capabilities.atomicRename`. */
   rename(from: string, to: string): void;
   /** Makes a second name for a file; `UNSUPPORTED` without `capabilities.hardLinks`. */

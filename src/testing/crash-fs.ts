@@ -139,6 +139,10 @@ export class CrashFs implements Fs {
     if (cut) throw new PowerCut(`removing ${path}`);
   }
 
+  async removeAsync(path: string): Promise<void> {
+    this.remove(path);
+  }
+
   rename(from: string, to: string): void {
     const cut = this.power.strikes();
     const moved = this.live.fileAt(from);

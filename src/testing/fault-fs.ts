@@ -128,6 +128,11 @@ export class FaultFs implements Fs {
     this.inner.remove(path);
   }
 
+  async removeAsync(path: string): Promise<void> {
+    this.faultPlan.check('remove', path);
+    await this.inner.removeAsync(path);
+  }
+
   rename(from: string, to: string): void {
     this.faultPlan.check('rename', from);
     this.inner.rename(from, to);

@@ -182,6 +182,13 @@ const ENTRIES: Record<string, Check> = {
     equal(fs.exists(joinPath(directory, 'a')), true);
   },
 
+  async 'a file is removed without blocking as well'(fs, directory) {
+    for (const name of ['a', 'b']) created(fs, directory, name, bytes(1)).close();
+    await fs.removeAsync(joinPath(directory, 'a'));
+    equal(fs.list(directory).join(), 'b');
+    await rejectsCode('IO', () => fs.removeAsync(joinPath(directory, 'a')));
+  },
+
   'directories are made with their parents, as often as one likes'(fs, directory) {
     const deep = joinPath(directory, 'x/y/z');
     fs.createDirectory(deep);

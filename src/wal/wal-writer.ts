@@ -6,12 +6,13 @@
 import { BLOCK_HEADER_BYTES, BLOCK_WAL_RECORD } from '../block/block-format.ts';
 import { FILE_CLASS_WAL } from '../block/file-header.ts';
 import type { Pipeline } from '../block/pipeline.ts';
-import { RecordLogWriter, removeIfPossible } from '../block/record-log-writer.ts';
+import { RecordLogWriter } from '../block/record-log-writer.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { writeU32, writeU64 } from '../bytes/fixed.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
 import { assert, type VarveError } from '../errors.ts';
 import type { Fs } from '../fs/port.ts';
+import { removeIfPossible } from '../fs/removals.ts';
 import { walName } from '../manifest/file-names.ts';
 import { WAL_RECORD_PREFIX_BYTES } from './wal-record.ts';
 

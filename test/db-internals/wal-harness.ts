@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { WalSet } from '../../src/db/wal-set.ts';
 import { BatchEncoder } from '../../src/db/write-batch.ts';
+import { Removals } from '../../src/fs/removals.ts';
 import { walName } from '../../src/manifest/file-names.ts';
 import { plainPipeline } from '../block/pipelines.ts';
 import { GatedFs, settled } from './gated-fs.ts';
@@ -26,7 +27,7 @@ export class WalHarness {
   constructor() {
     this.fs = new GatedFs();
     this.fs.createDirectory(DIRECTORY);
-    this.set = new WalSet(this.fs, DIRECTORY, plainPipeline(), 0);
+    this.set = new WalSet(this.fs, DIRECTORY, plainPipeline(), new Removals(this.fs), 0);
     this.lastSeqno = 0;
     this.acknowledged = [];
     this.refusals = 0;

@@ -8,10 +8,10 @@ import { suite, test } from 'node:test';
 import type { Db } from '../../src/db/database.ts';
 import type { CompactionEvent, DbEvent } from '../../src/db/events.ts';
 import type { DbOptions } from '../../src/db/options.ts';
-import { MemoryFs } from '../../src/fs/memory.ts';
 import { openThreaded } from '../executor/fixture.ts';
 import { CALM } from './held-workers.ts';
 import { code, PATH } from './helpers.ts';
+import { SlowRemovalFs } from './slow-removals.ts';
 
 const KIB = 1024;
 const COUNT = 2000;
@@ -26,7 +26,7 @@ const OPTIONS: DbOptions = {
 
 interface World {
   readonly db: Db;
-  readonly fs: MemoryFs;
+  readonly fs: SlowRemovalFs;
   readonly merges: CompactionEvent[];
 }
 
@@ -36,7 +36,7 @@ function keyAt(i: number): string {
 
 /** Several levels of tables on a disk with `freeBytes` left for compactions. */
 async function openTight(freeBytes: number, workers: number): Promise<World> {
-  const fs = new MemoryFs({ capacityBytes: 16_384 * KIB });
+  const fs = new SlowRemovalFs({ capacityBytes: 16_384 * KIB });
   const merges: CompactionEvent[] = [];
   const onEvent = (event: DbEvent): void => {
     if (event.type === 'compaction') merges.push(event);
@@ -51,6 +51,7 @@ async function openTight(freeBytes: number, workers: number): Promise<World> {
     await Promise.resolve();
   }
   await db.pauseBackgroundWork();
+  await fs.idle();
   const ballast = fs.open('ballast', 'create');
   ballast.truncate(fs.freeBytes(PATH)! - freeBytes);
   ballast.close();

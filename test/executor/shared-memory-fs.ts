@@ -361,6 +361,10 @@ export class SharedMemoryFs implements Fs {
     });
   }
 
+  async removeAsync(path: string): Promise<void> {
+    this.remove(path);
+  }
+
   rename(from: string): void {
     throw new VarveError('UNSUPPORTED', 'files cannot be renamed', { file: from });
   }

@@ -1,0 +1,27 @@
+/**
+ * Files in memory that take their time to go, as large ones do on disk.
+ */
+import { MemoryFs } from '../../src/fs/memory.ts';
+
+export class SlowRemovalFs extends MemoryFs {
+  /** Paths whose removal is under way. */
+  readonly going: Set<string> = new Set();
+  /** Set to let removals wait until it resolves; else they take some turns of the host. */
+  gate: Promise<void> | undefined = undefined;
+  /** Set to let them fail. */
+  failure: Error | undefined = undefined;
+
+  /** Resolves when nothing is going. */
+  async idle(): Promise<void> {
+    while (this.going.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  override async removeAsync(path: string): Promise<void> {
+    this.going.add(path);
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    await this.gate;
+    this.going.delete(path);
+    if (this.failure !== undefined) throw this.failure;
+    this.remove(path);
+  }
+}
