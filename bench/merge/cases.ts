@@ -16,9 +16,10 @@ import { nodeCompression } from '../../src/compress/node.ts';
 import { LZ4_SETTINGS } from '../../src/compress/options.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { FileHandle } from '../../src/fs/port.ts';
-import type { EntryStream } from '../../src/key/cursor.ts';
+import type { MergeInput } from '../../src/key/cursor.ts';
 import { KIND_PUT } from '../../src/key/kind.ts';
 import { Memtable } from '../../src/memtable/memtable.ts';
+import { ImageCursor } from '../../src/memtable/memtable-image.ts';
 import { Table } from '../../src/sstable/table.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
 import { type TableRun, TableStream } from '../../src/sstable/table-stream.ts';
@@ -111,7 +112,7 @@ export class MergeCases {
   }
 
   #flushed(memtable: Memtable): Table {
-    const table = this.#kept([memtable.cursor()], false);
+    const table = this.#kept([new ImageCursor(memtable.image())], false);
     memtable.release();
     return table;
   }
@@ -121,7 +122,7 @@ export class MergeCases {
     return this.#kept(inputsOf([table]), true);
   }
 
-  #kept(inputs: EntryStream[], isBottommost: boolean): Table {
+  #kept(inputs: MergeInput[], isBottommost: boolean): Table {
     const sink = new KeepingSink(this.#fs, this.#pipeline, () => this.#nextNumber++);
     const metas = runToEnd(inputs, sink, isBottommost);
     if (metas.length !== 1) throw new Error('an input has more than one table');
@@ -130,7 +131,7 @@ export class MergeCases {
   }
 
   #flush(memtable: Memtable): MergeResult {
-    return resultOf(memtable.entryCount, runToEnd([memtable.cursor()], this.#sink(), false));
+    return resultOf(memtable.entryCount, runToEnd([new ImageCursor(memtable.image())], this.#sink(), false));
   }
 
   #compact(tables: readonly Table[], isBottommost: boolean): MergeResult {
@@ -160,7 +161,7 @@ function pathOf(fileNumber: number): string {
   return `db/${fileNumber}`;
 }
 
-function inputsOf(tables: readonly Table[]): EntryStream[] {
+function inputsOf(tables: readonly Table[]): MergeInput[] {
   return tables.map((table) => {
     const run: TableRun = { metas: [table.meta], open: () => table, release: () => {} };
     return new TableStream(run, { readAheadBytes: READ_AHEAD_BYTES });
@@ -173,7 +174,7 @@ function resultOf(entriesRead: number, outputs: readonly TableMeta[]): MergeResu
 }
 
 function runToEnd(
-  inputs: readonly EntryStream[],
+  inputs: readonly MergeInput[],
   sink: TableSink,
   isBottommost: boolean,
 ): readonly TableMeta[] {

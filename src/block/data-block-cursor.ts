@@ -34,6 +34,7 @@ export class DataBlockCursor {
   valBuf: Uint8Array;
   valOff: number;
   valLen: number;
+  knownShared: number;
 
   private current: DataBlock;
   /** Index of the current entry; -1 before the first. */
@@ -57,6 +58,7 @@ export class DataBlockCursor {
     this.valBuf = this.scratch;
     this.valOff = 0;
     this.valLen = 0;
+    this.knownShared = 0;
     this.current = NO_BLOCK;
     this.entryIndex = -1;
     this.nextEntryOff = 0;
@@ -185,6 +187,7 @@ export class DataBlockCursor {
     const scratch = this.scratch;
     for (let to = shared; at < end; ) scratch[to++] = buf[at++]!;
     this.keyLen = keyLen;
+    this.knownShared = shared;
     this.entryIndex = index;
     this.nextEntryOff = end;
     this.valOff = valOff;

@@ -15,7 +15,7 @@
 import { copyBytes } from '../bytes/byte-writer.ts';
 import { compareBytes } from '../bytes/compare.ts';
 import { assert } from '../errors.ts';
-import type { EntryStream } from '../key/cursor.ts';
+import type { MergeInput } from '../key/cursor.ts';
 import { KEY_BYTES_MAX } from '../key/kind.ts';
 
 const LAST_KEY_INITIAL_BYTES = 256;
@@ -29,31 +29,31 @@ export class MergeQueue {
   /** True while there is an entry: the one on which {@link top} stands. */
   valid: boolean;
   /** The stream with the current entry. */
-  top: EntryStream;
+  top: MergeInput;
   /** Bytes that the current key has in common with the key before; 0 for the first. */
   shared: number;
   /** True for a further version of the key before. */
   isSameKey: boolean;
   /** True if the current key belongs before the key before: a stream is not in order. */
   isMisplaced: boolean;
-  private readonly all: readonly EntryStream[];
+  private readonly streams: readonly MergeInput[];
   /** `[0, liveCount)`: the streams that stand on an entry, in order of it, and their codes. */
-  private readonly streams: EntryStream[];
+  private readonly order: Int32Array;
   private readonly codes: Int32Array;
   private liveCount: number;
   private lastKey: Uint8Array;
   private lastKeyLen: number;
 
   /** @param streams at least one; taken: closed with the queue */
-  constructor(streams: readonly EntryStream[]) {
+  constructor(streams: readonly MergeInput[]) {
     assert(streams.length > 0, 'there is something to merge');
     this.valid = false;
     this.top = streams[0]!;
     this.shared = 0;
     this.isSameKey = false;
     this.isMisplaced = false;
-    this.all = streams;
-    this.streams = streams.slice();
+    this.streams = streams;
+    this.order = new Int32Array(streams.length);
     this.codes = new Int32Array(streams.length);
     this.liveCount = 0;
     this.lastKey = new Uint8Array(LAST_KEY_INITIAL_BYTES);
@@ -65,8 +65,8 @@ export class MergeQueue {
     this.valid = false;
     this.lastKeyLen = 0;
     this.liveCount = 0;
-    for (const stream of this.all) {
-      if (stream.first()) this.insert(stream, this.codeOf(stream, 0));
+    for (const [number, stream] of this.streams.entries()) {
+      if (stream.first()) this.insert(number, this.codeOf(stream, 0));
     }
     const isValid = this.show();
     this.isSameKey = false;
@@ -84,7 +84,7 @@ export class MergeQueue {
     if (!top.next()) {
       this.removeTop();
     } else {
-      const code = this.codeOf(top, 0);
+      const code = this.codeOf(top, top.knownShared);
       if (this.liveCount > 1 && code >= codes[1]!) this.sink(top, code);
       else codes[0] = code;
     }
@@ -92,8 +92,8 @@ export class MergeQueue {
   }
 
   /** The stream with the first entry of all others; undefined if there is none. */
-  get second(): EntryStream | undefined {
-    return this.liveCount > 1 ? this.streams[1] : undefined;
+  get second(): MergeInput | undefined {
+    return this.liveCount > 1 ? this.streamAt(1) : undefined;
   }
 
   /**
@@ -107,12 +107,16 @@ export class MergeQueue {
 
   close(): void {
     this.valid = false;
-    for (const stream of this.all) stream.close();
+    for (const stream of this.streams) stream.close();
+  }
+
+  private streamAt(place: number): MergeInput {
+    return this.streams[this.order[place]!]!;
   }
 
   private show(): boolean {
     if (this.liveCount === 0) return false;
-    const top = this.streams[0]!;
+    const top = this.streamAt(0);
     const code = this.codes[0]!;
     this.top = top;
     this.isSameKey = code === CODE_EQUAL;
@@ -135,7 +139,7 @@ export class MergeQueue {
   }
 
   /** The code of a stream's key, `known` bytes of which are known to be those of the last key. */
-  private codeOf(stream: EntryStream, known: number): number {
+  private codeOf(stream: MergeInput, known: number): number {
     const { keyBuf, keyOff, keyLen } = stream;
     const last = this.lastKey;
     const lastLen = this.lastKeyLen;
@@ -153,49 +157,50 @@ export class MergeQueue {
     if (code <= CODE_EQUAL) return;
     const known = sharedIn(code) + 1;
     for (let i = 1; i < this.liveCount && this.codes[i] === code; i++) {
-      this.codes[i] = this.codeOf(this.streams[i]!, known);
+      this.codes[i] = this.codeOf(this.streamAt(i), known);
     }
   }
 
-  private insert(stream: EntryStream, code: number): void {
+  private insert(number: number, code: number): void {
     let at = this.liveCount++;
-    while (at > 0 && this.isBefore(stream, code, at - 1)) {
-      this.streams[at] = this.streams[at - 1]!;
+    while (at > 0 && this.isBefore(this.streams[number]!, code, at - 1)) {
+      this.order[at] = this.order[at - 1]!;
       this.codes[at] = this.codes[at - 1]!;
       at--;
     }
-    this.streams[at] = stream;
+    this.order[at] = number;
     this.codes[at] = code;
   }
 
   /** Moves the top, whose entry has changed, to where it belongs. */
-  private sink(top: EntryStream, code: number): void {
-    const streams = this.streams;
+  private sink(top: MergeInput, code: number): void {
+    const order = this.order;
     const codes = this.codes;
     const end = this.liveCount;
+    const number = order[0]!;
     let at = 1;
     while (at < end && !this.isBefore(top, code, at)) {
-      streams[at - 1] = streams[at]!;
+      order[at - 1] = order[at]!;
       codes[at - 1] = codes[at]!;
       at++;
     }
-    streams[at - 1] = top;
+    order[at - 1] = number;
     codes[at - 1] = code;
   }
 
   private removeTop(): void {
     const count = --this.liveCount;
     for (let i = 0; i < count; i++) {
-      this.streams[i] = this.streams[i + 1]!;
+      this.order[i] = this.order[i + 1]!;
       this.codes[i] = this.codes[i + 1]!;
     }
   }
 
   /** True if a stream with this code stands before the stream in place `at`. */
-  private isBefore(stream: EntryStream, code: number, at: number): boolean {
+  private isBefore(stream: MergeInput, code: number, at: number): boolean {
     const otherCode = this.codes[at]!;
     if (code !== otherCode) return code < otherCode;
-    const other = this.streams[at]!;
+    const other = this.streamAt(at);
     if (code > CODE_EQUAL) {
       const order = compareFrom(sharedIn(code) + 1, stream, other);
       if (order !== 0) return order < 0;
@@ -210,7 +215,7 @@ function sharedIn(code: number): number {
 }
 
 /** Compares two keys whose first `from` bytes are equal. */
-function compareFrom(from: number, a: EntryStream, b: EntryStream): number {
+function compareFrom(from: number, a: MergeInput, b: MergeInput): number {
   const restA = a.keyLen - from;
   const restB = b.keyLen - from;
   return compareBytes(a.keyBuf, a.keyOff + from, restA, b.keyBuf, b.keyOff + from, restB);

@@ -9,7 +9,7 @@
  */
 import { VarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
-import type { EntryStream } from '../key/cursor.ts';
+import type { EntryStream, MergeInput } from '../key/cursor.ts';
 import type { EntryGuard } from '../key/entry-checksum.ts';
 import { KIND_DELETE, KIND_PUT, KIND_UNKNOWN_MIN } from '../key/kind.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
@@ -40,7 +40,7 @@ export interface MergeRunOptions {
    * At least one, each in internal order, no two with the same (user key, seqno); taken, and closed
    * when the run ends.
    */
-  readonly inputs: readonly EntryStream[];
+  readonly inputs: readonly MergeInput[];
   /** Seqnos of the snapshots that were live when the run began, ascending. */
   readonly snapshots: readonly number[];
   readonly sink: TableSink;

@@ -6,7 +6,7 @@
  */
 import { KeyRangeSweep } from '../compaction/key-range-sweep.ts';
 import { MergeRun } from '../compaction/merge-run.ts';
-import type { EntryStream } from '../key/cursor.ts';
+import type { MergeInput } from '../key/cursor.ts';
 import { EntryGuard } from '../key/entry-checksum.ts';
 import { ImageCursor, type MemtableImage } from '../memtable/memtable-image.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
@@ -170,7 +170,7 @@ export class Merge {
   }
 }
 
-function openInputs({ input, from, to }: MergeJob, { tables }: MergeContext): EntryStream[] {
+function openInputs({ input, from, to }: MergeJob, { tables }: MergeContext): MergeInput[] {
   if ('memtable' in input) return [new ImageCursor(input.memtable)];
   const ahead = readAheadBytes(input.runs);
   return input.runs.map((run) => new RunStream(run, tables, ahead, from, to));

@@ -29,7 +29,6 @@ export interface EntryStream {
   valBuf: Uint8Array;
   valOff: number;
   valLen: number;
-
   /** To the first entry. */
   first(): boolean;
   next(): boolean;
@@ -40,6 +39,15 @@ export interface EntryStream {
   entryChecksum(): number;
   /** Releases what the cursor pins. Closing twice is allowed. */
   close(): void;
+}
+
+/** A stream for a merge. */
+export interface MergeInput extends EntryStream {
+  /**
+   * After `next`: bytes that the user key has in common with that of the entry before, as far as
+   * that costs nothing to know. It may have more.
+   */
+  readonly knownShared: number;
 }
 
 /** See the module head. */

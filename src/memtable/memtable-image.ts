@@ -7,7 +7,7 @@
  * @module
  */
 import { Arena } from '../bytes/arena.ts';
-import type { EntryStream } from '../key/cursor.ts';
+import type { MergeInput } from '../key/cursor.ts';
 import { compareRecords } from './key-order.ts';
 import { KeySorter } from './key-sorter.ts';
 import { newestRecord, olderRecord } from './record.ts';
@@ -31,7 +31,8 @@ export interface MemtableImage {
 const WARM_COUNT = 16;
 
 /** All entries of an image, once. */
-export class ImageCursor extends RecordCursor implements EntryStream {
+export class ImageCursor extends RecordCursor implements MergeInput {
+  readonly knownShared: number;
   readonly #image: MemtableImage;
   #keys: Int32Array;
   #at: number;
@@ -39,6 +40,7 @@ export class ImageCursor extends RecordCursor implements EntryStream {
 
   constructor(image: MemtableImage) {
     super(Arena.over(image.chunks, image.larges), image.hasChecksums);
+    this.knownShared = 0;
     this.#image = image;
     this.#keys = image.ordered;
     this.#at = -1;

@@ -8,7 +8,7 @@
 import { DataBlockCursor } from '../block/data-block-cursor.ts';
 import type { DataBlock } from '../block/data-block-reader.ts';
 import { compareBytes, compareKeys } from '../bytes/compare.ts';
-import type { EntryStream } from '../key/cursor.ts';
+import type { EntryStream, MergeInput } from '../key/cursor.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
 import { BlockWindow, type StoredBlock } from './block-window.ts';
 import { CachedBlock } from './cached-block.ts';
@@ -38,7 +38,7 @@ export interface TableStreamOptions {
 const NONE = -1;
 
 /** See the module head. */
-export class TableStream extends DataBlockCursor implements EntryStream {
+export class TableStream extends DataBlockCursor implements MergeInput {
   private readonly run: TableRun;
   private readonly options: TableStreamOptions;
   private tableIndex: number;

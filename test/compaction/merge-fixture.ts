@@ -15,7 +15,7 @@ import { resolveOptions } from '../../src/db/resolve-options.ts';
 import { DirectorySink } from '../../src/executor/directory-sink.ts';
 import { type MemoryFile, MemoryFs } from '../../src/fs/memory.ts';
 import type { FileHandle, Fs, OpenMode } from '../../src/fs/port.ts';
-import type { Cursor, EntryStream } from '../../src/key/cursor.ts';
+import type { Cursor, MergeInput } from '../../src/key/cursor.ts';
 import { KIND_DELETE, KIND_PUT } from '../../src/key/kind.ts';
 import { tableName } from '../../src/manifest/file-names.ts';
 import { Table } from '../../src/sstable/table.ts';
@@ -270,7 +270,7 @@ export function isBottommost(scenario: Scenario): boolean {
 export function runOf(
   scenario: Scenario,
   world: World,
-  ...inputs: readonly EntryStream[]
+  ...inputs: readonly MergeInput[]
 ): MergeRun {
   const deeper = scenario.deeper.map((run) => tablesOf(run, scenario.perTable));
   return new MergeRun({
@@ -285,7 +285,7 @@ export function runOf(
 }
 
 /** The scenario's inputs as real tables. */
-export function openInputs(scenario: Scenario, world: World): EntryStream[] {
+export function openInputs(scenario: Scenario, world: World): MergeInput[] {
   return scenario.inputs.map((run) => streamOf(world, [world.write(run)]));
 }
 
