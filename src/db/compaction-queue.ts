@@ -200,19 +200,15 @@ export class CompactionQueue {
   #beginPicked(waiting: ReadonlySet<Family>, free: number): boolean {
     const core = this.#core;
     if (this.#spaceWaitEndMs > core.location.clock.monotonic()) return false;
-    const picked = this.#picker.pick(this.#running, waiting);
+    const { compactionJobsMax } = this.#executor;
+    const picked = this.#picker.pick(this.#running, waiting, free, compactionJobsMax);
     if (picked === undefined) return false;
-    const { family, plan } = picked;
+    const { family, plan, taskMax } = picked;
     const missing = this.#missingSpace(plan);
     if (missing !== undefined) {
       this.#waitForSpace(missing);
       return false;
     }
-    // Merges of large runs may take long: they leave L0 a thread.
-    const { policy } = family.settings.compaction;
-    const isReserved = policy === 'size-tiered' && plan.inputs[0]!.level > 0;
-    const taskMax = isReserved && this.#executor.compactionJobsMax > 1 ? free - 1 : free;
-    if (taskMax === 0) return false;
     core.spaceError = undefined;
     this.#begin(family, plan, taskMax);
     return true;

@@ -36,6 +36,19 @@ const L0_SETTLED_FACTOR = 3;
 /** A writer that is only slowed gets on at this share of its pace at least. */
 const SLOWDOWN_SHARE_MAX = 0.95;
 
+/** A write that waits until something has got better. Times are on the monotonic clock. */
+interface Stop {
+  readonly reason: StallReason;
+  readonly beginMs: number;
+}
+
+/** A write that is held back for a moment; not at all where there is no reason. */
+interface Hold {
+  readonly reason: StallReason | undefined;
+  readonly beginMs: number;
+  readonly endMs: number;
+}
+
 /** See the module head. */
 export class Scheduler {
   readonly #core: DbCore;
@@ -126,35 +139,31 @@ export class Scheduler {
    * @throws VarveError `BUSY` while background work is paused, without which that would not end
    */
   makeRoom(isFull: boolean): void {
-    const reason = this.#stopReason(isFull);
-    if (reason !== undefined) {
-      this.#assertUnpaused(reason);
-      const beginMs = this.#now();
+    const stop = this.#beginStop(isFull);
+    if (stop !== undefined) {
       this.blockUntil(() => this.#stopReason(isFull) === undefined);
-      this.#stalls.stopped(reason, this.#now() - beginMs);
+      this.#endStop(stop);
     }
-    const slowdown = this.#slowdown();
-    const beginMs = this.#now();
-    const endMs = beginMs + this.#delayMs(slowdown);
-    while (this.#now() < endMs && this.#pump()) this.#executor.block(endMs - this.#now());
-    this.#noteWeighing(slowdown, beginMs);
+    const hold = this.#beginHold();
+    while (this.#now() < hold.endMs && this.#pump()) {
+      this.#executor.block(hold.endMs - this.#now());
+    }
+    this.#endHold(hold);
   }
 
   /** The same, without blocking the thread. Rejects as that throws. */
   async makeRoomAsync(isFull: boolean): Promise<void> {
-    const reason = this.#stopReason(isFull);
-    if (reason !== undefined) {
-      this.#assertUnpaused(reason);
-      const beginMs = this.#now();
+    const stop = this.#beginStop(isFull);
+    if (stop !== undefined) {
       await this.drain(() => this.#stopReason(isFull) === undefined);
-      this.#stalls.stopped(reason, this.#now() - beginMs);
+      this.#endStop(stop);
     }
-    const slowdown = this.#slowdown();
-    const beginMs = this.#now();
-    const endMs = beginMs + this.#delayMs(slowdown);
-    while (this.#now() < endMs && this.#pump()) await this.#executor.turn(endMs - this.#now());
+    const hold = this.#beginHold();
+    while (this.#now() < hold.endMs && this.#pump()) {
+      await this.#executor.turn(hold.endMs - this.#now());
+    }
     this.#core.assertWritable();
-    this.#noteWeighing(slowdown, beginMs);
+    this.#endHold(hold);
   }
 
   /**
@@ -278,10 +287,31 @@ export class Scheduler {
     return new Promise((resolve) => this.#unpaused.push(resolve));
   }
 
-  #assertUnpaused(reason: StallReason): void {
-    if (!this.isPaused) return;
+  /** Set when a write has to wait. */
+  #beginStop(isFull: boolean): Stop | undefined {
+    const reason = this.#stopReason(isFull);
+    if (reason === undefined) return undefined;
+    if (!this.isPaused) return { reason, beginMs: this.#now() };
     const text = `a write would have to wait (${reason}), and background work is paused`;
     throw new VarveError('BUSY', text);
+  }
+
+  #endStop({ reason, beginMs }: Stop): void {
+    this.#stalls.stopped(reason, this.#now() - beginMs);
+  }
+
+  /** Holds a write back for a share of the time since that was last asked. */
+  #beginHold(): Hold {
+    const slowdown = this.#slowdown();
+    const share = Math.min(slowdown?.share ?? 0, SLOWDOWN_SHARE_MAX);
+    const beginMs = this.#now();
+    const writerMs = Math.min(beginMs - this.#weighedAtMs, WRITER_MS_MAX);
+    return { reason: slowdown?.reason, beginMs, endMs: beginMs + (writerMs * share) / (1 - share) };
+  }
+
+  #endHold({ reason, beginMs }: Hold): void {
+    this.#weighedAtMs = this.#now();
+    this.#stalls.slowed(reason, this.#weighedAtMs - beginMs);
   }
 
   /** Why a write cannot go on now. What nobody works on does not get better by waiting. */
@@ -298,19 +328,6 @@ export class Scheduler {
     if (!this.#executor.isParallel || this.isPaused || !this.#pump()) return undefined;
     const pressure = treePressure(this.#core);
     return pressure.share > 0 ? pressure : undefined;
-  }
-
-  /** How long a write is to be held back: a share of the time since that was last asked. */
-  #delayMs(slowdown: Pressure | undefined): number {
-    const share = Math.min(slowdown?.share ?? 0, SLOWDOWN_SHARE_MAX);
-    const writerMs = Math.min(this.#now() - this.#weighedAtMs, WRITER_MS_MAX);
-    return (writerMs * share) / (1 - share);
-  }
-
-  /** A writer has been held back since `beginMs`, or found that it need not be. */
-  #noteWeighing(slowdown: Pressure | undefined, beginMs: number): void {
-    this.#weighedAtMs = this.#now();
-    this.#stalls.slowed(slowdown?.reason, this.#weighedAtMs - beginMs);
   }
 
   /** Bytes to compact per byte written, so that the job ends before the memtable is full. */

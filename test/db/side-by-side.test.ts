@@ -74,6 +74,26 @@ suite('compactions of several families', () => {
     await db.close();
   });
 
+  test('take turns where there is one worker', async () => {
+    const { done, onEvent } = listener();
+    const options = { columnFamilies: FAMILIES, l0TriggerCount: 3, workers: 1, onEvent };
+    const { db, gate, threads } = await openHeld(options, ['compaction']);
+    for (let round = 0; round < 4; round++) {
+      for (const family of FAMILIES) putRound(db, round, 20, family);
+      await db.flush();
+    }
+    gate.open();
+    for (let round = 4; done.length < 2 && round < 60; round++) {
+      // The first one is never without something to do.
+      putRound(db, round, 20, 'a');
+      await db.flush();
+      threads.run();
+    }
+    const first = done.slice(0, 2).map(({ columnFamily }) => columnFamily);
+    assert.deepEqual(first.sort(), FAMILIES);
+    await db.close();
+  });
+
   test('that are asked for one by one run side by side as well', async () => {
     const { done, onEvent } = listener();
     const world = await openFull(onEvent, 64);
