@@ -92,14 +92,14 @@ export class Db {
   put(key: Bytes, value: Bytes, options?: PutOptions): number {
     this.#single.clear();
     this.#single.put(this.#writeFamily(options), key, value);
-    return this.#writes.write(this.#single, options?.sync === true, options?.noWait === true);
+    return this.#write(this.#single, options);
   }
 
   /** Removes a key; an absent one is no error. Otherwise as {@link put}. */
   delete(key: Bytes, options?: PutOptions): number {
     this.#single.clear();
     this.#single.delete(this.#writeFamily(options), key);
-    return this.#writes.write(this.#single, options?.sync === true, options?.noWait === true);
+    return this.#write(this.#single, options);
   }
 
   /**
@@ -108,8 +108,7 @@ export class Db {
    * @returns the seqno of its last operation
    */
   write(batch: WriteBatch, options?: WriteOptions): number {
-    const encoder = encoderOf(batch);
-    return this.#writes.write(encoder, options?.sync === true, options?.noWait === true);
+    return this.#write(encoderOf(batch), options);
   }
 
   /**
@@ -224,6 +223,7 @@ export class Db {
   dropColumnFamily(columnFamily: ColumnFamily | string): void {
     this.#core.assertWritable();
     dropFamily(this.#core, this.#scheduler, this.#familyOf(columnFamily));
+    this.#core.events.deliver();
   }
 
   /**
@@ -347,6 +347,13 @@ export class Db {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #write(encoder: BatchEncoder, options: WriteOptions | undefined): number {
+    const seqno = this.#writes.write(encoder, options?.sync === true, options?.noWait === true);
+    // A loop of writes gives the host no turn.
+    this.#core.events.deliver();
+    return seqno;
   }
 
   #freeze(families: Family[]): ReturnType<WritePath['freeze']> {

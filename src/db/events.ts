@@ -95,21 +95,55 @@ export type DbEvent =
   | TableDeletedEvent
   | ErrorEvent;
 
-/** Takes events, and counts corrections. */
+/**
+ * Takes events, and counts corrections. The listener, who may call the database, is told when the
+ * work at hand is over: in the midst of it a write would have its batch taken away, and a flush be
+ * installed twice.
+ */
 export class EventSink {
   /** Blocks and headers that were put right when they were read. */
   correctionCount: number;
   readonly #listener: ((event: DbEvent) => void) | undefined;
+  /** Not told yet, in their order. */
+  #waiting: DbEvent[];
+  #isTelling: boolean;
+  /** It will be looked at what waits, in a turn of the host. */
+  #isDue: boolean;
   /** By place; undefined while places may be told again. */
   #told: Map<string, Correction> | undefined;
 
   constructor(listener: ((event: DbEvent) => void) | undefined) {
     this.correctionCount = 0;
     this.#listener = listener;
+    this.#waiting = [];
+    this.#isTelling = false;
+    this.#isDue = false;
     this.#told = undefined;
   }
 
+  /** Notes what the listener is to be told: by {@link deliver}, or when the host has a turn. */
   tell(event: DbEvent): void {
+    if (this.#listener === undefined) return;
+    this.#waiting.push(event);
+    if (this.#isDue) return;
+    this.#isDue = true;
+    void Promise.resolve().then(() => {
+      this.#isDue = false;
+      this.deliver();
+    });
+  }
+
+  /** Tells what waits; to be called when nothing is in the midst of its work. */
+  deliver(): void {
+    if (this.#waiting.length === 0 || this.#isTelling) return;
+    this.#isTelling = true;
+    // What the listener's own calls lead to comes at the end, and is told as well.
+    for (const event of this.#waiting) this.#call(event);
+    this.#waiting = [];
+    this.#isTelling = false;
+  }
+
+  #call(event: DbEvent): void {
     try {
       this.#listener?.(event);
     } catch {
@@ -122,7 +156,7 @@ export class EventSink {
     if (this.#told?.has(place)) return;
     this.#told?.set(place, correction);
     this.correctionCount++;
-    this.tell({ type: 'corrected', ...correction });
+    this.#call({ type: 'corrected', ...correction });
   }
 
   /** Runs `work`; each place is told and counted once, however often that reads it. */

@@ -23,6 +23,8 @@ export interface FlushMember {
  */
 export class FlushJob {
   members: readonly FlushMember[];
+  /** True once the memtables are part of the database as tables. */
+  isInstalled: boolean;
   /** The newest write when the memtables were frozen: none of theirs is newer. */
   readonly #lastSeqno: number;
   readonly #core: DbCore;
@@ -37,6 +39,7 @@ export class FlushJob {
     lastSeqno: number,
   ) {
     this.members = members;
+    this.isInstalled = false;
     this.#lastSeqno = lastSeqno;
     this.#core = core;
     this.#tasks = new TaskGroup(core, executor);
@@ -68,7 +71,8 @@ export class FlushJob {
   /**
    * Makes the tables part of the database. Flushes are installed in the order in which their
    * memtables were frozen.
-   * @throws VarveError when a table could not be written, or the edit
+   * @throws VarveError when a table could not be written, or the edit; or, if {@link isInstalled},
+   * when what it makes obsolete could not be cleared away
    */
   install(): void {
     const { counters, events, location } = this.#core;
@@ -126,13 +130,17 @@ export class FlushJob {
     // Batches that reach into other families must be durable there too before they are here.
     if (this.#hasSiblingWrites()) core.wal?.syncUpTo(this.#lastSeqno);
     for (const { family } of this.members) family.frozen.shift();
+    const before = core.version;
     try {
       const flushed = this.members.map((member) => member.entry.memtable);
       const edit = { ...emptyEdit(), addedTables, logNumbers: logNumbers(core) };
       core.install({ ...edit, lastSeqno: this.#lastSeqno }, flushed);
-    } catch (error) {
-      for (const { family, entry } of this.members.toReversed()) family.frozen.unshift(entry);
-      throw error;
+    } finally {
+      // What fails after the edit does not take it back.
+      this.isInstalled = core.version !== before;
+      if (!this.isInstalled) {
+        for (const { family, entry } of this.members.toReversed()) family.frozen.unshift(entry);
+      }
     }
     core.persistedSeqno = persistedSeqno(core);
     core.wal?.noteDurable(core.persistedSeqno);

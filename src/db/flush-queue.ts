@@ -35,9 +35,9 @@ export class FlushQueue {
     return this.#jobs.length;
   }
 
-  /** True when a group is being written. */
+  /** True when a group is being written; one that waits to be installed after others is not. */
   get isRunning(): boolean {
-    return this.#jobs.some((job) => job.hasBegun);
+    return this.#jobs.some((job) => job.hasBegun && !job.isWritten);
   }
 
   /** Queues memtables that were just frozen. */
@@ -63,7 +63,7 @@ export class FlushQueue {
   /**
    * Installs what is written, and starts the oldest groups.
    * @returns true when a flush has begun or ended
-   * @throws VarveError when a flush has failed; it stays in the queue
+   * @throws VarveError when a flush has failed; unless it was installed it stays in the queue
    */
   pump(mayBegin: boolean): boolean {
     let hasChanged = false;
@@ -71,8 +71,7 @@ export class FlushQueue {
       if (job.isLost && this.#losses.mayRepeat()) job.restart(job.members);
     }
     while (this.#jobs[0]?.isWritten === true) {
-      this.#jobs[0].install();
-      this.#jobs.shift();
+      this.#installFirst(this.#jobs[0]);
       this.#losses.reset();
       hasChanged = true;
     }
@@ -82,6 +81,15 @@ export class FlushQueue {
       hasChanged = true;
     }
     return hasChanged;
+  }
+
+  #installFirst(job: FlushJob): void {
+    try {
+      job.install();
+    } finally {
+      // Its memtables may be gone by now.
+      if (job.isInstalled) this.#jobs.shift();
+    }
   }
 
   /** Gives up what is being written; all groups stay queued. */

@@ -239,6 +239,8 @@ export class WorkerExecutor implements Executor {
       };
       const crew = this.#crews[number] ?? this.#startWorker(number);
       crew.endpoint.send(order);
+      // It was silent for want of work, for however long.
+      if (crew.tasks.size === 0) crew.heardAtMs = this.#options.clock.monotonic();
       crew.tasks.set(order.id, task);
     } catch (error) {
       task.fail(error);

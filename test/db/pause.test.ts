@@ -196,3 +196,27 @@ test('a pause that is ended before it has begun resolves as well', async () => {
   await compacting;
   await db.close();
 });
+
+test('a pause resolves when a family is dropped whose flush others wait for', async () => {
+  const options = { wal: false, columnFamilies: ['gone'] };
+  const { db, gate } = await openHeld(options, ['flush']);
+  db.put('a', '1');
+  db.put('a', '1', { columnFamily: 'gone' });
+  const first = db.flush();
+  db.put('a', '2');
+  const second = db.flush();
+  await turns();
+  assert.equal(gate.heldCount, 3);
+  const pausing = db.pauseBackgroundWork();
+  // The first flush is to begin again, without the family; the second one is done before.
+  db.dropColumnFamily('gone');
+  gate.open();
+  await pausing;
+  const flush = watch(second);
+  await turns();
+  assert.equal(flush.isSettled, false);
+  db.continueBackgroundWork();
+  await Promise.all([first, second]);
+  assert.equal(text(db.get('a')), '2');
+  await db.close();
+});

@@ -187,6 +187,41 @@ for (const [what, { heartbeat, seconds }] of Object.entries(SILENT)) {
   });
 }
 
+test('a worker that had nothing to do for long is not taken for dead when it begins', async () => {
+  const fs = new MemoryFs();
+  let terminations = 0;
+  let slowTurns = 0;
+  const { db, clock } = await openThreaded(fs, { ...SMALL, workers: 1 }, (threads, clock) => ({
+    ...portsOf(threads),
+    timer: (milliseconds, callback) => {
+      if (slowTurns === 0) return threads.timer(milliseconds, callback);
+      slowTurns--;
+      clock.advance(milliseconds);
+      void Promise.resolve().then(callback);
+      return () => {};
+    },
+    start: (signals, number, listener) => {
+      const endpoint = threads.start(signals, number, listener);
+      return {
+        ...endpoint,
+        terminate: () => {
+          terminations++;
+          return endpoint.terminate();
+        },
+      };
+    },
+  }));
+  for (let round = 0; round < 3; round++) {
+    db.put('a', `${round}`);
+    slowTurns = 2;
+    await db.flush();
+    assert.equal(slowTurns, 0);
+    clock.advance(600_000);
+  }
+  assert.equal(terminations, 0);
+  await db.close();
+});
+
 suite('work that nobody wants any more', () => {
   test('ends with the family that it is for', async () => {
     const fs = new MemoryFs();
