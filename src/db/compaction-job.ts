@@ -80,9 +80,9 @@ export class CompactionJob {
     return this.#tasks.isSettled;
   }
 
-  /** True when a thread that worked on it is gone: the plan is to be made anew. */
-  get isLost(): boolean {
-    return this.#tasks.isLost;
+  /** Set when a thread that worked on it is gone: the plan is to be made anew. */
+  get loss(): VarveError | undefined {
+    return this.#tasks.loss;
   }
 
   /** Set when the disk was too full for it; then {@link abort} it. */

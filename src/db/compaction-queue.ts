@@ -135,7 +135,8 @@ export class CompactionQueue {
   }
 
   #settle(job: CompactionJob): void {
-    if (job.isLost && this.#losses.mayRepeat()) {
+    const { loss } = job;
+    if (loss !== undefined && this.#losses.mayRepeat(loss.cause)) {
       this.#end(job);
       job.abort();
     } else if (job.isWritten) {

@@ -307,14 +307,16 @@ export class DbCore {
       memtable.release();
       return false;
     });
-    this.#retiredTables = this.#retiredTables.filter((slot) => {
-      if (slots.has(slot) || slot.pins > 0) return true;
+    const isRead = (slot: TableSlot) => slots.has(slot) || slot.pins > 0;
+    const unread = this.#retiredTables.filter((slot) => !isRead(slot));
+    // First, so that none is met again if one cannot be closed.
+    this.#retiredTables = this.#retiredTables.filter(isRead);
+    for (const slot of unread) {
       this.tables.forget(slot);
       const { fileNumber, sizeBytes } = slot.meta;
       this.removals.add(joinPath(this.location.directory, tableName(fileNumber)));
       this.events.tell({ type: 'table-deleted', fileNumber, sizeBytes });
-      return false;
-    });
+    }
   }
 
   #retire(view: FamilyView): void {

@@ -3,6 +3,7 @@
  * @module
  */
 import { totalBytes } from '../compaction/plan.ts';
+import type { VarveError } from '../errors.ts';
 import type { MergeJob } from '../executor/merge-job.ts';
 import type { Executor } from '../executor/port.ts';
 import { type AddedTable, emptyEdit, type VersionEdit } from '../manifest/version-edit.ts';
@@ -55,9 +56,9 @@ export class FlushJob {
     return this.hasBegun && this.#tasks.isSettled;
   }
 
-  /** True when a thread that worked on it is gone: the job is to be restarted. */
-  get isLost(): boolean {
-    return this.#tasks.isLost;
+  /** Set when a thread that worked on it is gone: the job is to be restarted. */
+  get loss(): VarveError | undefined {
+    return this.#tasks.loss;
   }
 
   begin(): void {

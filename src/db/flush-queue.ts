@@ -68,7 +68,8 @@ export class FlushQueue {
   pump(mayBegin: boolean): boolean {
     let hasChanged = false;
     for (const job of this.#jobs) {
-      if (job.isLost && this.#losses.mayRepeat()) job.restart(job.members);
+      const { loss } = job;
+      if (loss !== undefined && this.#losses.mayRepeat(loss.cause)) job.restart(job.members);
     }
     while (this.#jobs[0]?.isWritten === true) {
       this.#installFirst(this.#jobs[0]);

@@ -8,16 +8,23 @@ const LOSSES_MAX = 3;
 
 /** One for all jobs of a database. */
 export class LossLimit {
-  /** Jobs in a row that were lost. */
+  /** Threads in a row that were lost. */
   #count: number;
+  /** Of the last one: all jobs that were lost with it have the same. */
+  #cause: unknown;
 
   constructor() {
     this.#count = 0;
+    this.#cause = undefined;
   }
 
-  /** Counts a loss; true when the job is worth another try. */
-  mayRepeat(): boolean {
-    this.#count++;
+  /**
+   * Counts the loss of a thread; true when the jobs that it had are worth another try.
+   * @param cause why it was lost, the same object for all its jobs
+   */
+  mayRepeat(cause: unknown): boolean {
+    if (cause !== this.#cause) this.#count++;
+    this.#cause = cause;
     return this.#count <= LOSSES_MAX;
   }
 

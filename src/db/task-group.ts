@@ -45,9 +45,9 @@ export class TaskGroup {
     return this.openCount === 0;
   }
 
-  /** True when a thread that worked on one is gone. */
-  get isLost(): boolean {
-    return this.#tasks.some((task) => task.isLost);
+  /** Set when a thread that worked on one is gone; its cause tells threads apart. */
+  get loss(): VarveError | undefined {
+    return this.#tasks.find((task) => task.isLost)?.error;
   }
 
   /** Set when the disk was too full for one. */

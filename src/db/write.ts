@@ -115,10 +115,12 @@ export class WritePath {
     const full = families.filter((family) => !family.active.memtable.isEmpty);
     if (full.length === 0) return undefined;
     core.wal?.rotate(core.newFileNumber(), core.lastSeqno);
-    const members = full.map((family) => {
+    // What may fail comes before the first is frozen: without a flush it would never go.
+    const next = full.map(({ settings, active }) => core.newMemtable(settings, active.memtable));
+    const members = full.map((family, i) => {
       const entry = family.active;
       family.frozen.push(entry);
-      family.active = core.newMemtable(family.settings, entry.memtable);
+      family.active = next[i]!;
       core.refreshView(family);
       return { family, entry };
     });

@@ -26,8 +26,18 @@ function isWithinLimits(levels: Levels, options: LeveledOptions): boolean {
   const { limitBytes } = levelLimits(levels, options);
   return (
     levels[0]!.length < options.l0TriggerCount &&
-    levels.every((tables, level) => totalBytes(tables) <= limitBytes[level]!)
+    levels.every((_, level) => weightOf(levels, level) <= limitBytes[level]!)
   );
+}
+
+/** Bytes of a level, and in deeper ones those that its tombstones take away below. */
+function weightOf(levels: Levels, level: number): number {
+  const bytes = totalBytes(levels[level]!);
+  if (level === 0) return bytes;
+  const below = levels.slice(level + 1).flat();
+  const tombstones = levels[level]!.reduce((sum, table) => sum + table.tombstoneCount, 0);
+  const puts = below.reduce((sum, table) => sum + table.entryCount - table.tombstoneCount, 0);
+  return puts === 0 ? bytes : bytes + (tombstones * totalBytes(below)) / puts;
 }
 
 /** What a plan must be beyond what all plans are: of one level, and right in how it writes. */
