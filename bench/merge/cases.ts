@@ -131,7 +131,10 @@ export class MergeCases {
   }
 
   #flush(memtable: Memtable): MergeResult {
-    return resultOf(memtable.entryCount, runToEnd([new ImageCursor(memtable.image())], this.#sink(), false));
+    return resultOf(
+      memtable.entryCount,
+      runToEnd([new ImageCursor(memtable.image())], this.#sink(), false),
+    );
   }
 
   #compact(tables: readonly Table[], isBottommost: boolean): MergeResult {

@@ -2,7 +2,7 @@
  * Compactions that single tables ask for, whatever the sizes. In order of urgency, and all of them
  * after what sizes call for:
  *
- * 1. `heal` a read or a scrub met damage that the code of the file could still correct;
+ * 1. `heal` a read met damage that the code of the file could still correct;
  * 2. `outdated` the table is stored otherwise than new ones are, under an old key for instance;
  * 3. `tombstones` most of its entries delete something, and no snapshot needs them;
  * 4. `seeks` reads keep looking into it and find nothing;

@@ -87,7 +87,15 @@ export class CompactionJob {
 
   /** Set when the disk was too full for it; then {@link abort} it. */
   get spaceError(): VarveError | undefined {
-    return this.#tasks.spaceError;
+    return this.#tasks.errorOf('NOSPACE');
+  }
+
+  /**
+   * True when it was to heal a table that is damaged beyond its code; then {@link abort} it. The
+   * table is left to those who read it.
+   */
+  get isHopeless(): boolean {
+    return this.plan.reason === 'heal' && this.#tasks.errorOf('CORRUPTION') !== undefined;
   }
 
   /**

@@ -11,7 +11,6 @@ import type { Family } from './family.ts';
 
 /** Where nothing was called for, age may change that after a while. */
 const IDLE_MS = 1000;
-const NONE: ReadonlySet<number> = new Set();
 
 /** A plan and whose it is. */
 export interface PlanOf {
@@ -78,8 +77,8 @@ export class CompactionPicker {
         running: running.filter((one) => one.family === family).map(({ plan }) => plan),
         nowMs: clock.now(),
         isOutdated: sealedOtherwise(core, family),
-        heal: NONE,
-        seekVictims: core.seekVictims,
+        heal: core.requests.damaged,
+        seekVictims: core.requests.seekVictims,
         oldestSnapshotSeqno,
       });
       if (plan === undefined) continue;

@@ -3,7 +3,7 @@
  * side as the executor has room for.
  * @module
  */
-import { type CompactionPlan, planBytes } from '../compaction/plan.ts';
+import { type CompactionPlan, planBytes, planTables } from '../compaction/plan.ts';
 import { VarveError } from '../errors.ts';
 import type { Executor } from '../executor/port.ts';
 import { CompactionJob } from './compaction-job.ts';
@@ -141,12 +141,19 @@ export class CompactionQueue {
       job.abort();
     } else if (job.isWritten) {
       const error = job.spaceError;
-      if (error === undefined) job.install();
+      if (job.isHopeless) this.#giveUpHealing(job);
+      else if (error === undefined) job.install();
       else job.abort();
       this.#losses.reset();
       this.#end(job, error);
       this.#waitForSpace(error);
     }
+  }
+
+  #giveUpHealing(job: CompactionJob): void {
+    job.abort();
+    const { requests } = this.#core;
+    for (const { fileNumber } of planTables(job.plan)) requests.giveUpHealing(fileNumber);
   }
 
   /** Takes a job out. Its request goes on waiting unless this was all of it, or an error. */

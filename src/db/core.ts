@@ -27,6 +27,7 @@ import type { EventSink } from './events.ts';
 import { Family, type FamilyView, LoggedMemtable } from './family.ts';
 import type { DbSettings, Environment, FamilySettings } from './options.ts';
 import { SnapshotList } from './snapshot.ts';
+import type { TableRequests } from './table-requests.ts';
 import type { WalSet } from './wal-set.ts';
 
 /** Where the files are and how they are reached. */
@@ -34,6 +35,7 @@ export interface Location extends Environment {
   readonly directory: string;
   readonly pipeline: Pipeline;
   readonly events: EventSink;
+  readonly requests: TableRequests;
 }
 
 /** A memtable fills up to this much more than the write buffer before it is weighed. */
@@ -65,8 +67,7 @@ export class DbCore {
   readonly snapshots: SnapshotList;
   readonly arenas: ArenaPool;
   readonly counters: Counters;
-  /** File numbers of tables that many gets looked into in vain. */
-  readonly seekVictims: Set<number>;
+  readonly requests: TableRequests;
   readonly families: Map<number, Family>;
   /** Undefined in a database that is open read-only. */
   manifest: Manifest | undefined;
@@ -117,7 +118,7 @@ export class DbCore {
     this.snapshots = new SnapshotList();
     this.arenas = new ArenaPool(settings.writeBufferBytes + ARENA_SLACK_BYTES);
     this.counters = new Counters();
-    this.seekVictims = new Set();
+    this.requests = location.requests;
     this.families = new Map();
     this.manifest = undefined;
     this.wal = undefined;
@@ -222,7 +223,7 @@ export class DbCore {
   /** Forgets a family that was dropped; cursors on it go on. */
   removeFamily(family: Family): void {
     this.families.delete(family.handle.id);
-    for (const { meta } of family.view.levels.flat()) this.seekVictims.delete(meta.fileNumber);
+    for (const { meta } of family.view.levels.flat()) this.requests.forget(meta.fileNumber);
     this.#retiredMemtables.push(...family.view.memtables);
     for (const level of family.view.levels) this.#retiredTables.push(...level);
     this.#retire(family.view);
@@ -247,7 +248,7 @@ export class DbCore {
       );
       if (isMoved) continue;
       this.#retiredTables.push(this.tables.slot(meta));
-      this.seekVictims.delete(meta.fileNumber);
+      this.requests.forget(meta.fileNumber);
     }
     const touched = new Set(
       [...edit.addedTables, ...edit.removedTables, ...edit.logNumbers].map((one) => one.familyId),

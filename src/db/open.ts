@@ -3,7 +3,6 @@
  * @module
  */
 
-import type { Correction } from '../block/block-reader.ts';
 import { loadChecksum } from '../block/checksum.ts';
 import { Pipeline } from '../block/pipeline.ts';
 import { needsZstd } from '../compress/options.ts';
@@ -28,6 +27,7 @@ import {
   usesZstd,
 } from './recover.ts';
 import { resolveOptions } from './resolve-options.ts';
+import { TableRequests } from './table-requests.ts';
 
 /** A reader meets a writer that is replacing files; it looks again this often. */
 const READ_ONLY_ATTEMPTS_MAX = 5;
@@ -82,17 +82,21 @@ async function locate(
   onEvent: DbOptions['onEvent'],
 ): Promise<Location> {
   const events = new EventSink(onEvent);
+  const requests = new TableRequests();
   const pipeline = new Pipeline({
     random: environment.random,
     compression: environment.compression,
     keys,
     logEcc: settings.familyDefaults.ecc,
     logCompression: settings.walCompression,
-    onCorrection: (correction) => events.corrected(correction),
+    onCorrection: (correction) => {
+      requests.noteCorrection(correction);
+      events.corrected(correction);
+    },
   });
   const policies = [settings.familyDefaults, ...settings.families.values()];
   if (policies.some(({ compression }) => needsZstd(compression))) await pipeline.loadZstd();
-  return { ...environment, directory, pipeline, events };
+  return { ...environment, directory, pipeline, events, requests };
 }
 
 /** Looks at the database, and makes ready what its tables need. */
@@ -122,7 +126,7 @@ async function openLocked(location: Location, settings: DbSettings): Promise<Db>
 
 /** Who does the background work. */
 function executorOf(core: DbCore): Executor {
-  const { location, settings, fs, pipeline, events } = core;
+  const { location, settings, fs, pipeline } = core;
   const { clock, directory, hostLoop, threads } = location;
   const workerCount = settings.workers ?? threads?.defaultCount ?? 0;
   const isInline = threads === undefined || workerCount === 0;
@@ -132,7 +136,7 @@ function executorOf(core: DbCore): Executor {
     const limiter = rate === undefined ? undefined : new RateLimiter(rate, clock);
     return new InlineExecutor(core.mergeContext(limiter), hostLoop);
   }
-  const onCorrection = (correction: Correction): void => events.corrected(correction);
+  const { onCorrection } = pipeline;
   const options = { threads, workerCount, fs, directory, pipeline, clock, rate, onCorrection };
   return new WorkerExecutor(options);
 }

@@ -95,7 +95,7 @@ export class ReadPath {
     core.counters.tableReads++;
     if (table.find(buf, 0, len, seqno, out)) return true;
     slot.vainReads++;
-    if (slot.vainReads === slot.vainReadsMax) core.seekVictims.add(slot.meta.fileNumber);
+    if (slot.vainReads === slot.vainReadsMax) core.requests.seekVictims.add(slot.meta.fileNumber);
     return false;
   }
 }

@@ -2,7 +2,7 @@
  * The tasks of one flush or compaction: waited for together, installed together, given up together.
  * @module
  */
-import type { VarveError } from '../errors.ts';
+import type { ErrorCode, VarveError } from '../errors.ts';
 import { fileNumberOf, removeTables } from '../executor/directory-sink.ts';
 import type { MergeJob, MergeResult } from '../executor/merge-job.ts';
 import type { Executor, MergeTask } from '../executor/port.ts';
@@ -50,9 +50,9 @@ export class TaskGroup {
     return this.#tasks.find((task) => task.isLost)?.error;
   }
 
-  /** Set when the disk was too full for one. */
-  get spaceError(): VarveError | undefined {
-    return this.#tasks.find(({ error }) => error?.code === 'NOSPACE')?.error;
+  /** The error of a task that failed with this code, if one did. */
+  errorOf(code: ErrorCode): VarveError | undefined {
+    return this.#tasks.find(({ error }) => error?.code === code)?.error;
   }
 
   /** Key and value bytes read so far, where the jobs run in the caller's time. */

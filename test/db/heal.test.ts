@@ -1,0 +1,95 @@
+/**
+ * Tables in which damage was put right as they were read, and that are written anew for it.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { CompactionEvent, DbEvent } from '../../src/db/events.ts';
+import { MemoryFs } from '../../src/fs/memory.ts';
+import { joinPath } from '../../src/fs/port.ts';
+import { openHeld } from './held-workers.ts';
+import { code, PATH } from './helpers.ts';
+
+const COUNT = 100;
+const ECC = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
+
+function keyAt(i: number): string {
+  return `key ${String(i).padStart(3, '0')}`;
+}
+
+/** Turns bits of the only table. */
+function damage(fs: MemoryFs, from: number, to: number): void {
+  const names = fs.list(PATH).filter((name) => name.endsWith('.sst'));
+  assert.equal(names.length, 1);
+  const file = fs.open(joinPath(PATH, names[0]!), 'update');
+  const bytes = new Uint8Array(to - from);
+  file.read(bytes, 0, bytes.length, from);
+  file.write(
+    bytes.map((byte) => byte ^ 4),
+    0,
+    bytes.length,
+    from,
+  );
+  file.close();
+}
+
+async function openDamaged(workers: number) {
+  const fs = new MemoryFs();
+  const done: CompactionEvent[] = [];
+  const onEvent = (event: DbEvent): void => {
+    if (event.type === 'compaction') done.push(event);
+  };
+  const options = { ecc: ECC, workers, onEvent, blockCacheBytes: 0 };
+  const { db, clock } = await openHeld(options, [], fs);
+  for (let i = 0; i < COUNT; i++) db.put(keyAt(i), new Uint8Array(100).fill(i));
+  await db.compact();
+  done.length = 0;
+  damage(fs, 1000, 1001);
+  const read = (count: number): number => {
+    for (let i = 0; i < count; i++) assert.equal(db.get(keyAt(i))?.[99], i);
+    return db.stats().counters.corrections;
+  };
+  /** Lets compactions go on that nobody asked for. */
+  const goOn = async (): Promise<void> => {
+    clock.advance(5000);
+    for (let i = 0; i < 4; i++) db.put('more', new Uint8Array(70_000));
+    await db.flush();
+    await db.pauseBackgroundWork();
+    db.continueBackgroundWork();
+  };
+  return { db, fs, done, read, goOn };
+}
+
+for (const workers of [0, 2]) {
+  suite(`a damaged table, ${workers} workers`, () => {
+    test('is written anew once a read has put it right', async () => {
+      const { db, done, read, goOn } = await openDamaged(workers);
+      assert.ok(read(COUNT) > 0, 'it is damaged');
+      await goOn();
+      assert.deepEqual(
+        done.map(({ reason }) => reason),
+        ['heal'],
+      );
+      const { corrections } = db.stats().counters;
+      assert.equal(read(COUNT), corrections, 'it is sound again');
+      await goOn();
+      assert.equal(done.length, 1);
+      await db.close();
+    });
+
+    test('stays as it is where that is not possible, and stops nobody', async () => {
+      const { db, fs, done, read, goOn } = await openDamaged(workers);
+      damage(fs, 6000, 9000);
+      for (let round = 0; round < 3; round++) {
+        assert.ok(read(10) > 0, 'it is damaged');
+        assert.throws(() => read(COUNT), code('CORRUPTION'));
+        await goOn();
+      }
+      assert.deepEqual(done, []);
+      assert.equal(db.stats().backgroundError, undefined);
+      db.put('another', '1');
+      await db.flush();
+      await db.close();
+    });
+  });
+}
