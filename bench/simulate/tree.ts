@@ -3,6 +3,7 @@
  * @module
  */
 import { KeyRangeSweep } from '../../src/compaction/key-range-sweep.ts';
+import { OutputBounds } from '../../src/compaction/output-bounds.ts';
 import {
   type CompactionPlan,
   type Levels,
@@ -16,8 +17,6 @@ import { Contents, type KeySpace } from './contents.ts';
 
 const FAMILY = 0;
 const KEY_BYTES = 5;
-/** As merges of the engine end a table. */
-const GRANDPARENT_TABLES_MAX = 10;
 
 /** See the module head. */
 export class SimulatedTree {
@@ -113,22 +112,20 @@ export class SimulatedTree {
   #cut(all: Contents, grandparents: KeyRangeSweep): Contents[] {
     const groups = this.#space.groupKeys.length;
     const parts: Contents[] = [];
+    const bounds = new OutputBounds(grandparents, this.#targetTableBytes);
     let first = -1;
     let last = -1;
     let bytes = 0;
     for (let cell = all.firstCell; cell < all.endCell; cell++) {
       const { puts, deletes } = all.countsAt(cell, groups);
       if (puts === 0 && deletes === 0) continue;
-      const passed = grandparents.advance(keyOf(cell, 0), 0, KEY_BYTES);
-      const isFull = bytes >= this.#targetTableBytes;
-      if (first >= 0 && (isFull || passed > GRANDPARENT_TABLES_MAX * this.#targetTableBytes)) {
+      if (bounds.endsBefore(keyOf(cell, 0), 0, KEY_BYTES, first < 0 ? 0 : bytes)) {
         parts.push(all.slice(first, last + 1, groups));
         first = -1;
       }
       if (first < 0) {
         first = cell;
         bytes = 0;
-        grandparents.resetPassed();
       }
       last = cell;
       bytes += puts * this.#space.entryBytes + deletes * this.#space.tombstoneBytes;

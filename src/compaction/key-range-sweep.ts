@@ -11,13 +11,16 @@ export class KeyRangeSweep {
   readonly #levels: readonly (readonly TableMeta[])[];
   /** Per level, the first table that does not lie wholly before the last key asked about. */
   readonly #next: number[];
-  #passedBytes: number;
+  /** Tables that end before the last key asked about, and their bytes. */
+  passedTables: number;
+  passedBytes: number;
 
   /** @param levels each sorted by key and disjoint; L0 is not allowed here */
   constructor(levels: readonly (readonly TableMeta[])[]) {
     this.#levels = levels;
     this.#next = levels.map(() => 0);
-    this.#passedBytes = 0;
+    this.passedTables = 0;
+    this.passedBytes = 0;
   }
 
   /** True when a table's range covers the key; keys come in ascending order. Borrows `buf`. */
@@ -34,25 +37,22 @@ export class KeyRangeSweep {
 
   /**
    * Moves past the tables that end before the key; borrows `buf`.
-   * @returns the bytes of all tables passed since {@link resetPassed}
+   * @returns true if there were any
    */
-  advance(buf: Uint8Array, off: number, len: number): number {
+  advance(buf: Uint8Array, off: number, len: number): boolean {
+    const passedBefore = this.passedTables;
     for (let level = 0; level < this.#levels.length; level++) {
       const tables = this.#levels[level]!;
       let at = this.#next[level]!;
       while (at < tables.length) {
         const largest = tables[at]!.largestKey;
         if (compareBytes(largest, 0, largest.length, buf, off, len) >= 0) break;
-        this.#passedBytes += tables[at]!.sizeBytes;
+        this.passedBytes += tables[at]!.sizeBytes;
+        this.passedTables++;
         at++;
       }
       this.#next[level] = at;
     }
-    return this.#passedBytes;
-  }
-
-  /** Starts counting passed bytes anew. */
-  resetPassed(): void {
-    this.#passedBytes = 0;
+    return this.passedTables > passedBefore;
   }
 }

@@ -18,6 +18,7 @@ import type { TableWriter } from '../sstable/table-writer.ts';
 import { BlockCopier } from './block-copier.ts';
 import type { KeyRangeSweep } from './key-range-sweep.ts';
 import { MergeQueue } from './merge-queue.ts';
+import { OutputBounds } from './output-bounds.ts';
 
 /** Makes and takes back output files. */
 export interface TableSink {
@@ -47,7 +48,7 @@ export interface MergeRunOptions {
   readonly targetTableBytes: number;
   /** The levels below the output; undefined keeps every tombstone (a flush). */
   readonly deeper: KeyRangeSweep | undefined;
-  /** Tables of the level below the output, to end an output before it overlaps too many. */
+  /** Tables of the level below the output, which say where outputs end. */
   readonly grandparents: KeyRangeSweep | undefined;
   /** Nothing deeper meets the key range: seqnos that no snapshot needs become 0. */
   readonly isBottommost: boolean;
@@ -55,8 +56,6 @@ export interface MergeRunOptions {
   readonly guard?: EntryGuard | undefined;
 }
 
-/** An output ends when it overlaps more than this many target sizes of the level below. */
-const GRANDPARENT_TABLES_MAX = 10;
 /** Instead of a seqno: the entry is not kept. */
 const DROPPED = -1;
 
@@ -65,6 +64,7 @@ export class MergeRun {
   private readonly options: MergeRunOptions;
   private readonly queue: MergeQueue;
   private readonly snapshots: readonly number[];
+  private readonly bounds: OutputBounds;
   private writer: TableWriter | undefined;
   private file: FileHandle | undefined;
   /** Undefined with a guard, who has to see every entry. */
@@ -90,6 +90,7 @@ export class MergeRun {
     this.options = options;
     this.queue = new MergeQueue(options.inputs);
     this.snapshots = options.snapshots;
+    this.bounds = new OutputBounds(options.grandparents, options.targetTableBytes);
     this.writer = undefined;
     this.file = undefined;
     this.copier =
@@ -218,20 +219,11 @@ export class MergeRun {
     if (queue.shared < this.shared) this.shared = queue.shared;
     if (queue.isSameKey) return;
     this.lastStratum = -1;
-    const options = this.options;
-    const { grandparents } = options;
-    const passed = grandparents?.advance(top.keyBuf, top.keyOff, top.keyLen) ?? 0;
     const { writer } = this;
-    if (writer === undefined) {
-      grandparents?.resetPassed();
-    } else if (
-      writer.sizeBytes >= options.targetTableBytes ||
-      passed > GRANDPARENT_TABLES_MAX * options.targetTableBytes
-    ) {
-      // A table without an entry was opened for the block of this key.
-      if (writer.entryCount > 0 && options.sink.canCreate) this.finishTable();
-      grandparents?.resetPassed();
-    }
+    const sizeBytes = writer === undefined ? 0 : writer.sizeBytes;
+    if (!this.bounds.endsBefore(top.keyBuf, top.keyOff, top.keyLen, sizeBytes)) return;
+    // A table without an entry was opened for the block of this key.
+    if (writer!.entryCount > 0 && this.options.sink.canCreate) this.finishTable();
   }
 
   /** Number of snapshots that are older than a version. */

@@ -41,10 +41,14 @@ export function pickCompaction(input: PickInput): CompactionPlan | undefined {
   switch (policy.policy) {
     case 'leveled':
       return (
-        pickBySize(levels, options, policy, claims) ?? pickUpkeep(levels, policy, input, claims)
+        pickBySize(levels, options, policy, claims) ??
+        pickUpkeep(levels, options, policy, input, claims)
       );
     case 'size-tiered':
-      return pickRuns(levels, options, policy, claims) ?? pickUpkeep(levels, policy, input, claims);
+      return (
+        pickRuns(levels, options, policy, claims) ??
+        pickUpkeep(levels, options, policy, input, claims)
+      );
     case 'fifo':
       return pickFifo(levels, options, policy, input.nowMs, claims);
   }

@@ -22,7 +22,9 @@
 import type { TableMeta } from '../sstable/table-meta.ts';
 import type { Claims } from './claims.ts';
 import { closureOf, freeToLeave } from './l0.ts';
-import type { MergingPolicy } from './options.ts';
+import type { LeveledOptions } from './level-limits.ts';
+import { levelBelowL0 } from './leveled.ts';
+import type { LeveledPolicy, MergingPolicy } from './options.ts';
 import {
   type CompactionPlan,
   type CompactionReason,
@@ -46,6 +48,14 @@ export interface Requests {
   readonly oldestSnapshotSeqno: number | undefined;
 }
 
+/** What the picking of one plan works with. */
+interface Tree {
+  readonly levels: Levels;
+  readonly options: LeveledOptions;
+  readonly policy: MergingPolicy;
+  readonly claims: Claims;
+}
+
 /** One kind of request. */
 interface Rule {
   readonly reason: CompactionReason;
@@ -57,6 +67,7 @@ interface Rule {
 /** The most urgent request that running compactions allow. */
 export function pickUpkeep(
   levels: Levels,
+  options: LeveledOptions,
   policy: MergingPolicy,
   requests: Requests,
   claims: Claims,
@@ -68,7 +79,7 @@ export function pickUpkeep(
         if (!rule.applies(table) || claims.has(table)) continue;
         const plan = rule.isInPlace
           ? rewrite(level, table, rule.reason)
-          : sink(levels, level, table, rule.reason, policy, claims);
+          : sink({ levels, options, policy, claims }, level, table, rule.reason);
         if (plan !== undefined && claims.allows(plan)) return plan;
       }
     }
@@ -128,21 +139,20 @@ function rewrite(level: number, table: TableMeta, reason: CompactionReason): Com
 
 /** Undefined when the way down is taken, or when nothing is gained by it. */
 function sink(
-  levels: Levels,
+  { levels, options, policy, claims }: Tree,
   level: number,
   table: TableMeta,
   reason: CompactionReason,
-  policy: MergingPolicy,
-  claims: Claims,
 ): CompactionPlan | undefined {
   const tables = level === 0 ? leaving(levels[0]!, table, claims) : [table];
   if (tables.length === 0) return undefined;
   const range = keyRange(tables);
-  for (let below = level + 1; below < levels.length; below++) {
+  const isFlush = level === 0 && reason === 'tombstones' && policy.policy === 'leveled';
+  const last = isFlush ? levelBelowL0(levels, options) : levels.length - 1;
+  for (let below = level + 1; below <= last; below++) {
     const overlaps = overlapsInLevel(levels[below]!, range);
     if (overlaps.length === 0) continue;
-    if (level === 0 && reason === 'tombstones' && isDear(tables, overlaps, policy))
-      return undefined;
+    if (isFlush && isDear(tables, overlaps, policy)) return undefined;
     const inputs = [
       { level, tables },
       { level: below, tables: overlaps },
@@ -150,7 +160,9 @@ function sink(
     return { kind: 'merge', inputs, outputLevel: below, reason };
   }
   if (reason === 'seeks') return undefined;
-  const outputLevel = level > 0 ? level : bottomOf(levels, policy);
+  // What a flush wrote meets much: cut into tables, those with the tombstones sink further.
+  const isAbove = levels.slice(last + 1).some((one) => overlapsInLevel(one, range).length > 0);
+  const outputLevel = level > 0 ? level : isAbove ? last : bottomOf(levels, policy);
   return { kind: 'merge', inputs: [{ level, tables }], outputLevel, reason };
 }
 
@@ -161,9 +173,8 @@ function sink(
 function isDear(
   tables: readonly TableMeta[],
   overlaps: readonly TableMeta[],
-  policy: MergingPolicy,
+  policy: LeveledPolicy,
 ): boolean {
-  if (policy.policy !== 'leveled') return false;
   const bytes = totalBytes(overlaps);
   let gain = totalBytes(tables);
   const entries = overlaps.reduce((sum, { entryCount }) => sum + entryCount, 0);

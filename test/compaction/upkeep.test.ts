@@ -14,7 +14,7 @@ import {
 } from '../../src/compaction/pick.ts';
 import { pickUpkeep, type Requests } from '../../src/compaction/upkeep.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
-import { fileNumbers, pick, settle } from './picking.ts';
+import { fileNumbers, OPTIONS, pick, settle } from './picking.ts';
 import { leveledOptions, Tree, trees } from './tree-model.ts';
 
 const MINUTE_MS = 60_000;
@@ -41,7 +41,7 @@ function ask(
     oldestSnapshotSeqno: undefined,
     ...given,
   };
-  return pickUpkeep(tree.levels, policy, requests, new Claims(running));
+  return pickUpkeep(tree.levels, OPTIONS, policy, requests, new Claims(running));
 }
 
 /** Settled by size alone. */

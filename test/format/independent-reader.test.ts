@@ -16,7 +16,7 @@ const STEPS = 1500;
 test('a reader written after docs/FORMAT.md reads tables and WAL of a live database', async () => {
   const fs = new MemoryFs();
   const db = await openIn(fs, SMALL);
-  const snapshots = await fill(db, 1, STEPS);
+  const snapshots = await fill(db, 1, 2 * STEPS);
   const raw = readDatabase(filesOf(fs));
   assert.equal(raw.wasClosedCleanly, false);
   assert.ok(raw.deepestLevel >= 2, `deepest level ${raw.deepestLevel}`);
