@@ -67,7 +67,9 @@ suite('tables of any tree', () => {
         assert.ok(tree.levels.flat().every(({ fileNumber }) => !old.has(fileNumber)));
         const reasons = plans.map(({ reason }) => reason).filter((one) => one !== 'level-size');
         const healed = reasons.filter((reason) => reason === 'heal').length;
-        assert.equal(healed, heal.size);
+        // What is rewritten loses tombstones, so a level may outgrow its limit and take some along.
+        const hasMerged = plans.length > reasons.length;
+        assert.ok(hasMerged ? healed <= heal.size : healed === heal.size);
         assert.ok(reasons.slice(0, healed).every((reason) => reason === 'heal'));
       }),
       { numRuns: 200 },
