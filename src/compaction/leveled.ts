@@ -21,6 +21,7 @@ import type { Claims } from './claims.ts';
 import { cheapestSpan, closureOf, freeToLeave } from './l0.ts';
 import { type LeveledOptions, type LevelLimits, levelLimits } from './level-limits.ts';
 import type { LeveledPolicy } from './options.ts';
+import { GRANDPARENT_TABLES_MAX } from './output-bounds.ts';
 import {
   areDisjoint,
   type CompactionPlan,
@@ -45,8 +46,6 @@ interface Tree {
   readonly entryBytes: readonly number[];
 }
 
-/** Above more target sizes than this of the level after next, a table does not move unmerged. */
-const GRANDPARENT_TABLES_MAX = 10;
 /** Neighbours that cost nothing more go along up to this many target sizes. */
 const NEIGHBOUR_TABLES_MAX = 8;
 /** A table of L0 below this share of the target size is a crumb. */

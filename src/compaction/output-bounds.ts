@@ -5,8 +5,11 @@
  */
 import type { KeyRangeSweep } from './key-range-sweep.ts';
 
-/** A table ends when it overlaps more than this many target sizes of the level below. */
-const GRANDPARENT_TABLES_MAX = 10;
+/**
+ * A table ends when it overlaps more than this many target sizes of the level below, and does not
+ * move above more unmerged.
+ */
+export const GRANDPARENT_TABLES_MAX = 10;
 /**
  * It ends before a gap between two keys that passes so many tables of the level below, all but the
  * first of which lie in it wholly, if they are as large as one output: who brings the table down

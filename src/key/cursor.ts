@@ -29,6 +29,7 @@ export interface EntryStream {
   valBuf: Uint8Array;
   valOff: number;
   valLen: number;
+
   /** To the first entry. */
   first(): boolean;
   next(): boolean;

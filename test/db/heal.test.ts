@@ -8,29 +8,20 @@ import type { CompactionEvent, DbEvent } from '../../src/db/events.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { joinPath } from '../../src/fs/port.ts';
 import { openHeld } from './held-workers.ts';
-import { code, PATH } from './helpers.ts';
+import { code, keyAt, PATH } from './helpers.ts';
 
 const COUNT = 100;
 const ECC = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
-
-function keyAt(i: number): string {
-  return `key ${String(i).padStart(3, '0')}`;
-}
 
 /** Turns bits of the only table. */
 function damage(fs: MemoryFs, from: number, to: number): void {
   const names = fs.list(PATH).filter((name) => name.endsWith('.sst'));
   assert.equal(names.length, 1);
-  const file = fs.open(joinPath(PATH, names[0]!), 'update');
+  const file = fs.fileAt(joinPath(PATH, names[0]!))!;
   const bytes = new Uint8Array(to - from);
   file.read(bytes, 0, bytes.length, from);
-  file.write(
-    bytes.map((byte) => byte ^ 4),
-    0,
-    bytes.length,
-    from,
-  );
-  file.close();
+  for (let i = 0; i < bytes.length; i++) bytes[i]! ^= 4;
+  file.write(bytes, 0, bytes.length, from);
 }
 
 async function openDamaged(workers: number) {

@@ -36,10 +36,7 @@ suite('the files of tables and logs that nobody needs', () => {
 
   test('hold up neither flushes nor writes', async () => {
     const { db, fs } = await openSlow();
-    let release = (): void => {};
-    fs.gate = new Promise((resolve) => {
-      release = resolve;
-    });
+    const release = fs.hold();
     for (let i = 0; i < 3; i++) {
       fill(db, COUNT);
       await db.flush();
@@ -52,10 +49,7 @@ suite('the files of tables and logs that nobody needs', () => {
 
   test('are gone before close gives the lock up', async () => {
     const { db, fs } = await openSlow();
-    let release = (): void => {};
-    fs.gate = new Promise((resolve) => {
-      release = resolve;
-    });
+    const release = fs.hold();
     fill(db, COUNT);
     await db.flush();
     const closed = db.close();

@@ -6,10 +6,18 @@ import { MemoryFs } from '../../src/fs/memory.ts';
 export class SlowRemovalFs extends MemoryFs {
   /** Paths whose removal is under way. */
   readonly going: Set<string> = new Set();
-  /** Set to let removals wait until it resolves; else they take some turns of the host. */
-  gate: Promise<void> | undefined = undefined;
   /** Set to let them fail. */
   failure: Error | undefined = undefined;
+  #gate: Promise<void> = Promise.resolve();
+
+  /** Lets removals wait until the returned function is called; they take some turns anyway. */
+  hold(): () => void {
+    let release = (): void => {};
+    this.#gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    return release;
+  }
 
   /** Resolves when nothing is going. */
   async idle(): Promise<void> {
@@ -19,7 +27,7 @@ export class SlowRemovalFs extends MemoryFs {
   override async removeAsync(path: string): Promise<void> {
     this.going.add(path);
     for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
-    await this.gate;
+    await this.#gate;
     this.going.delete(path);
     if (this.failure !== undefined) throw this.failure;
     this.remove(path);
