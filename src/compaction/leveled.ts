@@ -34,6 +34,7 @@ import {
   rangeOf,
   totalBytes,
 } from './plan.ts';
+import { entryBytesBelow, totalWeight, weightOf } from './tombstone-weight.ts';
 
 /** What the picking of one plan works with. */
 interface Tree {
@@ -42,7 +43,7 @@ interface Tree {
   readonly policy: LeveledPolicy;
   readonly claims: Claims;
   readonly limits: LevelLimits;
-  /** See {@link entryBytesBelow}. */
+  /** See `entryBytesBelow`. */
   readonly entryBytes: readonly number[];
 }
 
@@ -268,30 +269,6 @@ function costsOf(tree: Tree, level: number, outputLevel: number): number[] {
     const waited = (newest - table.fileNumber) / patience;
     return bytes / weightOf(table, entryBytes) / (1 + waited);
   });
-}
-
-/** For each level, the bytes of an entry in those below it, about; 0 where there is none. */
-function entryBytesBelow(levels: Levels): number[] {
-  const result = levels.map(() => 0);
-  let bytes = 0;
-  let entries = 0;
-  for (let level = levels.length - 1; level >= 0; level--) {
-    if (entries > 0) result[level] = bytes / entries;
-    for (const { sizeBytes, entryCount, tombstoneCount } of levels[level]!) {
-      bytes += sizeBytes;
-      entries += entryCount - tombstoneCount;
-    }
-  }
-  return result;
-}
-
-/** What a table brings down: its bytes, and those that its tombstones take away below. */
-function weightOf({ sizeBytes, tombstoneCount }: TableMeta, entryBytes: number): number {
-  return sizeBytes + tombstoneCount * entryBytes;
-}
-
-function totalWeight(tables: readonly TableMeta[], entryBytes: number): number {
-  return tables.reduce((sum, table) => sum + weightOf(table, entryBytes), 0);
 }
 
 /** A table that can move, and others of its level that can, as far as the level is too large. */

@@ -24,6 +24,7 @@ export {
   planTables,
   totalBytes,
 } from './plan.ts';
+export { garbageOf } from './tombstone-weight.ts';
 
 /** What the choice of a compaction depends on. */
 export interface PickInput extends Requests {

@@ -6,10 +6,11 @@
  * cannot follow settles at the pace that it can, without jumps.
  * @module
  */
-import { compactionDebtBytes, totalBytes } from '../compaction/pick.ts';
+import { compactionDebtBytes, garbageOf, type Levels, totalBytes } from '../compaction/pick.ts';
 import type { DbCore } from './core.ts';
 import type { StallReason } from './events.ts';
 import type { Family } from './family.ts';
+import type { FamilySettings } from './options.ts';
 
 /** How strongly writes are held back. */
 export interface Pressure {
@@ -20,6 +21,13 @@ export interface Pressure {
 
 /** Nothing holds writes back. */
 const NONE: Pressure = { share: 0, reason: 'l0-count' };
+/**
+ * What deletes that wait in L0 may keep on disk, by the live bytes: writes are slowed from the
+ * first share on and stop at the second. A merge under way holds its inputs and its output, and all
+ * together should stay below twice the live bytes.
+ */
+const GARBAGE_SLOWDOWN_SHARE = 0.05;
+const GARBAGE_STOP_SHARE = 0.35;
 
 /** What the family that is worst off asks for. */
 export function treePressure(core: DbCore): Pressure {
@@ -41,7 +49,9 @@ function familyPressures(core: DbCore, { handle, settings }: Family): Pressure[]
   const l0 = levels[0]!;
   // Tables that were merged inside of L0 count for all that they hold.
   const l0Buffers = totalBytes(l0) / core.settings.writeBufferBytes;
+  const isLeveled = compaction.policy === 'leveled';
   return [
+    { reason: 'l0-garbage', share: isLeveled ? garbageShare(levels, settings) : 0 },
     {
       reason: 'l0-count',
       share: shareOf(l0.length + 1, settings.l0SlowdownCount, settings.l0StopCount + 1),
@@ -55,6 +65,18 @@ function familyPressures(core: DbCore, { handle, settings }: Family): Pressure[]
       share: shareOf(debt, compactionDebtSlowdownBytes, compactionDebtStopBytes),
     },
   ];
+}
+
+/**
+ * A tree that deletes as much as it writes stays near the size of its live data only while deletes
+ * come down to what they delete. A load without deletes is not held back by this. L0 need not go
+ * down by its size below `baseLevelBytes`, so writes do not stop for less.
+ */
+function garbageShare(levels: Levels, { baseLevelBytes }: FamilySettings): number {
+  const { liveBytes, l0Bytes } = garbageOf(levels);
+  const slowdown = Math.max(baseLevelBytes / 4, liveBytes * GARBAGE_SLOWDOWN_SHARE);
+  const stop = Math.max(baseLevelBytes, liveBytes * GARBAGE_STOP_SHARE);
+  return shareOf(l0Bytes, slowdown, stop);
 }
 
 /** How far a value has come from one threshold to the other. */

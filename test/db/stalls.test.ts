@@ -194,6 +194,47 @@ suite('stopped writes', () => {
   });
 });
 
+suite('deletes whose space waits in L0', () => {
+  const LIVE_COUNT = 600;
+  const ROUNDS = 400;
+  const options = { baseLevelBytes: 64 * KIB, l0TriggerCount: 4, l0StopCount: 64 };
+
+  /** Puts new keys for old ones while nothing is compacted; returns what held writes back. */
+  async function replace(deletes: boolean, compaction: 'leveled' | 'size-tiered') {
+    const world = await openHeld({ ...options, l0SlowdownCount: 64, compaction });
+    const { db, gate, threads } = world;
+    putRound(db, 0, LIVE_COUNT);
+    await db.compact();
+    gate.holds.add('compaction');
+    let stopBytes = 0;
+    gate.onWait = () => {
+      stopBytes = db.stats().columnFamilies[0]!.levels[0]!.sizeBytes;
+      gate.open();
+    };
+    for (let i = 0; i < ROUNDS && stopBytes === 0; i++) {
+      if (deletes) db.delete(`key ${String(i).padStart(5, '0')}/0`);
+      db.put(`new ${i}`, new Uint8Array(1000));
+      threads.run();
+    }
+    const kinds = db.stats().stalls.filter(({ reason }) => reason === 'l0-garbage');
+    gate.open();
+    await db.close();
+    return { kinds: kinds.map(({ kind }) => kind), stopBytes };
+  }
+
+  test('slow writes and stop them at a share of what is alive', async () => {
+    const { kinds, stopBytes } = await replace(true, 'leveled');
+    assert.deepEqual(kinds, ['slowdown', 'stop']);
+    const share = stopBytes / (LIVE_COUNT * 1000);
+    assert.ok(share > 0.3 && share < 0.5, `stopped at ${share} of the live data`);
+  });
+
+  test('hold no write back that deletes nothing, and nothing that merges by runs', async () => {
+    assert.deepEqual(await replace(false, 'leveled'), { kinds: [], stopBytes: 0 });
+    assert.deepEqual(await replace(true, 'size-tiered'), { kinds: [], stopBytes: 0 });
+  });
+});
+
 test('the tables of a FIFO family are all in L0, and hold no write back', async () => {
   const compaction = { policy: 'fifo', maxBytes: 64 * KIB * KIB } as const;
   const { db, gate, threads } = await openHeld({ ...L0_OPTIONS, l0StopCount: 4, compaction });
