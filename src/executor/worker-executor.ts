@@ -78,12 +78,6 @@ const SILENCE_MS_MAX = 120_000;
 
 /** Number of the worker that does all flushes. */
 const FLUSH_WORKER = 0;
-/**
- * Compactions that a worker has at once: one that it works on, and one to go on with while the
- * database is busy otherwise.
- */
-const COMPACTIONS_MAX = 2;
-
 /** A worker that has been started. */
 interface Crew {
   readonly number: number;
@@ -206,23 +200,18 @@ export class WorkerExecutor implements Executor {
   }
 
   /**
-   * Who takes the next compaction: the one that has the fewest, the last of those, which does no
-   * flushes. A worker that does the same again does it faster: it has the code compiled. One that
-   * flushes now takes none if there are others, for the flushes would hold it up.
+   * Who takes the next compaction: of the workers that have none, the last, which does no flushes. A
+   * worker that does the same again does it faster: it has the code compiled. One that flushes now
+   * takes none if there are others, for the flushes would hold it up. None has a second one waiting,
+   * which another might begin before.
    */
   #freeWorker(): number | undefined {
-    let best: number | undefined;
-    let fewest = COMPACTIONS_MAX;
     for (let number = this.#crews.length - 1; number >= 0; number--) {
       const tasks = [...(this.#crews[number]?.tasks.values() ?? [])];
-      const flushes = tasks.filter(({ job }) => job.work === 'flush').length;
-      if (flushes > 0 && this.#crews.length > 1) continue;
-      const compactions = tasks.length - flushes;
-      if (compactions >= fewest || (number === FLUSH_WORKER && compactions > 0)) continue;
-      fewest = compactions;
-      best = number;
+      if (tasks.some(({ job }) => job.work === 'compaction')) continue;
+      if (tasks.length === 0 || this.#crews.length === 1) return number;
     }
-    return best;
+    return undefined;
   }
 
   #send(number: number, task: MergeTask): void {
