@@ -9,6 +9,7 @@ import { FAMILY_NAME_BYTES_MAX } from '../manifest/version-edit-codec.ts';
 import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
+import { persistedFrom } from './flush-job.ts';
 import type { FamilySettings } from './options.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -37,9 +38,11 @@ export function dropFamily(core: DbCore, scheduler: Scheduler, family: Family): 
   if (id === DEFAULT_FAMILY_ID) {
     throw new VarveError('INVALID', 'the default column family cannot be dropped');
   }
-  const edit = emptyEdit();
-  edit.droppedFamilies.push(id);
-  installOrFail(core, edit);
+  const persisted = persistedFrom(core, core.persistedSeqno, family);
+  const edit = { ...emptyEdit(), droppedFamilies: [id] };
+  // If nothing else is to be flushed, no log tells of seqnos that only the family had.
+  installOrFail(core, core.wal === undefined ? { ...edit, lastSeqno: persisted } : edit);
+  core.persistedSeqno = persisted;
   // Only now: had the edit failed, the family would go on and need its flushes.
   scheduler.forget(family);
   core.removeFamily(family);

@@ -132,10 +132,13 @@ export class FlushJob {
     if (this.#hasSiblingWrites()) core.wal?.syncUpTo(this.#lastSeqno);
     for (const { family } of this.members) family.frozen.shift();
     const before = core.version;
+    let persisted = core.persistedSeqno;
     try {
       const flushed = this.members.map((member) => member.entry.memtable);
       const edit = { ...emptyEdit(), addedTables, logNumbers: logNumbers(core) };
-      core.install({ ...edit, lastSeqno: this.#lastSeqno }, flushed);
+      persisted = persistedFrom(core, this.#lastSeqno);
+      const lastSeqno = core.wal === undefined ? persisted : this.#lastSeqno;
+      core.install({ ...edit, lastSeqno }, flushed);
     } finally {
       // What fails after the edit does not take it back.
       this.isInstalled = core.version !== before;
@@ -143,8 +146,8 @@ export class FlushJob {
         for (const { family, entry } of this.members.toReversed()) family.frozen.unshift(entry);
       }
     }
-    core.persistedSeqno = persistedSeqno(core);
-    core.wal?.noteDurable(core.persistedSeqno);
+    core.persistedSeqno = persisted;
+    core.wal?.noteDurable(persisted);
     removeOldLogs(core);
   }
 }
@@ -194,10 +197,25 @@ function removeOldLogs(core: DbCore): void {
   core.wal?.removeBelow(core.version.firstLogNumber());
 }
 
-/** Every write up to this seqno is in tables. */
-export function persistedSeqno(core: DbCore): number {
+/**
+ * {@link persistedSeqno}, from which without a log the next process goes on. There it is the end of
+ * a batch: what a dropped family leaves may end in the midst of one.
+ * @param end of a batch up to which every write is in tables
+ * @param dropped a family whose writes nobody needs any more
+ */
+export function persistedFrom(core: DbCore, end: number, dropped?: Family): number {
+  const persisted = persistedSeqno(core, dropped);
+  return core.wal === undefined && persisted < core.lastSeqno ? end : persisted;
+}
+
+/**
+ * Every write up to this seqno is in tables.
+ * @param dropped see {@link persistedFrom}
+ */
+export function persistedSeqno(core: DbCore, dropped?: Family): number {
   let persisted = core.lastSeqno;
   for (const family of core.families.values()) {
+    if (family === dropped) continue;
     for (const { memtable } of [...family.frozen, family.active]) {
       if (!memtable.isEmpty) persisted = Math.min(persisted, memtable.smallestSeqno - 1);
     }

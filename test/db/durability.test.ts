@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { suite, test } from 'node:test';
+import { WriteBatch } from '../../src/db/write-batch.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { FileHandle, OpenMode } from '../../src/fs/port.ts';
 import { open } from '../../src/node.ts';
 import { FaultFs } from '../../src/testing/fault-fs.ts';
+import { openHeld } from './held-workers.ts';
 import { code, fill, keyAt, openMemory, PATH, text } from './helpers.ts';
 
 /** Counts how logs are synced, and lets an asynchronous sync end only when a test says so. */
@@ -183,6 +185,61 @@ test('a flush goes on being waited for when a family is dropped meanwhile', asyn
   await flushed;
   assert.equal(db.persistedSeqno, db.seqno);
   await db.close();
+});
+
+suite('without a log, what only a dropped family had', () => {
+  /** What the next process finds after the death of this one. */
+  async function seqnoAfterDeath(fs: MemoryFs): Promise<number> {
+    const again = await open(PATH, { fs: fs.clone(), wal: false });
+    const { seqno } = again;
+    await again.close();
+    return seqno;
+  }
+
+  test('takes its seqnos along, which are not given out again', async () => {
+    const fs = new MemoryFs();
+    const db = await open(PATH, { fs, wal: false, columnFamilies: ['gone'] });
+    db.put('a', '1');
+    await db.flush();
+    db.put('b', '2', { columnFamily: 'gone' });
+    assert.equal(db.persistedSeqno, 1);
+    db.dropColumnFamily('gone');
+    assert.equal(db.persistedSeqno, 2);
+    db.put('c', '3');
+    assert.equal(db.persistedSeqno, 2);
+    assert.equal(await seqnoAfterDeath(fs), 2);
+    await db.close();
+  });
+
+  test('counts as persisted when all that is left has been flushed', async () => {
+    const fs = new MemoryFs();
+    const { db } = await openHeld({ wal: false, columnFamilies: ['gone'] }, [], fs);
+    db.put('a', '1');
+    const flushed = db.flush();
+    db.put('b', '2', { columnFamily: 'gone' });
+    db.dropColumnFamily('gone');
+    assert.equal(db.persistedSeqno, 0);
+    db.put('c', '3');
+    await flushed;
+    assert.equal(db.persistedSeqno, 1);
+    assert.equal(await seqnoAfterDeath(fs), 1);
+    await db.flush();
+    assert.equal(db.persistedSeqno, 3);
+    assert.equal(await seqnoAfterDeath(fs), 3);
+    await db.close();
+  });
+
+  test('leaves no batch cut in two', async () => {
+    const fs = new MemoryFs();
+    const db = await open(PATH, { fs, wal: false, columnFamilies: ['gone'] });
+    db.put('a', '1');
+    await db.flush();
+    db.write(new WriteBatch().put('b', '2', db.columnFamily('gone')).put('c', '3'));
+    db.dropColumnFamily('gone');
+    assert.equal(db.persistedSeqno, 1);
+    assert.equal(await seqnoAfterDeath(fs), 1);
+    await db.close();
+  });
 });
 
 test('closing during a compaction ends it and leaves no file of its', async () => {

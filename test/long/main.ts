@@ -1,9 +1,9 @@
 /**
  * `npm run test:long -- [--seed N] [--minutes M]`: the model test, the crash simulation, failing
- * file systems and damaged files with fresh seeds until the time is up. The first failure ends it
- * with the command that replays it. With `--damage` it runs the damage to error correction of
- * damage.ts instead, once and completely; with `--simulation [--seeds N]` the simulations of
- * simulation.ts.
+ * file systems, background work under trouble and damaged files with fresh seeds until the time is
+ * up. The first failure ends it with the command that replays it. With `--damage` it runs the
+ * damage to error correction of damage.ts instead, once and completely; with
+ * `--simulation [--seeds N]` the simulations of simulation.ts.
  * @module
  */
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import { fuzzSealedBlocks } from '../../fuzz/sealed-blocks.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { runScenario, scenarios } from '../pipeline/scenario.ts';
+import { runBackground } from '../prove/background-run.ts';
 import { countOperations, cutAndCheck } from '../prove/crash-run.ts';
 import {
   CLOSE,
@@ -34,6 +35,8 @@ const MODEL_OPERATIONS = 4000;
 const CRASH_OPERATIONS = 80;
 const CUTS = 60;
 const FAULTS = 60;
+/** Databases with background work under trouble. */
+const BACKGROUND_RUNS = 20;
 const DAMAGES = 250;
 /** Lives of databases whose options change. */
 const SCENARIOS = 150;
@@ -47,12 +50,14 @@ async function round(seed: number): Promise<string> {
   const { comparisons } = await runOperations(operations, SETTINGS[name]!, seed);
   const disks = await cutAtRandom(seed, random);
   const faults = await failAtRandom(seed, random);
+  const troubles = await troubleBackground(seed);
   await fuzzDamagedFiles(seed, DAMAGES);
   await fuzzSealedBlocks(seed, DAMAGES);
   await fc.assert(fc.asyncProperty(scenarios, runScenario), { seed, numRuns: SCENARIOS });
   const model = `${operations.length} operations (${name}), ${comparisons} comparisons`;
   const simulated = `${disks} disks after power cuts, ${faults} faults`;
-  return `${model}, ${simulated}, ${2 * DAMAGES} damages, ${SCENARIOS} lives with changing options`;
+  const lives = `${SCENARIOS} lives with changing options`;
+  return `${model}, ${simulated}, ${troubles}, ${2 * DAMAGES} damages, ${lives}`;
 }
 
 /** None half of the time. */
@@ -88,6 +93,18 @@ async function failAtRandom(seed: number, random: SeededRandom): Promise<number>
     faults += result.faults;
   }
   return faults;
+}
+
+/** Seeds of neighbouring rounds lead to runs of their own. */
+async function troubleBackground(seed: number): Promise<string> {
+  let [lives, stops, kills] = [0, 0, 0];
+  for (let run = 0; run < BACKGROUND_RUNS; run++) {
+    const totals = await runBackground((seed % 2 ** 40) * BACKGROUND_RUNS + run);
+    lives += totals.lives;
+    stops += totals.stops;
+    kills += totals.kinds['kill']!;
+  }
+  return `${lives} troubled lives, ${stops} stops, ${kills} killed threads`;
 }
 
 interface Settings {
