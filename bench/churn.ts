@@ -46,14 +46,14 @@ if (!values.json) console.log(textTable(head, rows));
 
 async function run(name: string, options: DbOptions): Promise<ChurnResult> {
   const directory = mkdtempSync(join(tmpdir(), 'varve-churn-'));
+  const db = await open(directory, { compression: 'none', ...options });
   try {
-    const db = await open(directory, { compression: 'none', ...options });
     const turnovers = Number(values.turnovers);
     const plan = { name, liveCount, valueBytes: VALUE_BYTES, turnovers };
-    const result = await runChurn(db, plan, () => sizeOf(directory));
-    await db.close();
-    return result;
+    return await runChurn(db, plan, () => sizeOf(directory));
   } finally {
+    // Until then its threads write.
+    await db.close();
     rmSync(directory, { recursive: true, force: true });
   }
 }

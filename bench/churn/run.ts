@@ -59,17 +59,24 @@ export async function runChurn(
   writer.write();
   const seconds = (performance.now() - begin) / 1000;
   await settled(db);
+  const finalBytes = diskBytes();
   const { counters } = db.stats();
   const written =
     counters.walBytesWritten + counters.flushBytesWritten + counters.compactionBytesWritten;
   return {
-    liveBytes: writer.liveCount * (KEY_BYTES + valueBytes),
+    liveBytes: countEntries(db) * (KEY_BYTES + valueBytes),
     peakBytes,
-    finalBytes: diskBytes(),
+    finalBytes,
     operations: writer.operations,
     seconds,
     writeAmplification: written / counters.userBytesWritten,
   };
+}
+
+function countEntries(db: Db): number {
+  let count = 0;
+  for (const _ of db.keys()) count++;
+  return count;
 }
 
 /** Gathers operations into batches. */
@@ -82,7 +89,6 @@ class Writer {
   readonly #key: Uint8Array;
   readonly #values: Uint8Array;
   readonly #valueBytes: number;
-  readonly #live: Set<number>;
 
   constructor(db: Db, valueBytes: number) {
     this.operations = 0;
@@ -94,11 +100,6 @@ class Writer {
     this.#values = new Uint8Array(POOL_BYTES + valueBytes);
     new SeededRandom(1).fill(this.#values);
     this.#valueBytes = valueBytes;
-    this.#live = new Set();
-  }
-
-  get liveCount(): number {
-    return this.#live.size;
   }
 
   /** Returns whether a batch was written. */
@@ -109,10 +110,8 @@ class Writer {
     if (isPut) {
       const from = (this.puts++ * 317) % POOL_BYTES;
       this.#batch.put(this.#key, this.#values.subarray(from, from + this.#valueBytes));
-      this.#live.add(name);
     } else {
       this.#batch.delete(this.#key);
-      this.#live.delete(name);
     }
     this.operations++;
     if (this.operations % BATCH_OPERATIONS > 0) return false;

@@ -38,24 +38,24 @@ export function totalWeight(tables: readonly TableMeta[], entryBytes: number): n
 export interface Garbage {
   /** Of entries that no tombstone deletes, about. */
   readonly liveBytes: number;
-  /** By which L0 has made the tree larger than its data: at most its own bytes. */
-  readonly l0Bytes: number;
+  /** What tombstones will free; those of a level at most as much as the level takes itself. */
+  readonly deadBytes: number;
 }
 
 /**
- * What the tombstones of L0 would free if they went down, and what would be left if all did.
- * Entries that were overwritten count as live, for nobody knows them.
+ * What the tombstones of all levels would free if they went down, and what would be left. Entries
+ * that were overwritten count as live, for nobody knows them. Deletes add no more to a tree than
+ * the tables take that they came with, whatever they will free.
  */
 export function garbageOf(levels: Levels): Garbage {
   const entryBytes = entryBytesBelow(levels);
   let liveBytes = 0;
-  let l0Deleted = 0;
+  let deadBytes = 0;
   for (const [level, tables] of levels.entries()) {
     const bytes = totalBytes(tables);
     const deleted = totalWeight(tables, entryBytes[level]!) - bytes;
-    if (level === 0) l0Deleted = deleted;
+    deadBytes += Math.min(deleted, bytes);
     liveBytes += bytes - deleted;
   }
-  const l0Bytes = Math.min(l0Deleted, totalBytes(levels[0]!));
-  return { liveBytes: Math.max(0, liveBytes), l0Bytes };
+  return { liveBytes: Math.max(0, liveBytes), deadBytes };
 }

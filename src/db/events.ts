@@ -11,10 +11,10 @@ import type { VarveError } from '../errors.ts';
  *
  * - `memtables` too many frozen memtables wait for their flush
  * - `l0-count`, `l0-size` a family has too many tables in L0, or too many bytes
- * - `l0-garbage` what is deleted in L0 takes too much space below
+ * - `garbage` deletes that are on their way down keep too much space taken
  * - `compaction-debt` compaction has too much left to do
  */
-export type StallReason = 'memtables' | 'l0-count' | 'l0-size' | 'l0-garbage' | 'compaction-debt';
+export type StallReason = 'memtables' | 'l0-count' | 'l0-size' | 'garbage' | 'compaction-debt';
 
 /** `stop` writes wait until it is better; `slowdown` they are held back for a moment. */
 export type StallKind = 'slowdown' | 'stop';

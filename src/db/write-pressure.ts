@@ -22,12 +22,13 @@ export interface Pressure {
 /** Nothing holds writes back. */
 const NONE: Pressure = { share: 0, reason: 'l0-count' };
 /**
- * What deletes that wait in L0 may keep on disk, by the live bytes: writes are slowed from the
- * first share on and stop at the second. A merge under way holds its inputs and its output, and all
- * together should stay below twice the live bytes.
+ * What deletes on their way down may keep on disk, by the live bytes: writes are slowed from the
+ * first share on, which is about what levels within their limits may keep, and stop at the second.
+ * A merge under way takes its output besides, and all together should stay below twice the live
+ * bytes.
  */
-const GARBAGE_SLOWDOWN_SHARE = 0.05;
-const GARBAGE_STOP_SHARE = 0.35;
+const GARBAGE_SLOWDOWN_SHARE = 0.1;
+const GARBAGE_STOP_SHARE = 0.4;
 
 /** What the family that is worst off asks for. */
 export function treePressure(core: DbCore): Pressure {
@@ -51,7 +52,7 @@ function familyPressures(core: DbCore, { handle, settings }: Family): Pressure[]
   const l0Buffers = totalBytes(l0) / core.settings.writeBufferBytes;
   const isLeveled = compaction.policy === 'leveled';
   return [
-    { reason: 'l0-garbage', share: isLeveled ? garbageShare(levels, settings) : 0 },
+    { reason: 'garbage', share: isLeveled ? garbageShare(levels, settings) : 0 },
     {
       reason: 'l0-count',
       share: shareOf(l0.length + 1, settings.l0SlowdownCount, settings.l0StopCount + 1),
@@ -73,10 +74,10 @@ function familyPressures(core: DbCore, { handle, settings }: Family): Pressure[]
  * down by its size below `baseLevelBytes`, so writes do not stop for less.
  */
 function garbageShare(levels: Levels, { baseLevelBytes }: FamilySettings): number {
-  const { liveBytes, l0Bytes } = garbageOf(levels);
+  const { liveBytes, deadBytes } = garbageOf(levels);
   const slowdown = Math.max(baseLevelBytes / 4, liveBytes * GARBAGE_SLOWDOWN_SHARE);
   const stop = Math.max(baseLevelBytes, liveBytes * GARBAGE_STOP_SHARE);
-  return shareOf(l0Bytes, slowdown, stop);
+  return shareOf(deadBytes, slowdown, stop);
 }
 
 /** How far a value has come from one threshold to the other. */
