@@ -131,12 +131,11 @@ export class FlushJob {
     // Batches that reach into other families must be durable there too before they are here.
     if (this.#hasSiblingWrites()) core.wal?.syncUpTo(this.#lastSeqno);
     for (const { family } of this.members) family.frozen.shift();
+    const persisted = persistedFrom(core, this.#lastSeqno);
     const before = core.version;
-    let persisted = core.persistedSeqno;
     try {
       const flushed = this.members.map((member) => member.entry.memtable);
       const edit = { ...emptyEdit(), addedTables, logNumbers: logNumbers(core) };
-      persisted = persistedFrom(core, this.#lastSeqno);
       const lastSeqno = core.wal === undefined ? persisted : this.#lastSeqno;
       core.install({ ...edit, lastSeqno }, flushed);
     } finally {

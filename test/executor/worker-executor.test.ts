@@ -10,9 +10,11 @@ import type { WorkerThreads } from '../../src/executor/worker-executor.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { tableName } from '../../src/manifest/file-names.ts';
 import type { SimulatedThreads } from '../../src/testing/simulated-threads.ts';
-import { DIRECTORY, isComplete, openThreaded, orphans, SMALL, write } from './fixture.ts';
+import { DIRECTORY, isComplete, keyAt, openThreaded, orphans, SMALL, write } from './fixture.ts';
 
 const COUNT = 3000;
+/** Nothing is compacted by itself; all together in several parts. */
+const LARGE = { writeBufferBytes: 1024 * 1024, l0TriggerCount: 64, compression: 'none' } as const;
 
 suite('writes', () => {
   test('wait for threads when memory is full, and not for long', async () => {
@@ -41,6 +43,48 @@ suite('writes', () => {
     assert.equal(orphans(fs, db), 0);
     await db.close();
   });
+});
+
+test('a part of a compaction waits for whoever is free first, behind none that runs', async () => {
+  const fs = new MemoryFs();
+  /** Compactions that a worker has, and all that it was given, by its number. */
+  const has = [0, 0];
+  const given = [0, 0];
+  let hasMax = 0;
+  const { db } = await openThreaded(fs, LARGE, (threads) => ({
+    ...portsOf(threads),
+    start: (signals, number, listener) => {
+      const endpoint = threads.start(signals, number, listener);
+      const compactions = new Set<number>();
+      const count = (): void => {
+        has[number] = compactions.size;
+        hasMax = Math.max(hasMax, compactions.size);
+      };
+      return {
+        ...endpoint,
+        send: (order) => {
+          if (order.type === 'run' && order.job.work === 'compaction') {
+            compactions.add(order.id);
+            given[number]!++;
+          }
+          count();
+          endpoint.send(order);
+        },
+        receive: () => {
+          const report = endpoint.receive();
+          if (report !== undefined && 'id' in report) compactions.delete(report.id);
+          count();
+          return report;
+        },
+      };
+    },
+  }));
+  for (let i = 0; i < COUNT; i++) db.put(keyAt((i * 7919) % COUNT), new Uint8Array(6000));
+  await db.compact();
+  assert.deepEqual(has, [0, 0]);
+  assert.equal(hasMax, 1);
+  assert.ok(given[0]! > 1 && given[1]! > 1, `${given} parts`);
+  await db.close();
 });
 
 suite('a worker that dies', () => {
