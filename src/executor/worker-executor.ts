@@ -200,10 +200,10 @@ export class WorkerExecutor implements Executor {
   }
 
   /**
-   * Who takes the next compaction: of the workers that have none, the last, which does no flushes. A
-   * worker that does the same again does it faster: it has the code compiled. One that flushes now
-   * takes none if there are others, for the flushes would hold it up. None has a second one waiting,
-   * which another might begin before.
+   * Who takes the next compaction: of the workers that have none, the last, which does no flushes.
+   * A worker that does the same again does it faster: it has the code compiled. One that flushes
+   * now takes none if there are others, for the flushes would hold it up. None has a second one
+   * waiting, which another might begin before.
    */
   #freeWorker(): number | undefined {
     for (let number = this.#crews.length - 1; number >= 0; number--) {

@@ -39,7 +39,7 @@ async function openTight(freeBytes: number, workers: number): Promise<World> {
   const fs = new SlowRemovalFs({ capacityBytes: 16_384 * KIB });
   const merges: CompactionEvent[] = [];
   const onEvent = (event: DbEvent): void => {
-    if (event.type === 'compaction') merges.push(event);
+    if (event.type === 'compaction' && event.kind === 'merge') merges.push(event);
   };
   const { db, threads } = await openThreaded(fs, { ...OPTIONS, workers, onEvent });
   for (let i = 0; i < COUNT; i++) db.put(keyAt(i), new Uint8Array(1000).fill(i));
