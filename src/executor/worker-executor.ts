@@ -78,6 +78,7 @@ const SILENCE_MS_MAX = 120_000;
 
 /** Number of the worker that does all flushes. */
 const FLUSH_WORKER = 0;
+
 /** A worker that has been started. */
 interface Crew {
   readonly number: number;

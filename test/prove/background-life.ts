@@ -8,7 +8,6 @@
  * @module
  */
 import type { Db } from '../../src/db/database.ts';
-import { WriteBatch } from '../../src/db/write-batch.ts';
 import { isVarveError } from '../../src/errors.ts';
 import type { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import type { SimulatedThreads } from '../../src/testing/simulated-threads.ts';
@@ -16,12 +15,11 @@ import type { BackgroundCounts } from './background-counts.ts';
 import type { TroubledDisk } from './background-disk.ts';
 import { Judge } from './background-judge.ts';
 import type { BackgroundOptions } from './background-options.ts';
-import { Driver, type WriteManner } from './driver.ts';
+import { batchOf, Driver, type WriteManner, writtenBy } from './driver.ts';
 import { DIRECTORY } from './environment.ts';
 import { expectSame } from './expect.ts';
 import type { History, Written } from './history.ts';
-import { bytesOf } from './model.ts';
-import { CURSOR_PLACES, type Operation, valueFor, type WriteSpec } from './operations.ts';
+import { CURSOR_PLACES, type Operation, type WriteSpec } from './operations.ts';
 import { Reader } from './reader.ts';
 
 /** Turns in which files that nobody needs any more are removed. */
@@ -205,10 +203,7 @@ export class BackgroundLife {
   ): Promise<void> {
     const { db, history, plan } = this;
     const sync = asked && plan.options.wal !== false;
-    const writes = specs.map(({ family, key, value }): Written => {
-      const bytes = value === undefined ? undefined : valueFor(value);
-      return [history.familyAt(family).name, key, bytes];
-    });
+    const writes = writtenBy(specs, history);
     const { seqno, backgroundError, counters } = db.stats();
     await this.tryToWrite(writes, sync, manner);
     if (backgroundError !== undefined && !this.isStopped) {
@@ -232,7 +227,7 @@ export class BackgroundLife {
   ): Promise<void> {
     const { db, counts } = this;
     const wanted = db.seqno + writes.length;
-    const batch = this.batchOf(writes);
+    const batch = batchOf(writes, db);
     try {
       if (manner === 'async') await db.writeAsync(batch, { sync });
       else db.write(batch, { sync, noWait: manner === 'no-wait' });
@@ -243,16 +238,6 @@ export class BackgroundLife {
       if (mayRefuse && isVarveError(error, 'BUSY')) counts.refusals++;
       else this.judge.accept(error);
     }
-  }
-
-  private batchOf(writes: readonly Written[]): WriteBatch {
-    const batch = new WriteBatch();
-    for (const [name, key, value] of writes) {
-      const family = this.db.columnFamily(name);
-      if (value === undefined) batch.delete(bytesOf(key), family);
-      else batch.put(bytesOf(key), value, family);
-    }
-    return batch;
   }
 
   /** Drops a family that is there, or makes one that is not. */

@@ -118,10 +118,7 @@ export class Driver {
     const { history } = this;
     // Without a log a synced write is refused.
     const sync = asked && this.options.wal !== false;
-    const noted = writes.map(({ family, key, value }): Written => {
-      const bytes = value === undefined ? undefined : valueFor(value);
-      return [history.familyAt(family).name, key, bytes];
-    });
+    const noted = writtenBy(writes, history);
     const before = history.lastSeqno;
     history.write(noted);
     try {
@@ -145,12 +142,7 @@ export class Driver {
   }
 
   private writeBatch(writes: readonly Written[], sync: boolean): number | Promise<number> {
-    const batch = new WriteBatch();
-    for (const [name, key, value] of writes) {
-      const family = this.db.columnFamily(name);
-      if (value === undefined) batch.delete(bytesOf(key), family);
-      else batch.put(bytesOf(key), value, family);
-    }
+    const batch = batchOf(writes, this.db);
     if (this.manner === 'async') return this.db.writeAsync(batch, { sync });
     return this.db.write(batch, { sync, noWait: this.manner === 'no-wait' });
   }
@@ -210,4 +202,23 @@ export class Driver {
     if (wait) return noted;
     this.watch(noted);
   }
+}
+
+/** What writes come to in the families that there are. */
+export function writtenBy(specs: readonly WriteSpec[], history: History): Written[] {
+  return specs.map(({ family, key, value }) => {
+    const bytes = value === undefined ? undefined : valueFor(value);
+    return [history.familyAt(family).name, key, bytes];
+  });
+}
+
+/** The same as one write to a database that has these families. */
+export function batchOf(writes: readonly Written[], db: Db): WriteBatch {
+  const batch = new WriteBatch();
+  for (const [name, key, value] of writes) {
+    const family = db.columnFamily(name);
+    if (value === undefined) batch.delete(bytesOf(key), family);
+    else batch.put(bytesOf(key), value, family);
+  }
+  return batch;
 }
