@@ -8,14 +8,18 @@
  * ones. Nothing is compacted while they are written. Then copies of the data are compacted, by
  * turns, each in a process of its own under the settings of `rocksdb-parity`. Varve's code is
  * cold, as it is in a program that opens a database and compacts it, or warm, as in one that has
- * run for a while: then a family of the same size was compacted before. Shown are medians; `cpu` is
- * the time of all threads.
+ * run for a while: then a family of the same size was compacted before. The processes of a round
+ * are made ready first, so that their compactions follow each other within seconds: on a machine
+ * whose speed changes, only these can be compared. Shown are medians, of ratios those within
+ * rounds; `cpu` is the time of all threads.
  * @module
  */
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { constants, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { CompactionJob, CompactionTime } from './compaction/varve-child.ts';
@@ -82,8 +86,10 @@ async function main(): Promise<void> {
   for (const engine of new Set(contenders.map((one) => one.engine))) await fill(engine);
   for (let round = 0; round < Number(flags.repeat); round++) {
     const turn = round % contenders.length;
-    for (const one of [...contenders.slice(turn), ...contenders.slice(0, turn)]) {
-      const sample = await compact(one);
+    const order = [...contenders.slice(turn), ...contenders.slice(0, turn)];
+    const ready = await Promise.all(order.map((one, at) => prepare(one, join(folder, `${at}`))));
+    for (const [at, one] of order.entries()) {
+      const sample = await ready[at]!();
       samples.get(one)!.push(sample);
       process.stderr.write(`round ${round + 1}: ${one.name} ${sample.seconds.toFixed(2)} s\n`);
     }
@@ -94,7 +100,10 @@ async function main(): Promise<void> {
 
 async function fill(engine: Contender['engine']): Promise<void> {
   const directory = join(folder, engine);
-  if (engine === 'varve') return void runVarve({ directory, num, workers: 2, warmUp: 0 });
+  if (engine === 'varve') {
+    await once(spawnVarve({ directory, num, workers: 2, warmUp: 0 }), 'close');
+    return;
+  }
   await runDbBench([
     ...rocksFlags(directory),
     '--benchmarks=filluniquerandom,overwrite,flush',
@@ -102,14 +111,25 @@ async function fill(engine: Contender['engine']): Promise<void> {
   ]);
 }
 
-async function compact({ engine, threads, isWarm }: Contender): Promise<Sample> {
-  const directory = join(folder, 'copy');
-  rmSync(directory, { recursive: true, force: true });
+/** Makes a copy of the data in the directory; what is returned compacts and removes it. */
+async function prepare(
+  { engine, threads, isWarm }: Contender,
+  directory: string,
+): Promise<() => Promise<Sample>> {
   cpSync(join(folder, engine), directory, { recursive: true, mode: constants.COPYFILE_FICLONE });
-  if (engine === 'varve') {
-    const time = runVarve({ directory, num: 0, workers: threads, warmUp: isWarm ? num : 0 });
-    return { ...time!, sizeBytes: sizeOf(directory) };
-  }
+  const compact =
+    engine === 'varve'
+      ? await prepareVarve({ directory, num: 0, workers: threads, warmUp: isWarm ? num : 0 })
+      : () => compactRocks(directory, threads);
+  return async () => {
+    const time = await compact();
+    const sizeBytes = sizeOf(directory);
+    rmSync(directory, { recursive: true });
+    return { ...time, sizeBytes };
+  };
+}
+
+async function compactRocks(directory: string, threads: number): Promise<{ seconds: number }> {
   const { lines } = await runDbBench([
     ...rocksFlags(directory),
     '--benchmarks=compact',
@@ -118,13 +138,28 @@ async function compact({ engine, threads, isWarm }: Contender): Promise<Sample> 
     `--max_background_jobs=${Math.max(2, threads)}`,
   ]);
   const line = lines.find(({ name }) => name === 'compact')!;
-  return { seconds: line.microsPerOperation / 1e6, sizeBytes: sizeOf(directory) };
+  return { seconds: line.microsPerOperation / 1e6 };
 }
 
-function runVarve(job: CompactionJob): CompactionTime | undefined {
+async function prepareVarve(job: CompactionJob): Promise<() => Promise<CompactionTime>> {
+  const child = spawnVarve(job);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const nextLine = async (): Promise<string> => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error('the process that compacts has ended without an answer');
+    return value;
+  };
+  await nextLine();
+  return async () => {
+    child.stdin.end('go\n');
+    return JSON.parse(await nextLine());
+  };
+}
+
+function spawnVarve(job: CompactionJob) {
   const program = fileURLToPath(new URL('./compaction/varve-child.js', import.meta.url));
   const args = ['--no-warnings', program, JSON.stringify(job)];
-  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })).time;
+  return spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
 }
 
 function rocksFlags(directory: string): string[] {
@@ -137,13 +172,11 @@ function rocksFlags(directory: string): string[] {
 }
 
 function tableOf(samples: ReadonlyMap<Contender, readonly Sample[]>): string {
-  const secondsOf = (name: string): number => {
-    const found = [...samples].find(([one]) => one.name === name)?.[1] ?? [];
-    return found.length === 0 ? Number.NaN : median(found.map(({ seconds }) => seconds));
-  };
-  const [oneWorker, oneThread] = [secondsOf(VARVES[0]!.name), secondsOf(ROCKS[0]!.name)];
+  const ofName = (name: string): readonly Sample[] =>
+    [...samples].find(([one]) => one.name === name)?.[1] ?? [];
+  const [oneWorker, oneThread] = [ofName(VARVES[0]!.name), ofName(ROCKS[0]!.name)];
   const rows = [...samples].map(([{ name }, all]) => {
-    const seconds = secondsOf(name);
+    const seconds = median(all.map((sample) => sample.seconds));
     const cpu = all.flatMap(({ cpuSeconds }) => (cpuSeconds === undefined ? [] : [cpuSeconds]));
     return [
       name,
@@ -151,10 +184,16 @@ function tableOf(samples: ReadonlyMap<Contender, readonly Sample[]>): string {
       cpu.length === 0 ? '' : median(cpu).toFixed(2),
       `${Math.round(num / seconds / 1000)} k`,
       (median(all.map(({ sizeBytes }) => sizeBytes)) / 1e6).toFixed(1),
-      (oneWorker / seconds).toFixed(2),
-      Number.isNaN(oneThread) ? '' : (oneThread / seconds).toFixed(2),
+      speedBy(oneWorker, all),
+      speedBy(oneThread, all),
     ];
   });
   const head = ['compaction', 'seconds', 'cpu s', 'entries/s', 'MB left'];
   return textTable([...head, `by ${VARVES[0]!.name}`, `by ${ROCKS[0]!.name}`], rows);
+}
+
+/** The median over the rounds; empty when there is nothing to compare with. */
+function speedBy(others: readonly Sample[], samples: readonly Sample[]): string {
+  if (others.length === 0) return '';
+  return median(samples.map(({ seconds }, at) => others[at]!.seconds / seconds)).toFixed(2);
 }

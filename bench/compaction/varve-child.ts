@@ -1,9 +1,10 @@
 /**
  * Makes a database of overwritten entries, or compacts one, in a process of its own. Argument: a
- * {@link CompactionJob} as JSON. Prints a line of JSON: `time` is a {@link CompactionTime}, or
- * absent when there was none.
+ * {@link CompactionJob} as JSON. One that compacts prints a line when it is ready to, waits for a
+ * line, and prints a {@link CompactionTime} as JSON.
  * @module
  */
+import { once } from 'node:events';
 import { type Db, type DbOptions, open, WriteBatch } from '../../src/index.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
 import { optionsOf, presetNamed } from '../driver/presets.ts';
@@ -63,12 +64,15 @@ async function compact({ directory, workers, warmUp }: CompactionJob): Promise<C
   // RocksDB's memtables are flushed before as well.
   await db.flush();
   if (warmUp > 0) await compactAnother(db, warmUp);
+  process.stdout.write('ready\n');
+  await once(process.stdin, 'data');
   const cpu = process.cpuUsage();
   const begin = performance.now();
   await db.compact({ columnFamily: 'default' });
   const seconds = (performance.now() - begin) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   await db.close();
+  process.stdin.destroy();
   return { seconds, cpuSeconds: (user + system) / 1e6 };
 }
 
@@ -92,5 +96,5 @@ async function compactAnother(db: Db, num: number): Promise<void> {
 }
 
 const job = JSON.parse(process.argv[2]!) as CompactionJob;
-const time = job.num > 0 ? await fill(job) : await compact(job);
-process.stdout.write(`${JSON.stringify({ time })}\n`);
+if (job.num > 0) await fill(job);
+else process.stdout.write(`${JSON.stringify(await compact(job))}\n`);
