@@ -14,7 +14,7 @@ export const LZ4_CONTENT_BYTES_MAX = 0x100_0000;
 const EXPANSION_MAX = 255;
 /** Contents up to this share one memory; a larger one gets a memory that is then given back. */
 const SHARED_CONTENT_BYTES = 0x10_0000;
-const TABLE_BYTES = 0x4000;
+const TABLE_BYTES = 0x2000;
 /** The kernel reads and writes in steps that may end behind input and output. */
 const SLACK_BYTES = 16;
 const PAGE_BYTES = 0x1_0000;

@@ -13,7 +13,7 @@
 ;; The last sequence ends with its literals. Rules for writers: the last 5 bytes are literals, and
 ;; the last match begins at least 12 bytes before the end.
 ;;
-;; The caller lays out the memory: 16 KiB for the table of the compressor at 0, then the input, then
+;; The caller lays out the memory: 8 KiB for the table of the compressor at 0, then the input, then
 ;; the output, each followed by 16 bytes that may be read and overwritten, because copies run in
 ;; steps of 8. Lengths are at most 16 MiB, so that no sum of lengths wraps.
 ;;
@@ -42,6 +42,8 @@
     (local $stop i32)        ;; end of the output
     (local $at i32)          ;; where a match is looked for, then where it begins
     (local $anchor i32)      ;; first byte that is not yet in the output
+    (local $base i32)        ;; start of the window that the table is of
+    (local $windowEnd i32)   ;; the last place in it where a match may begin
     (local $from i32)        ;; where the match is copied from
     (local $to i32)          ;; end of the match
     (local $out i32)         ;; where the output goes on
@@ -58,140 +60,145 @@
     (local.set $stop (i32.add (local.get $dst) (local.get $capacity)))
     (local.set $anchor (local.get $src))
     (local.set $out (local.get $dst))
-    (local.set $misses (i32.const 64))
-    ;; The table has the last place of each hash, from the start of the input. Zero, where nothing
-    ;; was entered, is the start itself: a candidate like others, because the search begins behind.
-    (memory.fill (i32.const 0) (i32.const 0) (i32.const 16384))
+    (local.set $misses (i32.const 32))
     (local.set $at (i32.add (local.get $src) (i32.const 1)))
 
     (block $searched
       (br_if $searched (i32.lt_u (local.get $len) (i32.const 13)))
-      (loop $search
+      (loop $window
+        ;; The table has the last place of each hash, from the start of a window. Zero, where
+        ;; nothing was entered, is that start: a candidate like others, because the search begins
+        ;; behind. What is entered of a match that ends beyond the window is wrong, but then the
+        ;; window ends, and with it the table.
         (br_if $searched (i32.gt_u (local.get $at) (local.get $searchEnd)))
-        ;; Hash of 5 bytes by the golden ratio; 12 bits, times 4.
-        (local.set $slot
-          (i32.shl
-            (i32.wrap_i64
-              (i64.shr_u
-                (i64.mul
-                  (i64.shl (i64.load (local.get $at)) (i64.const 24))
-                  (i64.const 0x9E3779B97F4A7C15))
-                (i64.const 52)))
-            (i32.const 2)))
-        (local.set $from (i32.add (i32.load (local.get $slot)) (local.get $src)))
-        (i32.store (local.get $slot) (i32.sub (local.get $at) (local.get $src)))
-        (if
-          (i32.or
-            (i32.gt_u (i32.sub (local.get $at) (local.get $from)) (i32.const 65535))
-            (i32.ne (i32.load (local.get $from)) (i32.load (local.get $at))))
-          (then
-            (local.set $at
-              (i32.add (local.get $at) (i32.shr_u (local.get $misses) (i32.const 6))))
-            (local.set $misses (i32.add (local.get $misses) (i32.const 1)))
-            (br $search)))
-        (local.set $misses (i32.const 64))
-
-        ;; The match may begin earlier.
-        (block $begun
-          (loop $back
-            (br_if $begun (i32.eq (local.get $at) (local.get $anchor)))
-            (br_if $begun (i32.eq (local.get $from) (local.get $src)))
-            (br_if $begun
-              (i32.ne
-                (i32.load8_u (i32.sub (local.get $at) (i32.const 1)))
-                (i32.load8_u (i32.sub (local.get $from) (i32.const 1)))))
-            (local.set $at (i32.sub (local.get $at) (i32.const 1)))
-            (local.set $from (i32.sub (local.get $from) (i32.const 1)))
-            (br $back)))
-
-        ;; Its end: 8 bytes at a time, and the zero bits of the difference say where they part.
-        (local.set $to (i32.add (local.get $at) (i32.const 4)))
-        (local.set $copyFrom (i32.add (local.get $from) (i32.const 4)))
-        (block $ended
-          (loop $forward
-            (local.set $difference
-              (i64.xor (i64.load (local.get $to)) (i64.load (local.get $copyFrom))))
-            (if (i64.ne (local.get $difference) (i64.const 0))
-              (then
-                (local.set $to
-                  (i32.add
-                    (local.get $to)
-                    (i32.wrap_i64
-                      (i64.shr_u (i64.ctz (local.get $difference)) (i64.const 3)))))
-                (br $ended)))
-            (local.set $copyFrom (i32.add (local.get $copyFrom) (i32.const 8)))
-            (local.set $to (i32.add (local.get $to) (i32.const 8)))
-            (br_if $forward (i32.lt_u (local.get $to) (local.get $matchEnd)))))
-        (if (i32.gt_u (local.get $to) (local.get $matchEnd))
-          (then (local.set $to (local.get $matchEnd))))
-
-        ;; Room for this sequence and for a last one with 5 literals.
-        (local.set $literals (i32.sub (local.get $at) (local.get $anchor)))
-        (local.set $length
-          (i32.sub (i32.sub (local.get $to) (local.get $at)) (i32.const 4)))
-        (if
-          (i32.gt_u
-            (i32.add
-              (i32.add (local.get $out) (local.get $literals))
-              (i32.add
-                (i32.div_u
-                  (i32.add (local.get $literals) (local.get $length))
-                  (i32.const 255))
-                (i32.const 12)))
-            (local.get $stop))
-          (then (return (i32.const -1))))
-
-        (i32.store8
-          (local.get $out)
-          (i32.or
+        (memory.fill (i32.const 0) (i32.const 0) (i32.const 8192))
+        (local.set $base (i32.sub (local.get $at) (i32.const 1)))
+        (local.set $windowEnd (i32.add (local.get $base) (i32.const 65535)))
+        (if (i32.gt_u (local.get $windowEnd) (local.get $searchEnd))
+          (then (local.set $windowEnd (local.get $searchEnd))))
+        (loop $search
+          (br_if $window (i32.gt_u (local.get $at) (local.get $windowEnd)))
+          ;; Hash of 5 bytes by the golden ratio; 12 bits, times 2.
+          (local.set $slot
             (i32.shl
-              (select
-                (local.get $literals)
-                (i32.const 15)
-                (i32.lt_u (local.get $literals) (i32.const 15)))
-              (i32.const 4))
-            (select
-              (local.get $length)
-              (i32.const 15)
-              (i32.lt_u (local.get $length) (i32.const 15)))))
-        (local.set $out (i32.add (local.get $out) (i32.const 1)))
-        (if (i32.ge_u (local.get $literals) (i32.const 15))
-          (then
-            (local.set $out
-              (call $putRest
-                (local.get $out)
-                (i32.sub (local.get $literals) (i32.const 15))))))
-        (local.set $copyFrom (local.get $anchor))
-        (local.set $copyTo (local.get $out))
-        (local.set $copyEnd (i32.add (local.get $out) (local.get $literals)))
-        (loop $copy
-          (i64.store (local.get $copyTo) (i64.load (local.get $copyFrom)))
-          (local.set $copyFrom (i32.add (local.get $copyFrom) (i32.const 8)))
-          (local.set $copyTo (i32.add (local.get $copyTo) (i32.const 8)))
-          (br_if $copy (i32.lt_u (local.get $copyTo) (local.get $copyEnd))))
-        (i32.store16 (local.get $copyEnd) (i32.sub (local.get $at) (local.get $from)))
-        (local.set $out (i32.add (local.get $copyEnd) (i32.const 2)))
-        (if (i32.ge_u (local.get $length) (i32.const 15))
-          (then
-            (local.set $out
-              (call $putRest
-                (local.get $out)
-                (i32.sub (local.get $length) (i32.const 15))))))
+              (i32.wrap_i64
+                (i64.shr_u
+                  (i64.mul
+                    (i64.shl (i64.load (local.get $at)) (i64.const 24))
+                    (i64.const 0x9E3779B97F4A7C15))
+                  (i64.const 52)))
+              (i32.const 1)))
+          (local.set $from (i32.add (i32.load16_u (local.get $slot)) (local.get $base)))
+          (i32.store16 (local.get $slot) (i32.sub (local.get $at) (local.get $base)))
+          (if (i32.ne (i32.load (local.get $from)) (i32.load (local.get $at)))
+            (then
+              (local.set $at
+                (i32.add (local.get $at) (i32.shr_u (local.get $misses) (i32.const 5))))
+              (local.set $misses (i32.add (local.get $misses) (i32.const 1)))
+              (br $search)))
+          (local.set $misses (i32.const 32))
 
-        (local.set $anchor (local.get $to))
-        (local.set $at (local.get $to))
-        ;; One place within the match is entered as well.
-        (i32.store
-          (i32.shl
-            (i32.wrap_i64
-              (i64.shr_u
-                (i64.mul
-                  (i64.shl (i64.load (i32.sub (local.get $at) (i32.const 2))) (i64.const 24))
-                  (i64.const 0x9E3779B97F4A7C15))
-                (i64.const 52)))
-            (i32.const 2))
-          (i32.sub (i32.sub (local.get $at) (i32.const 2)) (local.get $src)))
-        (br $search)))
+          ;; The match may begin earlier.
+          (block $begun
+            (loop $back
+              (br_if $begun (i32.eq (local.get $at) (local.get $anchor)))
+              (br_if $begun (i32.eq (local.get $from) (local.get $src)))
+              (br_if $begun
+                (i32.ne
+                  (i32.load8_u (i32.sub (local.get $at) (i32.const 1)))
+                  (i32.load8_u (i32.sub (local.get $from) (i32.const 1)))))
+              (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+              (local.set $from (i32.sub (local.get $from) (i32.const 1)))
+              (br $back)))
+
+          ;; Its end: 8 bytes at a time, and the zero bits of the difference say where they part.
+          (local.set $to (i32.add (local.get $at) (i32.const 4)))
+          (local.set $copyFrom (i32.add (local.get $from) (i32.const 4)))
+          (block $ended
+            (loop $forward
+              (local.set $difference
+                (i64.xor (i64.load (local.get $to)) (i64.load (local.get $copyFrom))))
+              (if (i64.ne (local.get $difference) (i64.const 0))
+                (then
+                  (local.set $to
+                    (i32.add
+                      (local.get $to)
+                      (i32.wrap_i64
+                        (i64.shr_u (i64.ctz (local.get $difference)) (i64.const 3)))))
+                  (br $ended)))
+              (local.set $copyFrom (i32.add (local.get $copyFrom) (i32.const 8)))
+              (local.set $to (i32.add (local.get $to) (i32.const 8)))
+              (br_if $forward (i32.lt_u (local.get $to) (local.get $matchEnd)))))
+          (if (i32.gt_u (local.get $to) (local.get $matchEnd))
+            (then (local.set $to (local.get $matchEnd))))
+
+          ;; Room for this sequence and for a last one with 5 literals.
+          (local.set $literals (i32.sub (local.get $at) (local.get $anchor)))
+          (local.set $length
+            (i32.sub (i32.sub (local.get $to) (local.get $at)) (i32.const 4)))
+          (if
+            (i32.gt_u
+              (i32.add
+                (i32.add (local.get $out) (local.get $literals))
+                (i32.add
+                  (i32.div_u
+                    (i32.add (local.get $literals) (local.get $length))
+                    (i32.const 255))
+                  (i32.const 12)))
+              (local.get $stop))
+            (then (return (i32.const -1))))
+
+          (i32.store8
+            (local.get $out)
+            (i32.or
+              (i32.shl
+                (select
+                  (local.get $literals)
+                  (i32.const 15)
+                  (i32.lt_u (local.get $literals) (i32.const 15)))
+                (i32.const 4))
+              (select
+                (local.get $length)
+                (i32.const 15)
+                (i32.lt_u (local.get $length) (i32.const 15)))))
+          (local.set $out (i32.add (local.get $out) (i32.const 1)))
+          (if (i32.ge_u (local.get $literals) (i32.const 15))
+            (then
+              (local.set $out
+                (call $putRest
+                  (local.get $out)
+                  (i32.sub (local.get $literals) (i32.const 15))))))
+          (local.set $copyFrom (local.get $anchor))
+          (local.set $copyTo (local.get $out))
+          (local.set $copyEnd (i32.add (local.get $out) (local.get $literals)))
+          (loop $copy
+            (i64.store (local.get $copyTo) (i64.load (local.get $copyFrom)))
+            (local.set $copyFrom (i32.add (local.get $copyFrom) (i32.const 8)))
+            (local.set $copyTo (i32.add (local.get $copyTo) (i32.const 8)))
+            (br_if $copy (i32.lt_u (local.get $copyTo) (local.get $copyEnd))))
+          (i32.store16 (local.get $copyEnd) (i32.sub (local.get $at) (local.get $from)))
+          (local.set $out (i32.add (local.get $copyEnd) (i32.const 2)))
+          (if (i32.ge_u (local.get $length) (i32.const 15))
+            (then
+              (local.set $out
+                (call $putRest
+                  (local.get $out)
+                  (i32.sub (local.get $length) (i32.const 15))))))
+
+          (local.set $anchor (local.get $to))
+          (local.set $at (local.get $to))
+          ;; One place within the match is entered as well.
+          (i32.store16
+            (i32.shl
+              (i32.wrap_i64
+                (i64.shr_u
+                  (i64.mul
+                    (i64.shl (i64.load (i32.sub (local.get $at) (i32.const 2))) (i64.const 24))
+                    (i64.const 0x9E3779B97F4A7C15))
+                  (i64.const 52)))
+              (i32.const 1))
+            (i32.sub (i32.sub (local.get $at) (i32.const 2)) (local.get $base)))
+          (br $search))))
 
     ;; The last sequence: literals alone.
     (local.set $literals (i32.sub (local.get $end) (local.get $anchor)))

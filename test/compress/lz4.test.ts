@@ -109,15 +109,27 @@ test('every cut of a block is refused', () => {
   }
 });
 
-test('a match reaches 65535 bytes back, and no further', () => {
+test('a match reaches back to the start of its window of 64 KiB, and no further', () => {
   for (const [gap, shrinks] of [
-    [65_535 - 1000, true],
-    [65_536 - 1000, false],
+    [64_000, true],
+    [65_536, false],
   ] as const) {
     const repeated = noise(1000, 1);
     const content = Uint8Array.of(...repeated, ...noise(gap, 2), ...repeated);
     const stored = compressed(codec, content)!;
     assert.equal(stored.length < content.length - 500, shrinks, `${gap}`);
+    assert.deepEqual(decompressed(codec, stored, content.length), content);
+  }
+});
+
+test('content of several windows comes back, whatever the windows end in', () => {
+  const records = jsonContent(140_000);
+  for (let before = 0; before < 100; before++) {
+    const content = new Uint8Array(before + records.length);
+    content.set(noise(before, 2));
+    content.set(records, before);
+    const stored = compressed(codec, content)!;
+    assert.ok(stored.length < content.length / 2, `${before}`);
     assert.deepEqual(decompressed(codec, stored, content.length), content);
   }
 });
