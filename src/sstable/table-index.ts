@@ -18,7 +18,8 @@
  * it belong to this block. So (user key, seqno) always leads to one block.
  *
  * In memory each separator has an integer code (separator-codes.ts), and a search is over integers;
- * separators are compared only where these tie.
+ * separators are compared only where these tie. The codes are made when a table has been searched a
+ * few times: they take as long as hundreds of searches, and a merge asks for its bounds alone.
  * @module
  */
 import { ByteWriter } from '../bytes/byte-writer.ts';
@@ -28,6 +29,8 @@ import { SeparatorCodes } from './separator-codes.ts';
 import type { ParityLengths } from './table-footer.ts';
 
 const SEPARATORS_INITIAL_BYTES = 4096;
+/** The search after so many others makes the codes. */
+const SEARCHES_WITHOUT_CODES = 8;
 
 /** Collects the index while the data blocks are written. */
 export class TableIndexBuilder {
@@ -87,7 +90,7 @@ export class TableIndexBuilder {
   }
 }
 
-/** The decoded index of an open table; immutable. */
+/** The decoded index of an open table. */
 export class TableIndex {
   readonly blockCount: number;
   /** Where block i begins in the file; element `blockCount` is the end of the last block. */
@@ -99,7 +102,9 @@ export class TableIndex {
   readonly #prefixLen: number;
   readonly #separatorOffs: Uint32Array;
   readonly #separatorLens: Uint32Array;
-  readonly #codes: SeparatorCodes;
+  #codes: SeparatorCodes | undefined;
+  /** Counted while there are no codes. */
+  #searches: number;
   /** Absent while no user key continues across a border. */
   readonly #continuedSeqnos: Float64Array | undefined;
 
@@ -156,15 +161,15 @@ export class TableIndex {
       this.#separatorLens[i] = len;
     }
     this.blockOffs[blockCount] = offset;
-    if (reader.failed) this.#separatorLens.fill(0);
-    this.#codes = new SeparatorCodes(reader.buf, this.#separatorOffs, this.#separatorLens);
+    this.#codes = undefined;
+    this.#searches = 0;
     this.#continuedSeqnos = anyContinued ? continued : undefined;
   }
 
   get memoryBytes(): number {
     const arrays = this.#separatorOffs.byteLength * 3 + this.blockOffs.byteLength;
     const continued = this.#continuedSeqnos?.byteLength ?? 0;
-    return arrays + continued + this.#buf.byteLength + this.#codes.memoryBytes;
+    return arrays + continued + this.#buf.byteLength + (this.#codes?.memoryBytes ?? 0);
   }
 
   /** Length of block `ordinal`, without its parity section. */
@@ -200,6 +205,7 @@ export class TableIndex {
     const restOff = keyOff + prefixLen;
     const restLen = keyLen - prefixLen;
     const codes = this.#codes;
+    if (codes === undefined) return this.#searchPlainly(keyBuf, restOff, restLen, seqno);
     const target = codes.codeOf(keyBuf, restOff, restLen);
     let low = codes.start(target);
     let high = codes.end(target);
@@ -211,6 +217,21 @@ export class TableIndex {
           ? this.#startsAtOrBefore(middle, keyBuf, restOff, restLen, seqno)
           : other < target;
       if (starts) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  /** As {@link search}, by comparing separators alone, for the key behind the prefix. */
+  #searchPlainly(keyBuf: Uint8Array, restOff: number, restLen: number, seqno: number): number {
+    if (++this.#searches > SEARCHES_WITHOUT_CODES) {
+      this.#codes = new SeparatorCodes(this.#buf, this.#separatorOffs, this.#separatorLens);
+    }
+    let low = 1;
+    let high = this.blockCount;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#startsAtOrBefore(middle, keyBuf, restOff, restLen, seqno)) low = middle + 1;
       else high = middle;
     }
     return low - 1;

@@ -39,8 +39,6 @@ import { type TableCounts, verifyTable } from './table-verify.ts';
 
 export class Table {
   readonly meta: TableMeta;
-  /** Memory that the open table holds outside the block cache. */
-  readonly memoryBytes: number;
   readonly #blocks: TableBlocks;
   readonly #footer: TableFooter;
   readonly #filter: BloomFilter | undefined;
@@ -73,7 +71,11 @@ export class Table {
     this.#footer = footer;
     this.#filter = filter;
     this.#position = new BlockPosition();
-    this.memoryBytes = index.memoryBytes + footer.filterLen + this.#blocks.memoryBytes;
+  }
+
+  /** Memory that the open table holds outside the block cache. */
+  get memoryBytes(): number {
+    return this.#blocks.index.memoryBytes + this.#footer.filterLen + this.#blocks.memoryBytes;
   }
 
   /** False only when no version of a key with this `hash32` is in the table. */
