@@ -9,6 +9,7 @@
  */
 import { compareBytes } from '../bytes/compare.ts';
 import { readU16, readU32 } from '../bytes/fixed.ts';
+import { NO_ROOM, type Room, roomFor } from '../bytes/room.ts';
 import { CODEC_NONE, CODEC_ZSTD_DICTIONARY, type Compressor } from '../compress/port.ts';
 import { type FileCipher, type MutableSealContext, newSealContext } from '../crypto/file-cipher.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
@@ -167,10 +168,10 @@ export class BlockReader {
    * Undoes encryption and compression of the block in `buf` that {@link inspect} found sound, and
    * sets the result fields.
    * @param reuse where the content goes if it does not stand in `buf` already and fits; it must not
-   * overlap `buf`, which is then left as it is. Undefined gives `buf` up: it may be overwritten,
-   * and the content stands in it or in a fresh array.
+   * overlap the block, which is then left as it is. Undefined gives the block up: it may be
+   * overwritten, and the content stands in its place or in a fresh array.
    */
-  decode(buf: Uint8Array, reuse: Uint8Array | undefined): ContentFault {
+  decode(buf: Uint8Array, reuse: Room | undefined): ContentFault {
     const off = this.#payloadOff - BLOCK_HEADER_BYTES;
     const suiteId = this.#cipher?.suiteId ?? SUITE_NONE;
     const isOwn = buf[off + 2] === suiteId && readU16(buf, off + 4) === (this.#cipher?.epoch ?? 0);
@@ -183,8 +184,9 @@ export class BlockReader {
       if (fromLen < 0) return 'forged';
       if (reuse !== undefined) {
         // Where it is compressed, its content may come to stand in the same place.
-        from = roomIn(reuse, fromLen);
-        fromOff = 0;
+        const room = roomFor(fromLen, reuse);
+        from = room.buf;
+        fromOff = room.off;
       }
       if (!this.#decrypt(this.#cipher, buf, from, fromOff)) return 'forged';
     }
@@ -208,7 +210,7 @@ export class BlockReader {
     off: number,
     len: number,
     position: number,
-    reuse: Uint8Array | undefined,
+    reuse: Room | undefined,
   ): void {
     const fault = this.inspect(buf, off, off + len, position);
     if (fault !== 'none' || this.blockLen !== len || this.blockType !== type) {
@@ -332,32 +334,22 @@ export class BlockReader {
     return cipher.open(context, buf, this.#payloadOff, this.#payloadLen, out, outOff);
   }
 
-  #decompress(
-    from: Uint8Array,
-    off: number,
-    len: number,
-    reuse: Uint8Array | undefined,
-  ): ContentFault {
+  #decompress(from: Uint8Array, off: number, len: number, reuse: Room = NO_ROOM): ContentFault {
     const { codecId, contentLen } = this;
     const isDictionary = codecId === CODEC_ZSTD_DICTIONARY;
     const codec = isDictionary ? this.#dictionaryCodec : this.#stages.decompressor(codecId);
     if (codec === undefined) return isDictionary ? 'content' : 'unsupported';
     if (contentLen > codec.contentBytesMax(len)) return 'content';
-    const out = roomIn(reuse ?? EMPTY, contentLen);
-    if (!codec.decompress(from, off, len, out, 0, contentLen)) return 'content';
-    this.buf = out;
-    this.contentOff = 0;
+    const room = roomFor(contentLen, reuse);
+    if (!codec.decompress(from, off, len, room.buf, room.off, contentLen)) return 'content';
+    this.buf = room.buf;
+    this.contentOff = room.off;
     return 'none';
   }
 }
 
 const EMPTY = new Uint8Array(0);
 const NOTHING_DONE: EccRepair = { correctedShards: 0, correctedBits: 0 };
-
-/** `reuse` if it has room, else a fresh array. */
-function roomIn(reuse: Uint8Array, length: number): Uint8Array {
-  return reuse.length >= length ? reuse : new Uint8Array(length);
-}
 
 export const FAULT_TEXT = {
   truncated: 'block is cut short',

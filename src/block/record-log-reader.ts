@@ -13,6 +13,7 @@
  * @module
  */
 import { readU32 } from '../bytes/fixed.ts';
+import { NO_ROOM, Room } from '../bytes/room.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { assert, corruption, VarveError } from '../errors.ts';
 import type { FileHandle, Fs } from '../fs/port.ts';
@@ -108,7 +109,7 @@ export class RecordLogReader {
   /** Where the block that was inspected last stands: in the window or in a copy. */
   #blockBuf: Uint8Array;
   /** Where contents go that do not stand in their block as they are. */
-  #content: Uint8Array;
+  #content: Room;
   /** Bytes of which a checksum was computed, or a repair tried, in vain. */
   #wastedBytes: number;
 
@@ -144,7 +145,7 @@ export class RecordLogReader {
     this.#windowStart = 0;
     this.#windowEnd = 0;
     this.#blockBuf = EMPTY;
-    this.#content = EMPTY;
+    this.#content = NO_ROOM;
     this.#wastedBytes = 0;
   }
 
@@ -328,7 +329,8 @@ export class RecordLogReader {
 
   #decode(blocks: BlockReader): ReturnType<BlockReader['decode']> {
     const fault = blocks.decode(this.#blockBuf, this.#content);
-    if (fault === 'none' && blocks.buf !== this.#blockBuf) this.#content = blocks.buf;
+    const isElsewhere = blocks.buf !== this.#blockBuf && blocks.buf !== this.#content.buf;
+    if (fault === 'none' && isElsewhere) this.#content = new Room(blocks.buf);
     return fault;
   }
 

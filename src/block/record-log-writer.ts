@@ -22,6 +22,7 @@ import { encodeFileHeader, type FileHeader, fileHeaderBytes } from './file-heade
 import type { Pipeline } from './pipeline.ts';
 import { RecordFrame } from './record-frame.ts';
 
+const SEALED_INITIAL_BYTES = 4096;
 /** A buffer that a huge record blew up beyond this is given back. */
 const SEALED_KEPT_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -66,7 +67,7 @@ export class RecordLogWriter {
     this.#compression = pipeline.logCompression;
     this.#frame = new RecordFrame(header.protection.ecc, header.salt);
     const isInPlace = this.#blocks.isPlain && this.#compression === undefined;
-    this.#sealed = isInPlace ? undefined : new ByteWriter(4096);
+    this.#sealed = isInPlace ? undefined : new ByteWriter(SEALED_INITIAL_BYTES);
     this.#entryDurable = false;
   }
 
@@ -113,10 +114,7 @@ export class RecordLogWriter {
       throw error;
     }
     this.sizeBytes += bytes;
-    if (sealed !== out && sealed.buf.length > SEALED_KEPT_BYTES_MAX) {
-      sealed.buf = new Uint8Array(4096);
-      sealed.length = 0;
-    }
+    if (sealed !== out) sealed.restart(SEALED_KEPT_BYTES_MAX, SEALED_INITIAL_BYTES);
   }
 
   /** Blocks until every appended record, and the file's directory entry, is on stable storage. */

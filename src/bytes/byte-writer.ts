@@ -16,10 +16,14 @@ export class ByteWriter {
   buf: Uint8Array;
   /** Bytes written so far. */
   length: number;
+  /** Bytes of `buf`, from its start, that may be written to. */
+  private capacity: number;
 
-  constructor(capacityBytes: number) {
-    this.buf = new Uint8Array(capacityBytes);
+  /** @param buf whose first `capacityBytes` are lent until the writer needs more */
+  constructor(capacityBytes: number, buf: Uint8Array = new Uint8Array(capacityBytes)) {
+    this.buf = buf;
     this.length = 0;
+    this.capacity = capacityBytes;
   }
 
   /**
@@ -30,13 +34,28 @@ export class ByteWriter {
     this.length = length;
   }
 
+  /**
+   * Starts again with a fresh buffer of `freshBytes` if the present one has grown beyond
+   * `keptBytesMax`, else as {@link reset}.
+   */
+  restart(keptBytesMax: number, freshBytes: number): void {
+    this.length = 0;
+    if (this.capacity <= keptBytesMax) return;
+    this.buf = new Uint8Array(freshBytes);
+    this.capacity = freshBytes;
+  }
+
   /** Makes room for `more` further bytes. */
   reserve(more: number): void {
     const needed = this.length + more;
-    if (needed <= this.buf.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.buf.length * 2));
+    if (needed > this.capacity) this.grow(needed);
+  }
+
+  private grow(needed: number): void {
+    const grown = new Uint8Array(Math.max(needed, this.capacity * 2));
     grown.set(this.buf.subarray(0, this.length));
     this.buf = grown;
+    this.capacity = grown.length;
   }
 
   u8(value: number): void {
@@ -83,7 +102,10 @@ export class ByteWriter {
   }
 }
 
-/** Copies `len` bytes between buffers that do not overlap; short ranges without making a view. */
+/**
+ * Copies `len` bytes between ranges that do not overlap. To make a view for it takes longer than to
+ * copy a hundred bytes, so there is none for short ranges and within one array.
+ */
 export function copyBytes(
   src: Uint8Array,
   srcOff: number,
@@ -93,6 +115,8 @@ export function copyBytes(
 ): void {
   if (len <= COPY_LOOP_BYTES_MAX) {
     for (let i = 0; i < len; i++) dst[dstOff + i] = src[srcOff + i]!;
+  } else if (src === dst) {
+    dst.copyWithin(dstOff, srcOff, srcOff + len);
   } else {
     const isWhole = srcOff === 0 && len === src.length;
     dst.set(isWhole ? src : src.subarray(srcOff, srcOff + len), dstOff);

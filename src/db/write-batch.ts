@@ -134,10 +134,7 @@ export class BatchEncoder {
   }
 
   clear(): void {
-    if (this.writer.buf.length > RETAINED_BYTES_MAX) {
-      this.writer.buf = new Uint8Array(FIRST_CAPACITY_BYTES);
-      this.writer.length = 0;
-    }
+    this.writer.restart(RETAINED_BYTES_MAX, FIRST_CAPACITY_BYTES);
     this.writer.reset(OPERATIONS_OFF);
     this.count = 0;
     this.families.length = 0;

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Pipeline } from '../block/pipeline.ts';
+import type { ByteWriter } from '../bytes/byte-writer.ts';
 import type { TableSink } from '../compaction/merge-run.ts';
 import type { Clock } from '../env/port.ts';
 import { assert } from '../errors.ts';
@@ -32,12 +33,20 @@ export class DirectorySink implements TableSink {
   readonly #context: SinkContext;
   readonly #options: TableWriterOptions;
   readonly #numbers: FileNumbers;
+  readonly #out: ByteWriter;
   #numbersUsed: number;
 
-  constructor(context: SinkContext, options: TableWriterOptions, numbers: FileNumbers) {
+  /** @param out where one table after the other is put together; borrowed */
+  constructor(
+    context: SinkContext,
+    options: TableWriterOptions,
+    numbers: FileNumbers,
+    out: ByteWriter,
+  ) {
     this.#context = context;
     this.#options = options;
     this.#numbers = numbers;
+    this.#out = out;
     this.#numbersUsed = 0;
   }
 
@@ -50,8 +59,10 @@ export class DirectorySink implements TableSink {
     const { fs, directory, pipeline } = this.#context;
     const fileNumber = this.#numbers.first + this.#numbersUsed++;
     const file = fs.open(joinPath(directory, tableName(fileNumber)), 'create');
+    const out = this.#out;
     try {
-      return { file, writer: new TableWriter(file, fileNumber, pipeline, this.#options, guard) };
+      const writer = new TableWriter(file, fileNumber, pipeline, this.#options, guard, out);
+      return { file, writer };
     } catch (error) {
       this.#remove(file);
       throw error;

@@ -4,12 +4,15 @@
  * everywhere: in the caller's time, or on another thread.
  * @module
  */
+import { ByteWriter } from '../bytes/byte-writer.ts';
+import { Room } from '../bytes/room.ts';
 import { KeyRangeSweep } from '../compaction/key-range-sweep.ts';
 import { MergeRun } from '../compaction/merge-run.ts';
 import type { MergeInput } from '../key/cursor.ts';
 import { EntryGuard } from '../key/entry-checksum.ts';
 import { ImageCursor, type MemtableImage } from '../memtable/memtable-image.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
+import { OUTPUT_BUFFER_BYTES } from '../sstable/table-output.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { TableCache } from '../tables/table-cache.ts';
 import { DirectorySink, type FileNumbers, type SinkContext } from './directory-sink.ts';
@@ -87,7 +90,7 @@ export function jobMemoryBytes({ input, targetTableBytes }: MergeJob): number {
       largest = Math.max(largest, sizeBytes);
       keysMax += entryCount * Math.min(1, targetTableBytes / Math.max(1, sizeBytes));
     }
-    bytes += readAheadBytes(input.runs) + BLOCK_BYTES + largest * TABLE_METADATA_SHARE;
+    bytes += readAheadBytes(input.runs.length) + BLOCK_BYTES + largest * TABLE_METADATA_SHARE;
   }
   return bytes + (keysMax / Math.max(1, input.runs.flat().length)) * FILTER_KEY_BYTES;
 }
@@ -109,10 +112,17 @@ export class Merge {
     this.#dueMs = 0;
     this.#chargedBytes = 0;
     const { deeper, guardedFamily } = job;
+    const runCount = 'runs' in job.input ? job.input.runs.length : 0;
+    const runBytes = readAheadBytes(runCount) + BLOCK_BYTES;
+    // What is read and what is written stand in one buffer: see `copyBytes`.
+    const buf = new Uint8Array(OUTPUT_BUFFER_BYTES + runCount * runBytes);
+    const out = new ByteWriter(OUTPUT_BUFFER_BYTES, buf);
     this.#run = new MergeRun({
-      inputs: openInputs(job, context),
+      inputs: openInputs(job, context, (run) => {
+        return new Room(buf, OUTPUT_BUFFER_BYTES + run * runBytes, runBytes);
+      }),
       snapshots: job.snapshots,
-      sink: new DirectorySink(context, job.table, job.fileNumbers),
+      sink: new DirectorySink(context, job.table, job.fileNumbers, out),
       targetTableBytes: job.targetTableBytes,
       deeper: deeper === undefined ? undefined : new KeyRangeSweep(deeper),
       grandparents: deeper === undefined ? undefined : new KeyRangeSweep(deeper.slice(0, 1)),
@@ -170,13 +180,17 @@ export class Merge {
   }
 }
 
-function openInputs({ input, from, to }: MergeJob, { tables }: MergeContext): MergeInput[] {
+function openInputs(
+  { input, from, to }: MergeJob,
+  { tables }: MergeContext,
+  roomOf: (run: number) => Room,
+): MergeInput[] {
   if ('memtable' in input) return [new ImageCursor(input.memtable)];
-  const ahead = readAheadBytes(input.runs);
-  return input.runs.map((run) => new RunStream(run, tables, ahead, from, to));
+  const ahead = readAheadBytes(input.runs.length);
+  return input.runs.map((run, i) => new RunStream(run, tables, ahead, roomOf(i), from, to));
 }
 
-function readAheadBytes({ length }: TableRuns): number {
-  const even = Math.floor(JOB_READ_AHEAD_BYTES / length);
+function readAheadBytes(runCount: number): number {
+  const even = Math.floor(JOB_READ_AHEAD_BYTES / runCount);
   return Math.max(READ_AHEAD_BYTES_MIN, Math.min(even, READ_AHEAD_BYTES_MAX));
 }

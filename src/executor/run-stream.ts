@@ -3,6 +3,7 @@
  * user keys. It pins the table that it reads, one at a time.
  * @module
  */
+import type { Room } from '../bytes/room.ts';
 import type { Table } from '../sstable/table.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import { type TableRun, TableStream } from '../sstable/table-stream.ts';
@@ -12,6 +13,7 @@ export class RunStream extends TableStream {
   /**
    * @param run sorted by key and disjoint; borrowed
    * @param readAheadBytes as in `TableStreamOptions`
+   * @param room as in `TableStreamOptions`
    * @param from first user key, undefined for no bound
    * @param to the user key behind the last, undefined for no bound
    */
@@ -19,10 +21,11 @@ export class RunStream extends TableStream {
     run: readonly TableMeta[],
     tables: TableCache,
     readAheadBytes: number,
+    room: Room,
     from: Uint8Array | undefined,
     to: Uint8Array | undefined,
   ) {
-    super(new CachedRun(run, tables), { readAheadBytes, from, to });
+    super(new CachedRun(run, tables), { readAheadBytes, room, from, to });
   }
 }
 

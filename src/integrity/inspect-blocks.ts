@@ -12,6 +12,7 @@ import { type BlockReader, CONTENT_FAULT_TEXT } from '../block/block-reader.ts';
 import { FILE_CLASS_MANIFEST, FILE_CLASS_TABLE, type FileHeader } from '../block/file-header.ts';
 import { RecordLogReader } from '../block/record-log-reader.ts';
 import { readU16, readU32 } from '../bytes/fixed.ts';
+import { NO_ROOM, Room } from '../bytes/room.ts';
 import { CODEC_NONE, CODEC_ZSTD_DICTIONARY } from '../compress/port.ts';
 import { DATABASE_ID_BYTES } from '../crypto/derive.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
@@ -48,7 +49,7 @@ export class BlocksInspector {
   /** 0 without one, or while it is not known. */
   #dictionaryId: number;
   /** Where contents go that do not stand in their block as they are. */
-  #content: Uint8Array;
+  #content: Room;
 
   /**
    * @param file stays the caller's
@@ -64,7 +65,7 @@ export class BlocksInspector {
     this.#reader = opening ?? pipeline.blindReader(file, header);
     this.#walker = new BlockWalker(this.#reader, header);
     this.#dictionaryId = 0;
-    this.#content = new Uint8Array(0);
+    this.#content = NO_ROOM;
   }
 
   /** All blocks and gaps with their contents; or one block with its fields, if it is asked for. */
@@ -125,7 +126,7 @@ export class BlocksInspector {
     const fault = reader.decode(block.buf, this.#content);
     if (fault === 'unsupported') return `codec ${codecId} is not known`;
     if (fault !== 'none') return CONTENT_FAULT_TEXT[fault];
-    if (reader.buf !== block.buf) this.#content = reader.buf;
+    if (reader.buf !== block.buf) this.#content = new Room(reader.buf);
     return {
       ordinal,
       type: blockType,

@@ -5,6 +5,7 @@
  */
 import { BLOCK_HEADER_BYTES, BLOCK_OVERHEAD_BYTES } from '../block/block-format.ts';
 import { readU32 } from '../bytes/fixed.ts';
+import { NO_ROOM, Room } from '../bytes/room.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
 import { CachedBlock } from './cached-block.ts';
 import type { TableBlocks } from './table-blocks.ts';
@@ -33,23 +34,29 @@ export class StoredBlock {
 export class BlockWindow {
   readonly #blocks: TableBlocks;
   readonly #readAheadBytes: number;
-  /** Reused by the next run. */
-  #buf: Uint8Array;
+  /** The run that was read last; reused by the next. */
+  #run: Room;
   #firstOrdinal: number;
   #endOrdinal: number;
   /** Opened for whichever block is asked for, in place or in `#content`. */
   readonly #block: CachedBlock;
-  #content: Uint8Array;
+  #content: Room;
 
-  /** @param readAheadBytes of blocks to read at once; at least one block is */
-  constructor(blocks: TableBlocks, readAheadBytes: number) {
+  /**
+   * @param readAheadBytes of blocks to read at once; at least one block is
+   * @param room for so many bytes, and behind them for the content of a block; borrowed until
+   * `release`, and done without where it does not suffice
+   */
+  constructor(blocks: TableBlocks, readAheadBytes: number, room: Room = NO_ROOM) {
     this.#blocks = blocks;
     this.#readAheadBytes = readAheadBytes;
-    this.#buf = EMPTY;
     this.#firstOrdinal = 0;
     this.#endOrdinal = 0;
     this.#block = new CachedBlock();
-    this.#content = EMPTY;
+    const { buf, off, len } = room;
+    const isEnough = len >= readAheadBytes;
+    this.#run = isEnough ? new Room(buf, off, readAheadBytes) : NO_ROOM;
+    this.#content = isEnough ? new Room(buf, off + readAheadBytes, len - readAheadBytes) : NO_ROOM;
   }
 
   /** The block, lent until the next call. A cached one is used as it is. */
@@ -59,10 +66,8 @@ export class BlockWindow {
     if (ordinal < this.#firstOrdinal || ordinal >= this.#endOrdinal) {
       this.#fill(ordinal, backwards);
     }
-    const { blockOffs } = this.#blocks.index;
-    const off = blockOffs[ordinal]! - blockOffs[this.#firstOrdinal]!;
-    const buf = this.#blocks.open(ordinal, this.#buf, off, this.#block, this.#content);
-    if (buf !== this.#buf) this.#content = buf;
+    const off = this.#offsetOf(ordinal);
+    this.#content = this.#blocks.open(ordinal, this.#run.buf, off, this.#block, this.#content);
     return this.#block;
   }
 
@@ -72,23 +77,28 @@ export class BlockWindow {
    */
   stored(ordinal: number, out: StoredBlock): boolean {
     if (ordinal < this.#firstOrdinal || ordinal >= this.#endOrdinal) return false;
-    const { index } = this.#blocks;
-    const at = index.blockOffs[ordinal]! - index.blockOffs[this.#firstOrdinal]!;
-    const buf = this.#buf;
+    const at = this.#offsetOf(ordinal);
+    const { buf } = this.#run;
     if (buf[at + 2] !== SUITE_NONE) return false;
     out.buf = buf;
     out.off = at + BLOCK_HEADER_BYTES;
-    out.len = index.blockBytes(ordinal) - BLOCK_OVERHEAD_BYTES;
+    out.len = this.#blocks.index.blockBytes(ordinal) - BLOCK_OVERHEAD_BYTES;
     out.codecId = buf[at + 1]!;
     out.contentLen = readU32(buf, at + 12);
     return true;
   }
 
   release(): void {
-    this.#buf = EMPTY;
-    this.#content = EMPTY;
+    this.#run = NO_ROOM;
+    this.#content = NO_ROOM;
     this.#firstOrdinal = 0;
     this.#endOrdinal = 0;
+  }
+
+  /** Where in the buffer of the run a block of it begins. */
+  #offsetOf(ordinal: number): number {
+    const { blockOffs } = this.#blocks.index;
+    return this.#run.off + blockOffs[ordinal]! - blockOffs[this.#firstOrdinal]!;
   }
 
   /** Reads the block and as many behind it (backwards: before it) as the read-ahead allows. */
@@ -102,8 +112,8 @@ export class BlockWindow {
     const length = blockOffs[end]! - blockOffs[first]!;
     this.#firstOrdinal = 0;
     this.#endOrdinal = 0;
-    if (length > this.#buf.length) this.#buf = new Uint8Array(Math.max(length, most));
-    this.#blocks.reader.fill(this.#buf, 0, length, blockOffs[first]!);
+    if (length > this.#run.len) this.#run = new Room(new Uint8Array(Math.max(length, most)));
+    this.#blocks.reader.fill(this.#run.buf, this.#run.off, length, blockOffs[first]!);
     this.#firstOrdinal = first;
     this.#endOrdinal = end;
   }

@@ -4,6 +4,7 @@
  */
 import { BLOCK_DATA, BLOCK_OVERHEAD_BYTES } from '../block/block-format.ts';
 import type { BlockReader } from '../block/block-reader.ts';
+import { Room } from '../bytes/room.ts';
 import type { BlockCache, CacheOwner } from '../cache/block-cache.ts';
 import { CODEC_NONE } from '../compress/port.ts';
 import { CachedBlock } from './cached-block.ts';
@@ -91,23 +92,18 @@ export class TableBlocks implements CacheOwner {
   /**
    * Checks block `ordinal`, whose bytes begin at `buf[off]`, and opens it. What is wrong and can be
    * repaired is repaired in `buf`, which otherwise stays as it is.
-   * @param block receives it; keeps and borrows the array that is returned
-   * @param reuse where the content may go if it does not stand in `buf` as it is
-   * @returns where it stands: `buf`, `reuse` or a fresh array
+   * @param block receives it; keeps and borrows the array that it stands in
+   * @param reuse where the content may go if it does not stand in `buf` as it is; it must not
+   * overlap the block
+   * @returns what may be reused for the next block: `reuse`, or what had to be made instead
    * @throws VarveError `CORRUPTION` for any damage
    */
-  open(
-    ordinal: number,
-    buf: Uint8Array,
-    off: number,
-    block: CachedBlock,
-    reuse: Uint8Array,
-  ): Uint8Array {
+  open(ordinal: number, buf: Uint8Array, off: number, block: CachedBlock, reuse: Room): Room {
     const { reader } = this;
     const position = this.index.blockOffs[ordinal]!;
     reader.open(BLOCK_DATA, buf, off, this.index.blockBytes(ordinal), position, reuse);
     block.open(reader.buf, reader.contentOff, reader.contentLen, this.path, position);
-    return reader.buf;
+    return reader.buf === buf || reader.buf === reuse.buf ? reuse : new Room(reader.buf);
   }
 
   evicted(ordinal: number): void {

@@ -8,7 +8,7 @@ import type { BlockCompression, BlockWriter } from '../block/block-writer.ts';
 import { type Digest64, FileChecksum } from '../block/checksum.ts';
 import { encodeFileHeader, type FileHeader } from '../block/file-header.ts';
 import type { Pipeline } from '../block/pipeline.ts';
-import { ByteWriter } from '../bytes/byte-writer.ts';
+import type { ByteWriter } from '../bytes/byte-writer.ts';
 import { assert } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
 
@@ -17,7 +17,7 @@ export const TABLE_BYTES_MAX = 0xffff_ffff;
 
 /** Output is handed to the file in pieces of at least this size. */
 const CHUNK_BYTES = 256 * 1024;
-const BUFFER_INITIAL_BYTES = CHUNK_BYTES + 64 * 1024;
+export const OUTPUT_BUFFER_BYTES: number = CHUNK_BYTES + 64 * 1024;
 /** A buffer that a huge value blew up beyond this is given back. */
 const BUFFER_KEPT_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -31,14 +31,18 @@ export class TableOutput {
   /** Bytes already handed to the file. */
   #flushedBytes: number;
 
-  /** @param file fresh and empty; stays the caller's */
-  constructor(file: FileHandle, header: FileHeader, pipeline: Pipeline) {
-    this.out = new ByteWriter(BUFFER_INITIAL_BYTES);
+  /**
+   * @param file fresh and empty; stays the caller's
+   * @param out borrowed for as long as the output is written
+   */
+  constructor(file: FileHandle, header: FileHeader, pipeline: Pipeline, out: ByteWriter) {
+    this.out = out;
     this.contentOff = 0;
     this.#file = file;
     this.#blocks = pipeline.writer(file.path, header);
     this.#checksum = new FileChecksum();
     this.#flushedBytes = 0;
+    out.reset();
     const bytes = encodeFileHeader(header);
     this.out.bytes(bytes, 0, bytes.length);
   }
@@ -107,7 +111,6 @@ export class TableOutput {
     this.#file.write(out.buf, 0, out.length, this.#flushedBytes);
     this.#checksum.update(out.buf, 0, out.length);
     this.#flushedBytes += out.length;
-    out.reset();
-    if (out.buf.length > BUFFER_KEPT_BYTES_MAX) out.buf = new Uint8Array(BUFFER_INITIAL_BYTES);
+    out.restart(BUFFER_KEPT_BYTES_MAX, OUTPUT_BUFFER_BYTES);
   }
 }

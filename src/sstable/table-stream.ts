@@ -8,6 +8,7 @@
 import { DataBlockCursor } from '../block/data-block-cursor.ts';
 import type { DataBlock } from '../block/data-block-reader.ts';
 import { compareBytes, compareKeys } from '../bytes/compare.ts';
+import type { Room } from '../bytes/room.ts';
 import type { EntryStream, MergeInput } from '../key/cursor.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
 import { BlockWindow, type StoredBlock } from './block-window.ts';
@@ -29,6 +30,8 @@ export interface TableRun {
 export interface TableStreamOptions {
   /** Bytes of blocks to read at once, at least one block. */
   readonly readAheadBytes: number;
+  /** As in `BlockWindow`; borrowed until the stream is closed. */
+  readonly room?: Room | undefined;
   /** Only entries of user keys from here on, and before there; undefined for no bound. */
   readonly from?: Uint8Array | undefined;
   readonly to?: Uint8Array | undefined;
@@ -136,12 +139,12 @@ export class TableStream extends DataBlockCursor implements MergeInput {
     const { metas } = this.run;
     if (index >= metas.length) return false;
     const meta = metas[index]!;
-    const { to, readAheadBytes } = this.options;
+    const { to, readAheadBytes, room } = this.options;
     if (to !== undefined && compareKeys(meta.smallestKey, to) >= 0) return false;
     const { blocks } = this.run.open(index);
     this.tableIndex = index;
     this.blocks = blocks;
-    this.window = new BlockWindow(blocks, readAheadBytes);
+    this.window = new BlockWindow(blocks, readAheadBytes, room);
     const isCut = to !== undefined && compareKeys(meta.largestKey, to) >= 0;
     const { index: blockIndex } = blocks;
     this.boundOrdinal = isCut

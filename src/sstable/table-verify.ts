@@ -22,6 +22,7 @@ import {
 } from '../block/file-header.ts';
 import { compareBytes, compareKeys } from '../bytes/compare.ts';
 import { hash32 } from '../bytes/hash32.ts';
+import { NO_ROOM } from '../bytes/room.ts';
 import { corruption } from '../errors.ts';
 import type { BloomFilter } from '../filter/bloom-filter.ts';
 import { KIND_DELETE } from '../key/kind.ts';
@@ -97,7 +98,7 @@ function verifyDataBlocks(parts: TableParts, checksum: FileChecksum): EntryCheck
   const checker = new EntryChecker(parts);
   const block = new CachedBlock();
   let buf = new Uint8Array(Math.min(READ_BYTES, blockOffs[blockCount]! - blockOffs[0]!));
-  let content: Uint8Array = EMPTY;
+  let content = NO_ROOM;
   for (let first = 0; first < blockCount; ) {
     const start = blockOffs[first]!;
     let end = first + 1;
@@ -109,7 +110,6 @@ function verifyDataBlocks(parts: TableParts, checksum: FileChecksum): EntryCheck
       const position = blockOffs[first]!;
       const off = position - start;
       content = blocks.open(first, buf, off, block, content);
-      if (content === buf) content = EMPTY;
       checker.checkBlock(first, block);
       blocks.reader.restoreParity(BLOCK_DATA, buf, off, blocks.index.blockBytes(first), position);
     }
@@ -128,7 +128,7 @@ function verifyTail(parts: TableParts, checksum: FileChecksum): void {
   reader.fill(buf, 0, buf.length, tailOff);
   const check = (type: number, position: number, length: number) => {
     if (length === 0) return;
-    reader.open(type, buf, position - tailOff, length, position, EMPTY);
+    reader.open(type, buf, position - tailOff, length, position, NO_ROOM);
     reader.restoreParity(type, buf, position - tailOff, length, position);
   };
   check(BLOCK_DICTIONARY, footer.dictionaryOff, footer.dictionaryLen);
@@ -269,5 +269,3 @@ class EntryChecker extends DataBlockCursor {
     if (!this.atBlockEnd()) block.fail('areas of a data block are longer than its entries');
   }
 }
-
-const EMPTY = new Uint8Array(0);

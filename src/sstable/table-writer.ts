@@ -20,7 +20,7 @@ import type { DataBlockScan } from '../block/data-block-scan.ts';
 import { FILE_CLASS_TABLE } from '../block/file-header.ts';
 import type { FileProtection } from '../block/file-protection.ts';
 import type { Pipeline } from '../block/pipeline.ts';
-import { copyBytes } from '../bytes/byte-writer.ts';
+import { ByteWriter, copyBytes } from '../bytes/byte-writer.ts';
 import { sharedPrefixLength } from '../bytes/compare.ts';
 import { hash32 } from '../bytes/hash32.ts';
 import type { CodecSettings } from '../compress/options.ts';
@@ -38,7 +38,7 @@ import type { StoredBlock } from './block-window.ts';
 import { encodeFooter, type TableFooter } from './table-footer.ts';
 import { TableIndexBuilder } from './table-index.ts';
 import type { TableMeta } from './table-meta.ts';
-import { TableOutput } from './table-output.ts';
+import { OUTPUT_BUFFER_BYTES, TableOutput } from './table-output.ts';
 import { encodeProperties } from './table-properties.ts';
 
 /** What an entry takes in a block beside key and value bytes, roughly. */
@@ -83,6 +83,7 @@ export class TableWriter {
   /**
    * @param file fresh and empty; stays the caller's, who syncs and closes it after `finish`
    * @param guard given, entries are stored with their checksums; see `addChecksum`
+   * @param out where the table is put together: borrowed until `finish`
    * @throws VarveError `KEY` when the key of `options.protection` is missing
    */
   constructor(
@@ -91,6 +92,7 @@ export class TableWriter {
     pipeline: Pipeline,
     options: TableWriterOptions,
     guard?: EntryGuard,
+    out: ByteWriter = new ByteWriter(OUTPUT_BUFFER_BYTES),
   ) {
     this.fileNumber = fileNumber;
     this.options = options;
@@ -102,7 +104,7 @@ export class TableWriter {
       protection: options.protection,
     });
     this.salt = header.protection.suiteId === SUITE_NONE ? undefined : header.salt;
-    this.output = new TableOutput(file, header, pipeline);
+    this.output = new TableOutput(file, header, pipeline, out);
     this.compressor = new BlockCompressor(pipeline, options.compression);
     this.block = new DataBlockBuilder(this.output.out, options.restartInterval, guard);
     this.hasEntryChecksums = guard !== undefined;

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { BLOCK_DATA, BLOCK_INDEX } from '../../src/block/block-format.ts';
 import type { Correction } from '../../src/block/block-reader.ts';
 import type { Pipeline } from '../../src/block/pipeline.ts';
+import { Room } from '../../src/bytes/room.ts';
 import { createEccCodec } from '../../src/ecc/codec.ts';
 import type { EccOptions } from '../../src/ecc/options.ts';
 import { isVarveError } from '../../src/errors.ts';
@@ -244,11 +245,11 @@ suite('a repair', () => {
     file.change(position, new Uint8Array(20));
     const buf = new Uint8Array(length + 9).fill(0xee);
     buf.set(file.bytes(position, length), 4);
-    const reuse = new Uint8Array(2000);
+    const reuse = new Room(new Uint8Array(2000));
     const reader = file.reader(pipeline);
     reader.open(type, buf, 4, length, position, reuse);
     assert.deepEqual(contentOf(reader), block.content);
-    assert.equal(reader.buf, reuse);
+    assert.equal(reader.buf, reuse.buf);
     assert.ok(buf.subarray(0, 4).every((byte) => byte === 0xee));
     assert.ok(buf.subarray(4 + length).every((byte) => byte === 0xee));
     // The block in the buffer is whole now, and the file has its damage still.

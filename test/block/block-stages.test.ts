@@ -17,6 +17,7 @@ import type { BlockReader, Correction } from '../../src/block/block-reader.ts';
 import type { BlockCompression } from '../../src/block/block-writer.ts';
 import type { Pipeline } from '../../src/block/pipeline.ts';
 import { ByteWriter } from '../../src/bytes/byte-writer.ts';
+import { Room } from '../../src/bytes/room.ts';
 import { ZstdDictionary } from '../../src/compress/zstd-dictionary.ts';
 import { nobleCrypto } from '../../src/crypto/noble.ts';
 import { nodeCrypto } from '../../src/crypto/node.ts';
@@ -86,11 +87,21 @@ function assertReads(file: BlockFile, reader: BlockReader, block: PlacedBlock, r
   assert.deepEqual(given.subarray(0, before), stored.subarray(0, before));
   assert.deepEqual(given.subarray(before + length), stored.subarray(before + length));
   const lent = stored.slice();
-  const reuse = new Uint8Array(room);
+  const reuse = new Room(new Uint8Array(room));
   reader.open(type, lent, before, length, position, reuse);
   assert.deepEqual(contentOf(reader), content);
   assert.deepEqual(lent, stored, 'a block that is lent stays as it is');
-  if (reader.buf !== lent && room >= content.length) assert.equal(reader.buf, reuse);
+  if (reader.buf !== lent && room >= content.length) assert.equal(reader.buf, reuse.buf);
+  const shared = new Uint8Array(stored.length + room + 7).fill(0xee);
+  shared.set(stored);
+  reader.open(type, shared, before, length, position, new Room(shared, stored.length, room));
+  assert.deepEqual(contentOf(reader), content);
+  assert.deepEqual(
+    shared.subarray(0, stored.length),
+    stored,
+    'nor does a room beside it change it',
+  );
+  assert.ok(shared.subarray(stored.length + room).every((byte) => byte === 0xee));
   assert.equal(reader.inspect(lent, before, lent.length, position), 'none');
   assert.deepEqual([reader.blockType, reader.blockLen], [type, length]);
   assert.equal(reader.decode(lent, undefined), 'none');

@@ -20,6 +20,7 @@ import { FILE_CLASS_TABLE, type FileHeader } from '../../src/block/file-header.t
 import { UNPROTECTED } from '../../src/block/file-protection.ts';
 import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { writeU32 } from '../../src/bytes/fixed.ts';
+import { Room } from '../../src/bytes/room.ts';
 import { isVarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { assertCorrupt, contentOf, FILE_PATH, resealChecksum } from './block-file.ts';
@@ -89,7 +90,14 @@ suite('a sealed block', () => {
         const buf = new Uint8Array(before + block.length + after).fill(0xee);
         buf.set(block, before);
         const opener = reader();
-        opener.open(BLOCK_DATA, buf, before, block.length, position, new Uint8Array(1000));
+        opener.open(
+          BLOCK_DATA,
+          buf,
+          before,
+          block.length,
+          position,
+          new Room(new Uint8Array(1000)),
+        );
         assert.equal(opener.buf, buf);
         assert.deepEqual(contentOf(opener), content);
         assert.equal(opener.blockLen, block.length);

@@ -105,6 +105,30 @@ suite('ByteWriter', () => {
     assert.equal(writer.buf[0], 5);
   });
 
+  test('writes to the part of a buffer that it was lent, and nowhere behind', () => {
+    const lent = new Uint8Array(100).fill(9);
+    const writer = new ByteWriter(10, lent);
+    writer.bytes(lent, 50, 10);
+    assert.equal(writer.buf, lent);
+    writer.u8(7);
+    assert.notEqual(writer.buf, lent);
+    assert.deepEqual([...writer.buf.subarray(0, 11)], [...new Array(10).fill(9), 7]);
+    assert.ok(lent.subarray(10).every((byte) => byte === 9));
+  });
+
+  test('gives a buffer back that has grown too large', () => {
+    const writer = new ByteWriter(8);
+    writer.reserve(100);
+    const { buf } = writer;
+    writer.restart(100, 16);
+    assert.equal(writer.buf, buf);
+    writer.reserve(101);
+    writer.restart(100, 16);
+    assert.equal(writer.buf.length, 16);
+    writer.reserve(17);
+    assert.ok(writer.buf.length >= 17);
+  });
+
   test('grows by doubling, so that long outputs are copied a bounded number of times', () => {
     const writer = new ByteWriter(16);
     let growths = 0;
@@ -126,6 +150,9 @@ test('copyBytes copies exactly the range, short or long', () => {
       const expected = new Uint8Array(to + length + 2);
       expected.set(source.subarray(from, from + length), to);
       assert.deepEqual(target, expected);
+      const both = Uint8Array.of(...source, ...target);
+      copyBytes(both, from, length, both, source.length + to);
+      assert.deepEqual(both, Uint8Array.of(...source, ...expected));
     }),
   );
 });

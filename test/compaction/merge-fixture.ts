@@ -5,7 +5,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { UNPROTECTED } from '../../src/block/file-protection.ts';
 import type { Pipeline } from '../../src/block/pipeline.ts';
+import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { compareKeys } from '../../src/bytes/compare.ts';
+import { NO_ROOM, Room } from '../../src/bytes/room.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
 import { KeyRangeSweep } from '../../src/compaction/key-range-sweep.ts';
 import { MergeRun } from '../../src/compaction/merge-run.ts';
@@ -101,6 +103,12 @@ class WatchedFs extends MemoryFs {
 /** File numbers of the sink, above those of the tables that tests write themselves. */
 const SINK_NUMBERS_FROM = 100_000;
 
+/** What a merge is lent at first: little, so that some of it is soon too small. */
+const OUT_BYTES = 3000;
+const READ_AHEAD_BYTES = 1000;
+const CONTENT_BYTES = 400;
+const ROOMS = 12;
+
 /** A directory, and a sink of the database's own kind that fills it. */
 export class World {
   readonly memory: WatchedFs;
@@ -109,6 +117,9 @@ export class World {
   readonly sink: DirectorySink;
   readonly cache: BlockCache;
   readonly #storage: Storage;
+  /** The sink's output and the rooms of streams, as in a job. */
+  readonly #buf: Uint8Array;
+  #roomEnd: number;
   #nextNumber: number;
   #written: number;
 
@@ -125,7 +136,18 @@ export class World {
     const context = { fs: this.fs as Fs, directory: DIRECTORY, clock, pipeline };
     const settings = resolveOptions({ ...FORM, ...storage.sink }).familyDefaults;
     const numbers = { first: SINK_NUMBERS_FROM, count: 10_000 };
-    this.sink = new DirectorySink(context, tableOptions(settings, 1, pipeline), numbers);
+    this.#buf = new Uint8Array(OUT_BYTES + ROOMS * (READ_AHEAD_BYTES + CONTENT_BYTES));
+    this.#roomEnd = OUT_BYTES;
+    const out = new ByteWriter(OUT_BYTES, this.#buf);
+    this.sink = new DirectorySink(context, tableOptions(settings, 1, pipeline), numbers, out);
+  }
+
+  /** Room for a stream, in the buffer of the sink's output while there is any. */
+  room(): Room {
+    const bytes = READ_AHEAD_BYTES + CONTENT_BYTES;
+    if (this.#roomEnd + bytes > this.#buf.length) return NO_ROOM;
+    this.#roomEnd += bytes;
+    return new Room(this.#buf, this.#roomEnd - bytes, bytes);
   }
 
   files(): string[] {
@@ -293,7 +315,7 @@ export function openInputs(scenario: Scenario, world: World): MergeInput[] {
 export function streamOf(
   world: World,
   metas: readonly TableMeta[],
-  options: TableStreamOptions = { readAheadBytes: 1000 },
+  options: TableStreamOptions = { readAheadBytes: READ_AHEAD_BYTES, room: world.room() },
 ): TableStream {
   let table: Table | undefined;
   const open = (index: number): Table => {

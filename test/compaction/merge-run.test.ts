@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { loadChecksum } from '../../src/block/checksum.ts';
+import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { compareKeys } from '../../src/bytes/compare.ts';
 import { KeyRangeSweep } from '../../src/compaction/key-range-sweep.ts';
 import { MergeRun } from '../../src/compaction/merge-run.ts';
@@ -285,7 +286,7 @@ suite('the size of outputs', () => {
     const run = new MergeRun({
       inputs: [new ArrayCursor(entries)],
       snapshots: [],
-      sink: new DirectorySink(context, table, { first: 500, count: 2 }),
+      sink: new DirectorySink(context, table, { first: 500, count: 2 }, new ByteWriter(100)),
       targetTableBytes: 5000,
       deeper: new KeyRangeSweep([]),
       grandparents: undefined,

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { loadChecksum } from '../../src/block/checksum.ts';
 import { compareKeys } from '../../src/bytes/compare.ts';
+import { Room } from '../../src/bytes/room.ts';
 import { RunStream } from '../../src/executor/run-stream.ts';
 import { KIND_PUT } from '../../src/key/kind.ts';
 import { TableCache } from '../../src/tables/table-cache.ts';
@@ -43,11 +44,13 @@ test('a stream shows the entries of its range and holds one table at a time', ()
       fc.integer({ min: 1, max: 20 }),
       bound,
       bound,
-      (numbers, perTable, from, to) => {
+      fc.nat(400),
+      (numbers, perTable, from, to, roomBytes) => {
         const world = new World();
         const { keys, metas } = runOf(world, numbers, perTable);
         const tables = new TableCache(world.fs, DIRECTORY, world.cache, plainPipeline(), 1);
-        const stream = new RunStream(metas, tables, 100, from, to);
+        const room = new Room(new Uint8Array(roomBytes + 20), 10, roomBytes);
+        const stream = new RunStream(metas, tables, 100, room, from, to);
         const shown: string[] = [];
         for (let valid = stream.first(); valid; valid = stream.next()) {
           const { keyBuf, keyOff, keyLen, seqno, valLen } = stream;
