@@ -8,12 +8,15 @@
  */
 import { UNPROTECTED } from '../../src/block/file-protection.ts';
 import { Pipeline } from '../../src/block/pipeline.ts';
+import type { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { hash32 } from '../../src/bytes/hash32.ts';
+import type { Room } from '../../src/bytes/room.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
 import { KeyRangeSweep } from '../../src/compaction/key-range-sweep.ts';
 import { MergeRun, type TableSink } from '../../src/compaction/merge-run.ts';
 import { nodeCompression } from '../../src/compress/node.ts';
 import { LZ4_SETTINGS } from '../../src/compress/options.ts';
+import { MergeBuffer } from '../../src/executor/merge-buffer.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { FileHandle } from '../../src/fs/port.ts';
 import type { MergeInput } from '../../src/key/cursor.ts';
@@ -22,6 +25,7 @@ import { Memtable } from '../../src/memtable/memtable.ts';
 import { ImageCursor } from '../../src/memtable/memtable-image.ts';
 import { Table } from '../../src/sstable/table.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
+import { OUTPUT_BUFFER_BYTES } from '../../src/sstable/table-output.ts';
 import { type TableRun, TableStream } from '../../src/sstable/table-stream.ts';
 import { TableWriter } from '../../src/sstable/table-writer.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
@@ -31,6 +35,7 @@ import { Values } from '../driver/values.ts';
 const KEY_BYTES = 16;
 const VALUE_BYTES = 100;
 const READ_AHEAD_BYTES = 262_144;
+const CONTENT_BYTES = 65_536;
 const TARGET_TABLE_BYTES = 64 * 1_048_576;
 /** Bytes of input a step: as much as a job does before it lets others in. */
 const STEP_BYTES = 1_048_576;
@@ -119,7 +124,7 @@ export class MergeCases {
 
   /** As it is once it has come to the bottom: all seqnos are 0. */
   #aged(table: Table): Table {
-    return this.#kept(inputsOf([table]), true);
+    return this.#kept(inputsOf([table], []), true);
   }
 
   #kept(inputs: MergeInput[], isBottommost: boolean): Table {
@@ -131,20 +136,16 @@ export class MergeCases {
   }
 
   #flush(memtable: Memtable): MergeResult {
-    return resultOf(
-      memtable.entryCount,
-      runToEnd([new ImageCursor(memtable.image())], this.#sink(), false),
-    );
+    const sink = new CountingSink(plainPipeline(), bufferFor(0).out);
+    const outputs = runToEnd([new ImageCursor(memtable.image())], sink, false);
+    return resultOf(memtable.entryCount, outputs);
   }
 
   #compact(tables: readonly Table[], isBottommost: boolean): MergeResult {
     const entries = tables.reduce((sum, { meta }) => sum + meta.entryCount, 0);
-    return resultOf(entries, runToEnd(inputsOf(tables), this.#sink(), isBottommost));
-  }
-
-  /** Equal numbers and salts every time, so that equal outputs have equal checksums. */
-  #sink(): TableSink {
-    return new CountingSink(plainPipeline());
+    const { out, rooms } = bufferFor(tables.length);
+    const sink = new CountingSink(plainPipeline(), out);
+    return resultOf(entries, runToEnd(inputsOf(tables, rooms), sink, isBottommost));
   }
 }
 
@@ -164,11 +165,16 @@ function pathOf(fileNumber: number): string {
   return `db/${fileNumber}`;
 }
 
-function inputsOf(tables: readonly Table[]): MergeInput[] {
-  return tables.map((table) => {
+function inputsOf(tables: readonly Table[], rooms: readonly Room[]): MergeInput[] {
+  return tables.map((table, i) => {
     const run: TableRun = { metas: [table.meta], open: () => table, release: () => {} };
-    return new TableStream(run, { readAheadBytes: READ_AHEAD_BYTES });
+    return new TableStream(run, { readAheadBytes: READ_AHEAD_BYTES, room: rooms[i] });
   });
+}
+
+/** As for a job. */
+function bufferFor(runCount: number): MergeBuffer {
+  return new MergeBuffer(OUTPUT_BUFFER_BYTES, runCount, READ_AHEAD_BYTES + CONTENT_BYTES);
 }
 
 function resultOf(entriesRead: number, outputs: readonly TableMeta[]): MergeResult {
@@ -230,18 +236,24 @@ class KeepingSink implements TableSink {
   discard(): void {}
 }
 
-/** Writes tables to nowhere: what the system does with bytes is not measured. */
+/**
+ * Writes tables to nowhere: what the system does with bytes is not measured. Numbers and salts are
+ * the same every time, so that equal outputs have equal checksums.
+ */
 class CountingSink implements TableSink {
   readonly canCreate = true;
   readonly #pipeline: Pipeline;
+  readonly #out: ByteWriter;
 
-  constructor(pipeline: Pipeline) {
+  constructor(pipeline: Pipeline, out: ByteWriter) {
     this.#pipeline = pipeline;
+    this.#out = out;
   }
 
   create(): { file: FileHandle; writer: TableWriter } {
     const file = NOWHERE;
-    return { file, writer: new TableWriter(file, 1, this.#pipeline, WRITER_OPTIONS) };
+    const writer = new TableWriter(file, 1, this.#pipeline, WRITER_OPTIONS, undefined, this.#out);
+    return { file, writer };
   }
 
   finish(_file: FileHandle, writer: TableWriter): TableMeta {

@@ -4,8 +4,7 @@
  * everywhere: in the caller's time, or on another thread.
  * @module
  */
-import { ByteWriter } from '../bytes/byte-writer.ts';
-import { Room } from '../bytes/room.ts';
+import type { Room } from '../bytes/room.ts';
 import { KeyRangeSweep } from '../compaction/key-range-sweep.ts';
 import { MergeRun } from '../compaction/merge-run.ts';
 import type { MergeInput } from '../key/cursor.ts';
@@ -16,6 +15,7 @@ import { OUTPUT_BUFFER_BYTES } from '../sstable/table-output.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { TableCache } from '../tables/table-cache.ts';
 import { DirectorySink, type FileNumbers, type SinkContext } from './directory-sink.ts';
+import { MergeBuffer } from './merge-buffer.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import { RunStream } from './run-stream.ts';
 
@@ -114,13 +114,9 @@ export class Merge {
     const { deeper, guardedFamily } = job;
     const runCount = 'runs' in job.input ? job.input.runs.length : 0;
     const runBytes = readAheadBytes(runCount) + BLOCK_BYTES;
-    // What is read and what is written stand in one buffer: see `copyBytes`.
-    const buf = new Uint8Array(OUTPUT_BUFFER_BYTES + runCount * runBytes);
-    const out = new ByteWriter(OUTPUT_BUFFER_BYTES, buf);
+    const { out, rooms } = new MergeBuffer(OUTPUT_BUFFER_BYTES, runCount, runBytes);
     this.#run = new MergeRun({
-      inputs: openInputs(job, context, (run) => {
-        return new Room(buf, OUTPUT_BUFFER_BYTES + run * runBytes, runBytes);
-      }),
+      inputs: openInputs(job, context, rooms),
       snapshots: job.snapshots,
       sink: new DirectorySink(context, job.table, job.fileNumbers, out),
       targetTableBytes: job.targetTableBytes,
@@ -183,11 +179,11 @@ export class Merge {
 function openInputs(
   { input, from, to }: MergeJob,
   { tables }: MergeContext,
-  roomOf: (run: number) => Room,
+  rooms: readonly Room[],
 ): MergeInput[] {
   if ('memtable' in input) return [new ImageCursor(input.memtable)];
   const ahead = readAheadBytes(input.runs.length);
-  return input.runs.map((run, i) => new RunStream(run, tables, ahead, roomOf(i), from, to));
+  return input.runs.map((run, i) => new RunStream(run, tables, ahead, rooms[i]!, from, to));
 }
 
 function readAheadBytes(runCount: number): number {

@@ -5,9 +5,8 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { UNPROTECTED } from '../../src/block/file-protection.ts';
 import type { Pipeline } from '../../src/block/pipeline.ts';
-import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { compareKeys } from '../../src/bytes/compare.ts';
-import { NO_ROOM, Room } from '../../src/bytes/room.ts';
+import { NO_ROOM, type Room } from '../../src/bytes/room.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
 import { KeyRangeSweep } from '../../src/compaction/key-range-sweep.ts';
 import { MergeRun } from '../../src/compaction/merge-run.ts';
@@ -15,6 +14,7 @@ import { SUITE_AES_256_GCM } from '../../src/crypto/port.ts';
 import { type DbOptions, tableOptions } from '../../src/db/options.ts';
 import { resolveOptions } from '../../src/db/resolve-options.ts';
 import { DirectorySink } from '../../src/executor/directory-sink.ts';
+import { MergeBuffer } from '../../src/executor/merge-buffer.ts';
 import { type MemoryFile, MemoryFs } from '../../src/fs/memory.ts';
 import type { FileHandle, Fs, OpenMode } from '../../src/fs/port.ts';
 import type { Cursor, MergeInput } from '../../src/key/cursor.ts';
@@ -117,9 +117,8 @@ export class World {
   readonly sink: DirectorySink;
   readonly cache: BlockCache;
   readonly #storage: Storage;
-  /** The sink's output and the rooms of streams, as in a job. */
-  readonly #buf: Uint8Array;
-  #roomEnd: number;
+  /** Not yet given out. */
+  readonly #rooms: Room[];
   #nextNumber: number;
   #written: number;
 
@@ -136,18 +135,14 @@ export class World {
     const context = { fs: this.fs as Fs, directory: DIRECTORY, clock, pipeline };
     const settings = resolveOptions({ ...FORM, ...storage.sink }).familyDefaults;
     const numbers = { first: SINK_NUMBERS_FROM, count: 10_000 };
-    this.#buf = new Uint8Array(OUT_BYTES + ROOMS * (READ_AHEAD_BYTES + CONTENT_BYTES));
-    this.#roomEnd = OUT_BYTES;
-    const out = new ByteWriter(OUT_BYTES, this.#buf);
+    const { out, rooms } = new MergeBuffer(OUT_BYTES, ROOMS, READ_AHEAD_BYTES + CONTENT_BYTES);
+    this.#rooms = [...rooms];
     this.sink = new DirectorySink(context, tableOptions(settings, 1, pipeline), numbers, out);
   }
 
   /** Room for a stream, in the buffer of the sink's output while there is any. */
   room(): Room {
-    const bytes = READ_AHEAD_BYTES + CONTENT_BYTES;
-    if (this.#roomEnd + bytes > this.#buf.length) return NO_ROOM;
-    this.#roomEnd += bytes;
-    return new Room(this.#buf, this.#roomEnd - bytes, bytes);
+    return this.#rooms.pop() ?? NO_ROOM;
   }
 
   files(): string[] {
