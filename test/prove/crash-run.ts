@@ -2,6 +2,8 @@
  * Runs a workload on a disk whose power is cut, and looks at what a power loss may leave of it.
  * @module
  */
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
 import type { DbOptions } from '../../src/db/options.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { CrashFs } from '../../src/testing/crash-fs.ts';
@@ -184,4 +186,21 @@ export class CrashRun {
     this.driver = new Driver(db, history, this.options);
     return seqno;
   }
+}
+
+/** Cuts the power at every `stride`-th file operation of a workload. */
+export async function cutEverywhere(
+  t: TestContext,
+  workload: Workload,
+  stride: number,
+): Promise<void> {
+  const total = await countOperations(workload, 1);
+  let cuts = 0;
+  let disks = 0;
+  for (let cut = 1; cut <= total; cut += stride) {
+    disks += await cutAndCheck(workload, 1, cut);
+    cuts++;
+  }
+  t.diagnostic(`${cuts} power cuts, ${disks} disks`);
+  assert.ok(cuts >= 20, `only ${cuts} cuts`);
 }

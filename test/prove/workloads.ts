@@ -27,6 +27,9 @@ const ENCRYPTING: EncryptionOptions = {
 };
 const reopen: Operation = { do: 'reopen', clean: true };
 
+/** Operations of a random workload whose every cut is tried. */
+export const OPERATIONS_PER_WORKLOAD = 60;
+
 /**
  * A workload of random operations; the same for the same seed.
  * @param stages options that are put over those of a small database
