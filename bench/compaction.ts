@@ -101,7 +101,8 @@ async function main(): Promise<void> {
 async function fill(engine: Contender['engine']): Promise<void> {
   const directory = join(folder, engine);
   if (engine === 'varve') {
-    await once(spawnVarve({ directory, num, workers: 2, warmUp: 0 }), 'close');
+    const [code] = await once(spawnVarve({ directory, num, workers: 2, warmUp: 0 }), 'close');
+    if (code !== 0) throw new Error('the database could not be filled');
     return;
   }
   await runDbBench([

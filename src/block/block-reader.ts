@@ -9,7 +9,7 @@
  */
 import { compareBytes } from '../bytes/compare.ts';
 import { readU16, readU32 } from '../bytes/fixed.ts';
-import { NO_ROOM, type Room, roomFor } from '../bytes/room.ts';
+import { NO_ROOM, Room, roomFor } from '../bytes/room.ts';
 import { CODEC_NONE, CODEC_ZSTD_DICTIONARY, type Compressor } from '../compress/port.ts';
 import { type FileCipher, type MutableSealContext, newSealContext } from '../crypto/file-cipher.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
@@ -195,6 +195,14 @@ export class BlockReader {
     this.buf = from;
     this.contentOff = fromOff;
     return 'none';
+  }
+
+  /**
+   * What to lend for the next block after {@link decode} found no fault: `reuse`, or what had to be
+   * made because that was too small.
+   */
+  roomAfter(buf: Uint8Array, reuse: Room): Room {
+    return this.buf === buf || this.buf === reuse.buf ? reuse : new Room(this.buf);
   }
 
   /**

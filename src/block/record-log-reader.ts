@@ -13,7 +13,7 @@
  * @module
  */
 import { readU32 } from '../bytes/fixed.ts';
-import { NO_ROOM, Room } from '../bytes/room.ts';
+import { NO_ROOM, type Room } from '../bytes/room.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { assert, corruption, VarveError } from '../errors.ts';
 import type { FileHandle, Fs } from '../fs/port.ts';
@@ -329,8 +329,7 @@ export class RecordLogReader {
 
   #decode(blocks: BlockReader): ReturnType<BlockReader['decode']> {
     const fault = blocks.decode(this.#blockBuf, this.#content);
-    const isElsewhere = blocks.buf !== this.#blockBuf && blocks.buf !== this.#content.buf;
-    if (fault === 'none' && isElsewhere) this.#content = new Room(blocks.buf);
+    if (fault === 'none') this.#content = blocks.roomAfter(this.#blockBuf, this.#content);
     return fault;
   }
 

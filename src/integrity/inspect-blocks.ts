@@ -12,7 +12,7 @@ import { type BlockReader, CONTENT_FAULT_TEXT } from '../block/block-reader.ts';
 import { FILE_CLASS_MANIFEST, FILE_CLASS_TABLE, type FileHeader } from '../block/file-header.ts';
 import { RecordLogReader } from '../block/record-log-reader.ts';
 import { readU16, readU32 } from '../bytes/fixed.ts';
-import { NO_ROOM, Room } from '../bytes/room.ts';
+import { NO_ROOM, type Room } from '../bytes/room.ts';
 import { CODEC_NONE, CODEC_ZSTD_DICTIONARY } from '../compress/port.ts';
 import { DATABASE_ID_BYTES } from '../crypto/derive.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
@@ -126,7 +126,7 @@ export class BlocksInspector {
     const fault = reader.decode(block.buf, this.#content);
     if (fault === 'unsupported') return `codec ${codecId} is not known`;
     if (fault !== 'none') return CONTENT_FAULT_TEXT[fault];
-    if (reader.buf !== block.buf) this.#content = new Room(reader.buf);
+    this.#content = reader.roomAfter(block.buf, this.#content);
     return {
       ordinal,
       type: blockType,

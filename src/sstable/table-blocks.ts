@@ -4,7 +4,7 @@
  */
 import { BLOCK_DATA, BLOCK_OVERHEAD_BYTES } from '../block/block-format.ts';
 import type { BlockReader } from '../block/block-reader.ts';
-import { Room } from '../bytes/room.ts';
+import type { Room } from '../bytes/room.ts';
 import type { BlockCache, CacheOwner } from '../cache/block-cache.ts';
 import { CODEC_NONE } from '../compress/port.ts';
 import { CachedBlock } from './cached-block.ts';
@@ -103,7 +103,7 @@ export class TableBlocks implements CacheOwner {
     const position = this.index.blockOffs[ordinal]!;
     reader.open(BLOCK_DATA, buf, off, this.index.blockBytes(ordinal), position, reuse);
     block.open(reader.buf, reader.contentOff, reader.contentLen, this.path, position);
-    return reader.buf === buf || reader.buf === reuse.buf ? reuse : new Room(reader.buf);
+    return reader.roomAfter(buf, reuse);
   }
 
   evicted(ordinal: number): void {
