@@ -66,7 +66,7 @@ const READ_AHEAD_BYTES_MAX = 0x4_0000;
 const READ_AHEAD_BYTES_MIN = 0x1_0000;
 /** What all runs of a job read ahead together, as far as the least for each allows. */
 const JOB_READ_AHEAD_BYTES = 0x40_0000;
-/** Besides its window, a run under way holds a block, and the index and filter of one table. */
+/** Besides its window, a run under way holds a block, and the index of one table. */
 const BLOCK_BYTES = 0x1_0000;
 const TABLE_METADATA_SHARE = 0.02;
 /** The buffer of an output, its index and filter. */

@@ -1,6 +1,7 @@
 /**
- * An open table: point lookups, cursors, verification. Index and filter stay in memory as long as
- * the table is open; data blocks come and go through the shared cache.
+ * An open table: point lookups, cursors, verification. The index stays in memory as long as the
+ * table is open, and so does the filter from the first lookup on: who reads all entries, such as a
+ * merge, has no use for it. Data blocks come and go through the shared cache.
  * @module
  */
 import {
@@ -41,11 +42,12 @@ export class Table {
   readonly meta: TableMeta;
   readonly #blocks: TableBlocks;
   readonly #footer: TableFooter;
-  readonly #filter: BloomFilter | undefined;
+  /** Undefined until it is needed, and where there is none. */
+  #filter: BloomFilter | undefined;
   readonly #position: BlockPosition;
 
   /**
-   * Opens a table file: reads header, footer, index and filter, and no data block.
+   * Opens a table file: reads header, footer and index.
    * @param file taken: closed by `close`, or before this throws
    * @param meta what the manifest says of the file
    * @throws VarveError `CORRUPTION` when the file is damaged or is not the one `meta` describes,
@@ -64,23 +66,27 @@ export class Table {
     const reader = openReader(file, meta, pipeline);
     const footer = readFooter(reader, meta);
     useDictionary(reader, footer, pipeline);
-    const filter = readFilter(reader, footer);
     const index = readIndex(reader, footer, meta);
     this.meta = meta;
     this.#blocks = new TableBlocks(reader, index, cache, meta.codecId !== CODEC_NONE);
     this.#footer = footer;
-    this.#filter = filter;
+    this.#filter = undefined;
     this.#position = new BlockPosition();
   }
 
-  /** Memory that the open table holds outside the block cache. */
+  /** Memory that the open table holds outside the block cache; its filter may be read any time. */
   get memoryBytes(): number {
     return this.#blocks.index.memoryBytes + this.#footer.filterLen + this.#blocks.memoryBytes;
   }
 
-  /** False only when no version of a key with this `hash32` is in the table. */
+  /**
+   * False only when no version of a key with this `hash32` is in the table.
+   * @throws VarveError `CORRUPTION` or `IO` when the filter cannot be read, `UNSUPPORTED` when a
+   * later version wrote it
+   */
   mayContain(keyHash: number): boolean {
-    return this.#filter === undefined || this.#filter.mayContain(keyHash);
+    const filter = this.#filter ?? this.#readFilter();
+    return filter === undefined || filter.mayContain(keyHash);
   }
 
   /**
@@ -172,7 +178,7 @@ export class Table {
       blocks: this.#blocks,
       meta: this.meta,
       footer: this.#footer,
-      filter: this.#filter,
+      filter: this.#filter ?? this.#readFilter(),
       properties: this.properties(),
     });
   }
@@ -180,6 +186,11 @@ export class Table {
   /** Drops the cached blocks and closes the file. Bytes that were lent stay as they are. */
   close(): void {
     this.#blocks.close();
+  }
+
+  #readFilter(): BloomFilter | undefined {
+    this.#filter = readFilter(this.#blocks.reader, this.#footer);
+    return this.#filter;
   }
 }
 
