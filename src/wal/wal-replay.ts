@@ -38,9 +38,15 @@ export interface ReplayOptions {
   readonly mode: WalRecoveryMode;
   /** Log number to size at the last clean close, as the manifest recorded it. */
   readonly cleanEnds: ReadonlyMap<number, number>;
-  /** The logs together must begin at this seqno or before it: what is older is in tables. */
+  /**
+   * The logs together must begin at this seqno or before it, as what is older is in tables; or with
+   * `firstLogNumber`.
+   */
   readonly firstSeqno?: number;
-  /** The manifest refers to this log, so its header was on stable storage. */
+  /**
+   * The manifest refers to this log, so its header was on stable storage, and to none before it, so
+   * nothing that is older than the log is needed.
+   */
   readonly firstLogNumber?: number;
 }
 
@@ -186,7 +192,9 @@ class Replay {
 
   #isGapBefore(head: LogHead): boolean {
     if (this.#lastSeqno !== undefined) return head.baseSeqno > this.#lastSeqno;
-    const { firstSeqno } = this.#options;
+    const { firstSeqno, firstLogNumber } = this.#options;
+    // What no log is needed for, and is in no table, belonged to families that were dropped.
+    if (head.fileNumber === firstLogNumber) return false;
     return firstSeqno !== undefined && head.baseSeqno >= firstSeqno;
   }
 

@@ -4,6 +4,7 @@ import { ColumnFamily } from '../../src/db/column-family.ts';
 import { WriteBatch } from '../../src/db/write-batch.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { open } from '../../src/node.ts';
+import { openHeld } from './held-workers.ts';
 import { code, fill, openMemory, PATH, text, texts } from './helpers.ts';
 
 test('families keep their keys apart', async () => {
@@ -87,6 +88,31 @@ test('an unknown family is INVALID and nothing is written', async () => {
   }
   await db.close();
   await other.close();
+});
+
+test('writes behind those that only a dropped family had are found after a crash', async () => {
+  const columnFamilies = ['flushed', 'dropped'];
+  const { db, fs, gate } = await openHeld({ workers: 1, columnFamilies }, ['flush']);
+  db.put('k', 'before', { columnFamily: 'flushed' });
+  const first = db.flush({ columnFamily: 'flushed' });
+  db.put('k', 'in a log of its own', { columnFamily: 'dropped' });
+  const second = db.flush({ columnFamily: 'dropped' });
+  gate.letOnePass();
+  await first;
+  db.dropColumnFamily('dropped');
+  db.put('k', 'after');
+  const image = fs.clone();
+  gate.open();
+  await second;
+  await db.close();
+  for (const walRecovery of ['absolute', 'tolerate-tail', 'point-in-time', 'skip'] as const) {
+    const again = await open(PATH, { fs: image.clone(), walRecovery });
+    assert.equal(text(again.get('k')), 'after', walRecovery);
+    assert.equal(text(again.get('k', { columnFamily: 'flushed' })), 'before');
+    assert.equal(again.seqno, 3);
+    assert.deepEqual(again.stats().recovery.dropped, []);
+    await again.close();
+  }
 });
 
 test('a dropped family is gone for good and its name is free', async () => {

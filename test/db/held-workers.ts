@@ -50,6 +50,11 @@ export class Gate {
     for (const send of this.#held.splice(0)) send();
   }
 
+  /** Lets the oldest order pass that is held. */
+  letOnePass(): void {
+    this.#held.shift()!();
+  }
+
   pass(order: Order, send: () => void): void {
     // What is cancelled has to arrive first.
     if (order.type === 'cancel') this.open();

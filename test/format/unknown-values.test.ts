@@ -67,6 +67,7 @@ for (const [name, { base, wanted, change }] of Object.entries(FORGERIES)) {
       const db = await openSeeded(fs, 5, { ...openingOptions(recipe), readOnly: true });
       try {
         assert.deepEqual(contentOf(db), goldenContent());
+        for (const key of db.keys()) assert.equal(db.has(key), true);
       } finally {
         await db.close();
       }

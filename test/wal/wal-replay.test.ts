@@ -304,6 +304,15 @@ describe('several logs', () => {
     assert.equal(replay(fs, [5], 'tolerate-tail', early).lastSeqno, 5);
   });
 
+  test('or with the first log that is needed, wherever that begins', () => {
+    const fs = newDirectory();
+    appendLengths(createLog(fs, 5, 6), [10]);
+    const early = { firstSeqno: 3, firstLogNumber: 5 };
+    assert.deepEqual(replay(fs, [5], 'absolute', early).seqnos, [7]);
+    const later = { firstSeqno: 3, firstLogNumber: 4 };
+    assert.deepEqual(replay(fs, [5], 'tolerate-tail', later).seqnos, []);
+  });
+
   test('go on after a failed append: its torn record and void records do not count', () => {
     const fs = newDirectory();
     const first = createLog(fs, 3, 0);
