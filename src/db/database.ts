@@ -259,6 +259,7 @@ export class Db {
   /**
    * Flushes, and merges a key range down to one sorted run; what deletes and overwrites left goes,
    * as far as no snapshot sees it. Writes may go on meanwhile. A FIFO family is only flushed.
+   * @throws VarveError `INVALID` when the family that was named is dropped meanwhile
    */
   async compact(options: CompactOptions = {}): Promise<void> {
     this.#core.assertWritable();

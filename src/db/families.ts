@@ -28,7 +28,11 @@ export function createFamily(core: DbCore, name: string, settings: FamilySetting
   // Without a WAL too: logs of earlier processes may come back after power loss.
   const logNumber = core.wal?.activeNumber ?? oldest;
   edit.logNumbers.push({ familyId: id, logNumber });
-  installOrFail(core, edit);
+  try {
+    core.install(edit);
+  } catch (error) {
+    throw core.fail(error);
+  }
   return core.addFamily(id, name, settings).handle;
 }
 
@@ -40,20 +44,18 @@ export function dropFamily(core: DbCore, scheduler: Scheduler, family: Family): 
   }
   const persisted = persistedFrom(core, core.persistedSeqno, family);
   const edit = { ...emptyEdit(), droppedFamilies: [id] };
-  // If nothing else is to be flushed, no log tells of seqnos that only the family had.
-  installOrFail(core, core.wal === undefined ? { ...edit, lastSeqno: persisted } : edit);
+  try {
+    // What the family wrote into logs that others need must not be missed there, and its seqnos
+    // not be given out again; without a log, and if nothing else is to be flushed, the edit tells.
+    core.wal?.syncNow();
+    core.install(core.wal === undefined ? { ...edit, lastSeqno: persisted } : edit);
+  } catch (error) {
+    throw core.fail(error);
+  }
   core.persistedSeqno = persisted;
   // Only now: had the edit failed, the family would go on and need its flushes.
   scheduler.forget(family);
   core.removeFamily(family);
-}
-
-function installOrFail(core: DbCore, edit: Parameters<DbCore['install']>[0]): void {
-  try {
-    core.install(edit);
-  } catch (error) {
-    throw core.fail(error);
-  }
 }
 
 /** @throws TypeError, RangeError for what cannot be the name of a family */

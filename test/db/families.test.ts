@@ -4,6 +4,8 @@ import { ColumnFamily } from '../../src/db/column-family.ts';
 import { WriteBatch } from '../../src/db/write-batch.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { open } from '../../src/node.ts';
+import { CrashFs } from '../../src/testing/crash-fs.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { openHeld } from './held-workers.ts';
 import { code, fill, openMemory, PATH, text, texts } from './helpers.ts';
 
@@ -111,6 +113,36 @@ test('writes behind those that only a dropped family had are found after a crash
     assert.equal(text(again.get('k', { columnFamily: 'flushed' })), 'before');
     assert.equal(again.seqno, 3);
     assert.deepEqual(again.stats().recovery.dropped, []);
+    await again.close();
+  }
+});
+
+test('a power cut after a family was dropped leaves no flaw and takes no seqno back', async () => {
+  const disk = new CrashFs();
+  const db = await open(PATH, { fs: disk, workers: 0, columnFamilies: ['flushed', 'dropped'] });
+  await db.pauseBackgroundWork();
+  db.put('k', 'flushed', { columnFamily: 'flushed' });
+  const first = db.flush({ columnFamily: 'flushed' });
+  fill(db, 40, 100, 'dropped');
+  db.put('k', 'needed');
+  const { seqno } = db;
+  db.dropColumnFamily('dropped');
+  db.continueBackgroundWork();
+  await first;
+  // Another log, the records of which tell what was durable.
+  await db.pauseBackgroundWork();
+  const second = db.flush({ columnFamily: 'default' });
+  db.put('k', 'later', { columnFamily: 'flushed' });
+  const images = Array.from({ length: 100 }, (_, seed) =>
+    disk.crash('reorder', new SeededRandom(seed)),
+  );
+  db.continueBackgroundWork();
+  await second;
+  await db.close();
+  for (const fs of images) {
+    const again = await open(PATH, { fs });
+    assert.match(text(again.get('k', { columnFamily: 'flushed' }))!, /flushed|later/);
+    assert.ok(again.seqno >= seqno, `${again.seqno} after ${seqno}`);
     await again.close();
   }
 });

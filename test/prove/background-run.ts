@@ -260,7 +260,8 @@ class BackgroundRun {
     const isUntroubled = disk.watch();
     const db = await process.open({ ...options, onEvent });
     return disk.undisturbed(() => {
-      const found = history.recognise(db, namedFamilies, atLeast);
+      const oldest = Math.max(history.durableSeqno, atLeast);
+      const found = history.recognise(db, namedFamilies, oldest);
       found.history.expectLookups(db);
       const { threads } = process;
       const counts = this.totals;

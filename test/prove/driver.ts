@@ -98,7 +98,7 @@ export class Driver {
       case 'drop-family':
         return this.dropFamily(`family-${operation.family}`);
       case 'sync':
-        return this.acknowledged(this.db.sync(), this.history.lastSeqno, operation.wait);
+        return this.acknowledged(this.db.sync(), undefined, operation.wait);
       case 'flush':
         return this.flush(operation);
       case 'compact':
@@ -169,7 +169,7 @@ export class Driver {
   }
 
   private flush({ family, wait }: Operation & { do: 'flush' }): Promise<void> {
-    return this.acknowledged(this.db.flush(this.scope(family)), this.newestOf(family), wait);
+    return this.acknowledged(this.db.flush(this.scope(family)), family, wait);
   }
 
   private compact(operation: Operation & { do: 'compact' }): Promise<void> {
@@ -180,7 +180,7 @@ export class Driver {
       ...(from === undefined ? {} : { from: bytesOf(from) }),
       ...(to === undefined ? {} : { to: bytesOf(to) }),
     });
-    return this.acknowledged(done, this.newestOf(family), wait);
+    return this.acknowledged(done, family, wait);
   }
 
   private scope(family: number | undefined): { columnFamily?: ColumnFamily } {
@@ -188,17 +188,28 @@ export class Driver {
     return { columnFamily: this.db.columnFamily(this.history.familyAt(family).name) };
   }
 
-  /** Of a family, or of all. */
-  private newestOf(family: number | undefined): number {
-    const { history } = this;
-    return family === undefined ? history.lastSeqno : history.familyAt(family).newestSeqno;
-  }
-
-  /** Notes that everything up to `seqno` is durable when the promise has resolved. */
-  private async acknowledged(done: Promise<void>, seqno: number, wait: boolean): Promise<void> {
+  /**
+   * Notes that what is written to a family, or to all, and what is older, is durable when the
+   * promise has resolved; unless the family was dropped, which may end the work early.
+   */
+  private async acknowledged(
+    done: Promise<void>,
+    family: number | undefined,
+    wait: boolean,
+  ): Promise<void> {
     if (wait) this.unpause();
-    const history = this.history;
-    const noted = done.then(() => history.acknowledge(seqno));
+    const { history } = this;
+    const scope = family === undefined ? undefined : history.familyAt(family);
+    const seqno = scope === undefined ? history.lastSeqno : scope.newestSeqno;
+    const isDropped = () => scope !== undefined && history.families.get(scope.name) !== scope;
+    const noted = done.then(
+      () => {
+        if (!isDropped()) history.acknowledge(seqno);
+      },
+      (error: unknown) => {
+        if (!isDropped() || !isVarveError(error, 'INVALID')) throw error;
+      },
+    );
     if (wait) return noted;
     this.watch(noted);
   }

@@ -32,8 +32,8 @@ export class History {
   private before: Families | undefined;
   /** Seqnos at which a batch ends, ascending, with the one at which the history begins. */
   private readonly ends: number[];
-  /** Everything up to this seqno is durable. */
-  private durable: number;
+  /** Everything up to this seqno was acknowledged as durable. */
+  durableSeqno: number;
   private readonly makeFamily: MakeFamily;
 
   constructor(base = 0, makeFamily: MakeFamily = makePlain) {
@@ -41,7 +41,7 @@ export class History {
     this.families = new Map([['default', makeFamily('default')]]);
     this.before = undefined;
     this.ends = [base];
-    this.durable = base;
+    this.durableSeqno = base;
   }
 
   get lastSeqno(): number {
@@ -62,7 +62,7 @@ export class History {
 
   /** Notes that everything up to a seqno was acknowledged as durable. */
   acknowledge(seqno: number): void {
-    this.durable = Math.max(this.durable, seqno);
+    this.durableSeqno = Math.max(this.durableSeqno, seqno);
   }
 
   /** Notes that a family is about to be made; `settleFamilies` says that it is. */
@@ -84,11 +84,10 @@ export class History {
   /**
    * Finds the state that a recovered database shows.
    * @param opened names of families that opening it made where they were not there
-   * @param atLeast it is no older than this, although that may not be durable
+   * @param oldest it is no older than this
    * @throws Error when it is none that may be
    */
-  recognise(db: Db, opened: readonly string[] = [], atLeast = 0): Recovered {
-    const oldest = Math.max(this.durable, atLeast);
+  recognise(db: Db, opened: readonly string[] = [], oldest: number = this.durableSeqno): Recovered {
     const found = contentOf(db);
     const misfits: string[] = [];
     for (const known of [this.families, ...(this.before === undefined ? [] : [this.before])]) {

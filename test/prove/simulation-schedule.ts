@@ -80,6 +80,7 @@ export class Schedule {
       [700, () => this.operation()],
       [60 * factor(), () => this.churn()],
       [15 * factor(), () => this.deletes()],
+      [8 * factor(), () => ({ do: 'operation', operation: this.familyChange() })],
       [60 * factor(), () => ({ do: 'idle', turns: 1 + random.below(60) })],
       [60 * factor(), () => ({ do: 'work', rounds: 1 + random.below(30) })],
       [25 * factor(), () => ({ do: 'time', milliseconds: 1 + random.below(40_000) })],
@@ -143,6 +144,12 @@ export class Schedule {
         ? {}
         : { encryption: { ...this.encryption, epoch: 1 + random.below(2) } }),
     };
+  }
+
+  /** Families come and go. */
+  private familyChange(): Operation {
+    const family = 1 + this.random.below(FAMILY_PLACES - 1);
+    return { do: this.pick(['create-family', 'drop-family'] as const), family };
   }
 
   private get fifoFamily(): string {

@@ -26,6 +26,8 @@ import { Trace } from './simulation-trace.ts';
 
 export const STEPS_PER_SEED = 300;
 const FULL_CHECK_INTERVAL = 100;
+/** How often it is looked at what a power cut would leave. */
+const PROBE_CHANCE = 0.1;
 const START_MS = 1_700_000_000_000;
 
 /** What a simulation did, to show that it met what it was meant to meet. */
@@ -38,6 +40,8 @@ export interface SimulationTotals {
   powerCuts: number;
   /** Power cuts while the database was being opened. */
   earlyCuts: number;
+  /** Disks that a power cut would have left, and that were looked at. */
+  probes: number;
   killedWorkers: number;
   /** Writes that would have had to wait. */
   refusals: number;
@@ -102,6 +106,7 @@ class Simulation {
       deaths: 0,
       powerCuts: 0,
       earlyCuts: 0,
+      probes: 0,
       killedWorkers: 0,
       refusals: 0,
       flushes: 0,
@@ -135,6 +140,7 @@ class Simulation {
     try {
       await this.perform(life, step);
       if (this.totals.steps % FULL_CHECK_INTERVAL === 0) this.life?.reader.checkAll();
+      if (this.life !== undefined && this.fate.chance(PROBE_CHANCE)) await this.probe(this.life);
       for (let turns = this.fate.below(4); turns > 0; turns--) await Promise.resolve();
     } catch (error) {
       if (!this.disk.isOff) throw error;
@@ -259,6 +265,26 @@ class Simulation {
     this.survivingSeqno = 0;
   }
 
+  /** Opens what a power cut at this moment would leave; the life goes on as if nothing were. */
+  private async probe({ options }: Life): Promise<void> {
+    if (this.disk.isOff) return;
+    const variant = CRASH_VARIANTS[this.fate.below(CRASH_VARIANTS.length)]!;
+    const left = new CrashFs(this.disk.crash(variant, this.fate));
+    // Before it is compared, background work may make more durable.
+    const { durableSeqno } = this.history;
+    const clock = new SimulatedClock(this.clock.now());
+    const settings = { seed: this.fate.u32(), workerCount: 0 };
+    const process = new SimulatedProcess(left, clock, new Trace(), settings);
+    try {
+      const db = await process.open(options);
+      this.history.recognise(db, this.schedule.namedFamilies, durableSeqno);
+      await db.close();
+    } catch (cause) {
+      throw new Error(`after a power cut (${variant}): ${String(cause)}`, { cause });
+    }
+    this.totals.probes++;
+  }
+
   /** Opens the database in a new process, however often the power goes meanwhile. */
   private async open(): Promise<Life> {
     for (;;) {
@@ -286,7 +312,8 @@ class Simulation {
     try {
       const db = await process.open({ ...options, onEvent });
       const { namedFamilies } = this.schedule;
-      const found = this.history.recognise(db, namedFamilies, this.survivingSeqno);
+      const oldest = Math.max(this.history.durableSeqno, this.survivingSeqno);
+      const found = this.history.recognise(db, namedFamilies, oldest);
       if (this.wasCut) this.history = found.history;
       else this.history.continueAt(db, found.seqno, namedFamilies);
       const driver = new Driver(db, this.history, options, manner);
