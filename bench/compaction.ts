@@ -11,7 +11,8 @@
  * run for a while: then a family of the same size was compacted before. The processes of a round
  * are made ready first, so that their compactions follow each other within seconds: on a machine
  * whose speed changes, only these can be compared. Shown are medians, of ratios those within
- * rounds; `cpu` is the time of all threads.
+ * rounds; `cpu` is the time of all threads. Beside every compaction it is measured what a second
+ * thread is worth on the machine at all.
  * @module
  */
 import { spawn } from 'node:child_process';
@@ -22,6 +23,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { TwoThreads } from './compaction/two-threads.ts';
 import type { CompactionJob, CompactionTime } from './compaction/varve-child.ts';
 import { DEFAULTS } from './driver/settings.ts';
 import { textTable } from './driver/text-table.ts';
@@ -84,18 +86,29 @@ async function main(): Promise<void> {
   const contenders = [...VARVES, ...(reason === undefined ? ROCKS : [])];
   const samples = new Map<Contender, Sample[]>(contenders.map((one) => [one, []]));
   for (const engine of new Set(contenders.map((one) => one.engine))) await fill(engine);
+  const twoThreads = new TwoThreads();
+  await twoThreads.measure();
+  const scalings: number[] = [];
   for (let round = 0; round < Number(flags.repeat); round++) {
     const turn = round % contenders.length;
     const order = [...contenders.slice(turn), ...contenders.slice(0, turn)];
     const ready = await Promise.all(order.map((one, at) => prepare(one, join(folder, `${at}`))));
     for (const [at, one] of order.entries()) {
+      scalings.push(await twoThreads.measure());
       const sample = await ready[at]!();
       samples.get(one)!.push(sample);
       process.stderr.write(`round ${round + 1}: ${one.name} ${sample.seconds.toFixed(2)} s\n`);
     }
   }
-  if (flags.json) process.stdout.write(`${JSON.stringify([...samples])}\n`);
-  else process.stdout.write(`${tableOf(samples)}\n`);
+  await twoThreads.close();
+  const scaling = median(scalings);
+  if (flags.json) {
+    process.stdout.write(`${JSON.stringify({ samples: [...samples], scaling })}\n`);
+    return;
+  }
+  process.stdout.write(`${tableOf(samples)}\n\n`);
+  const text = `Two threads of pure arithmetic do ${scaling.toFixed(2)} times as much as one here.`;
+  process.stdout.write(`${text}\n`);
 }
 
 async function fill(engine: Contender['engine']): Promise<void> {

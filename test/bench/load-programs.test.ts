@@ -47,4 +47,6 @@ test('a full compaction is timed with and without workers', () => {
   const text = bench('compaction', ['--num=4000', '--repeat=1']);
   for (const workers of [0, 1, 2])
     assert.match(text, new RegExp(`^ varve, workers: ${workers}`, 'm'));
+  const scaling = /^Two threads of pure arithmetic do (\d\.\d\d) times/m.exec(text);
+  assert.ok(Number(scaling?.[1]) > 0.3 && Number(scaling?.[1]) < 4, text);
 });
