@@ -275,7 +275,7 @@ test('a key out of order after very many in order finds its place', () => {
   let found = 0;
   for (let valid = cursor.first(); valid; valid = cursor.next()) {
     const { keyBuf, keyOff, keyLen } = cursor;
-    const key = Buffer.from(keyBuf).toString('latin1', keyOff, keyOff + keyLen);
+    const key = Buffer.from(keyBuf.subarray(keyOff, keyOff + keyLen)).toString('latin1');
     if (key !== previous) found++;
     assert.ok(key >= previous, `${key} after ${previous}`);
     previous = key;
