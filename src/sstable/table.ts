@@ -85,7 +85,7 @@ export class Table {
    * later version wrote it
    */
   mayContain(keyHash: number): boolean {
-    const filter = this.#filter ?? this.#readFilter();
+    const filter = this.#loadFilter();
     return filter === undefined || filter.mayContain(keyHash);
   }
 
@@ -178,7 +178,7 @@ export class Table {
       blocks: this.#blocks,
       meta: this.meta,
       footer: this.#footer,
-      filter: this.#filter ?? this.#readFilter(),
+      filter: this.#loadFilter(),
       properties: this.properties(),
     });
   }
@@ -188,8 +188,9 @@ export class Table {
     this.#blocks.close();
   }
 
-  #readFilter(): BloomFilter | undefined {
-    this.#filter = readFilter(this.#blocks.reader, this.#footer);
+  /** The filter if there is one; the first call reads it. */
+  #loadFilter(): BloomFilter | undefined {
+    this.#filter ??= readFilter(this.#blocks.reader, this.#footer);
     return this.#filter;
   }
 }
