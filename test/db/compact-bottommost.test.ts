@@ -9,14 +9,10 @@ import type { DbOptions } from '../../src/db/options.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { open } from '../../src/node.ts';
 import { CALM, flushRound, putRound } from './held-workers.ts';
-import { code, PATH } from './helpers.ts';
+import { code, PATH, tableNames } from './helpers.ts';
 
 const CODEC_NONE = 0;
 const CODEC_LZ4 = 1;
-
-function tables(fs: MemoryFs): string[] {
-  return fs.list(PATH).filter((name) => name.endsWith('.sst'));
-}
 
 function codecs(db: Db): number[] {
   return db.stats().storage.map(({ codecId }) => codecId);
@@ -35,10 +31,10 @@ suite('compact of what is one sorted run', () => {
   test('does nothing by itself', async () => {
     const fs = new MemoryFs();
     const db = await openRun(fs, { compression: 'lz4' });
-    const before = tables(fs);
+    const before = tableNames(fs);
     assert.ok(before.length > 3);
     await db.compact();
-    assert.deepEqual(tables(fs), before);
+    assert.deepEqual(tableNames(fs), before);
     assert.equal(db.stats().counters.compactionCount, 0);
     assert.deepEqual(codecs(db), [CODEC_NONE]);
     await db.close();
@@ -47,10 +43,10 @@ suite('compact of what is one sorted run', () => {
   test('rewrites every table with `bottommost`, as new ones are', async () => {
     const fs = new MemoryFs();
     const db = await openRun(fs, { compression: 'lz4' });
-    const before = tables(fs);
+    const before = tableNames(fs);
     await db.compact({ bottommost: true });
     assert.deepEqual(
-      tables(fs).filter((name) => before.includes(name)),
+      tableNames(fs).filter((name) => before.includes(name)),
       [],
     );
     assert.deepEqual(codecs(db), [CODEC_LZ4]);
@@ -63,9 +59,9 @@ suite('compact of what is one sorted run', () => {
   test('rewrites no more than a range with `bottommost` and bounds', async () => {
     const fs = new MemoryFs();
     const db = await openRun(fs, { compression: 'lz4' });
-    const before = tables(fs);
+    const before = tableNames(fs);
     await db.compact({ bottommost: true, from: 'key 00000', to: 'key 00001' });
-    const kept = tables(fs).filter((name) => before.includes(name));
+    const kept = tableNames(fs).filter((name) => before.includes(name));
     assert.equal(kept.length, before.length - 1);
     assert.deepEqual(codecs(db), [CODEC_NONE, CODEC_LZ4]);
     assert.equal([...db.keys()].length, 400);
@@ -75,13 +71,13 @@ suite('compact of what is one sorted run', () => {
   test('says so when the disk has no room for it', async () => {
     const fs = new MemoryFs({ capacityBytes: 4096 * 1024 });
     const db = await openRun(fs, { compression: 'lz4' });
-    const before = tables(fs);
+    const before = tableNames(fs);
     const ballast = fs.open('ballast', 'create');
     ballast.truncate(fs.freeBytes(PATH)! - 100_000);
     ballast.close();
     await db.compact();
     await assert.rejects(db.compact({ bottommost: true }), code('NOSPACE'));
-    assert.deepEqual(tables(fs), before);
+    assert.deepEqual(tableNames(fs), before);
     assert.equal(db.stats().backgroundError, undefined);
     putRound(db, 9, 1);
     fs.remove('ballast');

@@ -10,7 +10,7 @@ import type { CompactionEvent, DbEvent } from '../../src/db/events.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { openThreaded } from '../executor/fixture.ts';
 import { CALM } from './held-workers.ts';
-import { code, PATH } from './helpers.ts';
+import { code, PATH, tableNames } from './helpers.ts';
 import { SlowRemovalFs } from './slow-removals.ts';
 
 const KIB = 1024;
@@ -88,7 +88,7 @@ for (const workers of [0, 2]) {
       }
       expectAll(db);
       assert.equal(db.stats().backgroundError, undefined);
-      const files = fs.list(PATH).filter((name) => name.endsWith('.sst'));
+      const files = tableNames(fs);
       assert.equal(files.length, db.stats().tableCount);
       await db.close();
     });

@@ -10,15 +10,13 @@ import { readU32 } from '../../src/bytes/fixed.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { open } from '../../src/node.ts';
 import { openHeld } from './held-workers.ts';
-import { code, fill, keyAt, PATH } from './helpers.ts';
+import { code, fill, keyAt, onlyTable, PATH } from './helpers.ts';
 
 const COUNT = 100;
 
 /** Turns a bit in the middle of the filter of the only table. */
 function damageFilter(fs: MemoryFs): void {
-  const names = fs.list(PATH).filter((name) => name.endsWith('.sst'));
-  assert.equal(names.length, 1);
-  const file = fs.fileAt(`${PATH}/${names[0]}`)!;
+  const file = onlyTable(fs);
   const bytes = new Uint8Array(file.size);
   file.read(bytes, 0, bytes.length, 0);
   let at = FILE_HEADER_BYTES_MIN;
@@ -34,7 +32,7 @@ async function openDamaged(workers: number) {
   await writer.compact();
   await writer.close();
   damageFilter(fs);
-  return workers === 0 ? open(PATH, { fs }) : (await openHeld({ workers }, [], fs)).db;
+  return (await openHeld({ workers }, [], fs)).db;
 }
 
 for (const workers of [0, 2]) {

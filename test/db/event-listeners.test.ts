@@ -10,7 +10,7 @@ import type { DbOptions } from '../../src/db/options.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { open } from '../../src/node.ts';
 import { CALM, openHeld } from './held-workers.ts';
-import { code, PATH } from './helpers.ts';
+import { code, PATH, tableNames } from './helpers.ts';
 
 const COUNT = 1200;
 const EVENTS_MAX = 300;
@@ -43,7 +43,7 @@ function expectAll(db: Db, count: number, ownCount = 0): void {
 async function expectClosed(fs: MemoryFs, count: number, ownCount = 0): Promise<void> {
   const db = await open(PATH, { fs, readOnly: true });
   expectAll(db, count, ownCount);
-  const tables = fs.list(PATH).filter((name) => name.endsWith('.sst'));
+  const tables = tableNames(fs);
   assert.equal(tables.length, db.stats().tableCount);
   await db.close();
 }

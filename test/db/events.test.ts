@@ -11,7 +11,7 @@ import { MemoryFs } from '../../src/fs/memory.ts';
 import { open } from '../../src/node.ts';
 import { FaultFs } from '../../src/testing/fault-fs.ts';
 import { CALM, flushRound, openHeld, putRound } from './held-workers.ts';
-import { code, PATH } from './helpers.ts';
+import { code, PATH, tableNames } from './helpers.ts';
 
 type Of<T extends DbEvent['type']> = Extract<DbEvent, { readonly type: T }>;
 
@@ -28,7 +28,7 @@ class Listener {
 }
 
 function tableFiles(fs: MemoryFs): Map<number, number> {
-  const names = fs.list(PATH).filter((name) => name.endsWith('.sst'));
+  const names = tableNames(fs);
   return new Map(
     names.map((name) => [Number.parseInt(name, 10), fs.fileAt(`${PATH}/${name}`)!.size]),
   );

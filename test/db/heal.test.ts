@@ -6,18 +6,15 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { CompactionEvent, DbEvent } from '../../src/db/events.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
-import { joinPath } from '../../src/fs/port.ts';
 import { openHeld } from './held-workers.ts';
-import { code, keyAt, PATH } from './helpers.ts';
+import { code, keyAt, onlyTable } from './helpers.ts';
 
 const COUNT = 100;
 const ECC = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
 
 /** Turns bits of the only table. */
 function damage(fs: MemoryFs, from: number, to: number): void {
-  const names = fs.list(PATH).filter((name) => name.endsWith('.sst'));
-  assert.equal(names.length, 1);
-  const file = fs.fileAt(joinPath(PATH, names[0]!))!;
+  const file = onlyTable(fs);
   const bytes = new Uint8Array(to - from);
   file.read(bytes, 0, bytes.length, from);
   for (let i = 0; i < bytes.length; i++) bytes[i]! ^= 4;

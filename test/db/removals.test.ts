@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { VarveError } from '../../src/errors.ts';
 import { open } from '../../src/node.ts';
-import { code, fill, keyAt, PATH } from './helpers.ts';
+import { code, fill, keyAt, PATH, tableNames } from './helpers.ts';
 import { SlowRemovalFs } from './slow-removals.ts';
 
 const COUNT = 100;
@@ -16,10 +16,6 @@ async function openSlow() {
   return { fs, db: await open(PATH, { fs, l0TriggerCount: 64 }) };
 }
 
-function tableFiles(fs: SlowRemovalFs): string[] {
-  return fs.list(PATH).filter((name) => name.endsWith('.sst'));
-}
-
 suite('the files of tables and logs that nobody needs', () => {
   test('are gone when a compaction by hand resolves', async () => {
     const { db, fs } = await openSlow();
@@ -27,9 +23,9 @@ suite('the files of tables and logs that nobody needs', () => {
       fill(db, COUNT);
       await db.flush();
     }
-    assert.equal(tableFiles(fs).length, 3);
+    assert.equal(tableNames(fs).length, 3);
     await db.compact();
-    assert.equal(tableFiles(fs).length, 1);
+    assert.equal(tableNames(fs).length, 1);
     assert.equal(fs.going.size, 0);
     await db.close();
   });
@@ -71,10 +67,10 @@ suite('the files of tables and logs that nobody needs', () => {
     await db.flush();
     await db.compact();
     await db.close();
-    assert.equal(tableFiles(fs).length, 3);
+    assert.equal(tableNames(fs).length, 3);
     fs.failure = undefined;
     const again = await open(PATH, { fs });
-    assert.equal(tableFiles(fs).length, 1);
+    assert.equal(tableNames(fs).length, 1);
     assert.equal([...again.keys()].length, COUNT);
     await again.close();
   });

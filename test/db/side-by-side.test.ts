@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { CompactionEvent, DbEvent } from '../../src/db/events.ts';
 import { type HeldWorld, openHeld, putRound, turn } from './held-workers.ts';
-import { code } from './helpers.ts';
+import { code, tableNames } from './helpers.ts';
 
 const FAMILIES = ['a', 'b'];
 
@@ -43,7 +43,7 @@ function expectRounds({ db }: HeldWorld, family: string): void {
 
 async function expectNoOrphans({ db, fs }: HeldWorld): Promise<void> {
   await db.pauseBackgroundWork();
-  const files = fs.list('db').filter((name) => name.endsWith('.sst'));
+  const files = tableNames(fs);
   assert.equal(files.length, db.stats().tableCount);
   db.continueBackgroundWork();
 }

@@ -9,6 +9,7 @@ import { isVarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { openThreaded } from '../executor/fixture.ts';
+import { tableNames } from './helpers.ts';
 
 const KIB = 1024;
 const OPTIONS = {
@@ -73,7 +74,7 @@ for (const workers of [0, 2]) {
       ballast.close();
       await assert.rejects(world.db.compact(), (error) => isVarveError(error, 'NOSPACE'));
       assert.equal(world.db.stats().backgroundError, undefined);
-      const tables = world.fs.list('db').filter((name) => name.endsWith('.sst'));
+      const tables = tableNames(world.fs);
       assert.equal(tables.length, world.db.stats().tableCount);
       world.db.put('one', 'more');
       expectAll(world, 500);
