@@ -19,21 +19,21 @@
  *     10     number from which on manifests and logs are encrypted (varint)
  *     11     key check: epoch (varint), 16 bytes (crypto/derive.ts); repeats
  *
- * An added table holds these fields, each once, with tags of the same kind; the last one only where
- * a stage is on:
+ * An added table holds these fields, each once, with tags of the same kind; the last one is missing
+ * where its codec, protection and salt would all be 0 or unknown:
  *
  *     1      facts (varints): family id, level, file number, size in bytes, smallest seqno, largest
  *            seqno, entry count, tombstone count, raw bytes, creation time in ms
  *     2      smallest user key
  *     3      largest user key
  *     4      XXH64 of the file: low half, high half (4 bytes each, little-endian)
- *     5      storage: codec (1 byte), protection (block/file-protection.ts), and where encrypted
- *            the salt of the file's header (16 bytes): no other file of that number passes
+ *     5      storage: codec (1 byte), protection (block/file-protection.ts), salt of the file's
+ *            header (16 bytes): no other file of that number passes. Older databases have no salt
+ *            of tables in the clear
  * @module
  */
 import { SALT_BYTES } from '../block/file-header.ts';
 import {
-  type FileProtection,
   isSameProtection,
   PROTECTION_BYTES,
   readProtection,
@@ -163,18 +163,15 @@ function encodeTable(added: AddedTable, out: ByteWriter): void {
 }
 
 function encodeStorage({ codecId, protection, salt }: TableMeta, out: ByteWriter): void {
-  if (codecId === CODEC_NONE && isSameProtection(protection, UNPROTECTED)) return;
-  assert((salt === undefined) === (protection.suiteId === SUITE_NONE), 'salt of what is encrypted');
-  const bytes = new Uint8Array(storageBytes(protection));
+  const isPlain = codecId === CODEC_NONE && isSameProtection(protection, UNPROTECTED);
+  if (isPlain && salt === undefined) return;
+  assert(salt !== undefined || protection.suiteId === SUITE_NONE, 'salt of what is encrypted');
+  const bytes = new Uint8Array(STORAGE_BYTES + (salt?.length ?? 0));
   bytes[0] = codecId;
   writeProtection(bytes, 1, protection);
   if (salt !== undefined) bytes.set(salt, STORAGE_BYTES);
   writeTag(out, TABLE_STORAGE);
   out.lengthPrefixed(bytes, 0, bytes.length);
-}
-
-function storageBytes({ suiteId }: FileProtection): number {
-  return suiteId === SUITE_NONE ? STORAGE_BYTES : STORAGE_BYTES + SALT_BYTES;
 }
 
 function writeTag(out: ByteWriter, number: number): void {
@@ -316,12 +313,12 @@ class EditDecoder {
       return { codecId: CODEC_NONE, protection: UNPROTECTED, salt: undefined };
     }
     const [off, end] = range;
+    const saltBytes = end - off - STORAGE_BYTES;
     const wrongLength = 'storage of a table has a wrong length';
-    this.#require(end - off >= STORAGE_BYTES, wrongLength);
+    this.#require(saltBytes === 0 || saltBytes === SALT_BYTES, wrongLength);
     const protection = readProtection(this.#buf, off + 1, this.#file, this.#position);
-    this.#require(end - off === storageBytes(protection), wrongLength);
-    const isSealed = protection.suiteId !== SUITE_NONE;
-    const salt = isSealed ? this.#buf.slice(off + STORAGE_BYTES, end) : undefined;
+    this.#require(saltBytes > 0 || protection.suiteId === SUITE_NONE, wrongLength);
+    const salt = saltBytes > 0 ? this.#buf.slice(off + STORAGE_BYTES, end) : undefined;
     return { codecId: this.#buf[off]!, protection, salt };
   }
 

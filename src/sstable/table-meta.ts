@@ -27,6 +27,6 @@ export interface TableMeta {
   readonly codecId: number;
   /** The same stands in the file's header. */
   readonly protection: FileProtection;
-  /** Of the file's header, 16 bytes, if it is encrypted; undefined in the clear. */
+  /** Of the file's header, 16 bytes; not known of tables in the clear that older versions wrote. */
   readonly salt: Uint8Array | undefined;
 }

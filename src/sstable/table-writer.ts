@@ -26,7 +26,6 @@ import { hash32 } from '../bytes/hash32.ts';
 import type { CodecSettings } from '../compress/options.ts';
 import { CODEC_NONE } from '../compress/port.ts';
 import { NO_DICTIONARY } from '../compress/zstd-dictionary.ts';
-import { SUITE_NONE } from '../crypto/port.ts';
 import { ECC_DESCRIPTOR_BYTES, writeEccDescriptor } from '../ecc/options.ts';
 import { assert } from '../errors.ts';
 import { BloomFilterBuilder, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
@@ -62,7 +61,7 @@ export class TableWriter {
   private readonly fileNumber: number;
   private readonly options: TableWriterOptions;
   /** As the manifest will know it. */
-  private readonly salt: Uint8Array | undefined;
+  private readonly salt: Uint8Array;
   private readonly output: TableOutput;
   private readonly compressor: BlockCompressor;
   private readonly block: DataBlockBuilder;
@@ -103,7 +102,7 @@ export class TableWriter {
       baseSeqno: 0,
       protection: options.protection,
     });
-    this.salt = header.protection.suiteId === SUITE_NONE ? undefined : header.salt;
+    this.salt = header.salt;
     this.output = new TableOutput(file, header, pipeline, out);
     this.compressor = new BlockCompressor(pipeline, options.compression);
     this.block = new DataBlockBuilder(this.output.out, options.restartInterval, guard);

@@ -28,7 +28,7 @@ export interface RawTableFacts {
   readonly checksum: bigint;
   readonly codec: number;
   readonly protection: RawProtection;
-  /** Of the file's header; undefined in the clear. */
+  /** Of the file's header; undefined for tables in the clear of older versions. */
   readonly salt: Uint8Array | undefined;
 }
 
@@ -177,7 +177,8 @@ function storage(body: Bytes | undefined): Pick<RawTableFacts, 'codec' | 'protec
   if (body === undefined) return { codec: 0, protection, salt: undefined };
   assert.ok(body.bytes.some((byte) => byte !== 0));
   const found = { codec: body.u8(), protection: readProtection(body) };
-  const salt = found.protection.suite === 0 ? undefined : body.take(16);
+  const isOlder = found.protection.suite === 0 && body.left === 0;
+  const salt = isOlder ? undefined : body.take(16);
   assert.equal(body.left, 0);
   return { ...found, salt };
 }

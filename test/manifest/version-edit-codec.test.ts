@@ -58,13 +58,14 @@ const meta: fc.Arbitrary<TableMeta> = fc
     codecId: fc.nat(255),
     protection,
     fileSalt: sixteenBytes,
+    isOlder: fc.boolean(),
   })
-  .map(({ keys, seqnos, counts, fileSalt, ...rest }) => {
+  .map(({ keys, seqnos, counts, fileSalt, isOlder, ...rest }) => {
     const [smallestKey, largestKey] = keys.sort(compareKeys);
     const [smallestSeqno, largestSeqno] = seqnos.sort((a, b) => a - b);
     const [tombstoneCount, entryCount] = counts.sort((a, b) => a - b);
     const ranges = { smallestKey, largestKey, smallestSeqno, largestSeqno };
-    const salt = rest.protection.suiteId === 0 ? undefined : fileSalt;
+    const salt = isOlder && rest.protection.suiteId === 0 ? undefined : fileSalt;
     return { ...rest, ...ranges, entryCount, tombstoneCount, salt };
   });
 
@@ -162,7 +163,7 @@ describe('a version edit', () => {
     assert.deepEqual(encode(edit), joined(field(20, 0xac, 0x02), field(22, 0xc8, 0x01, ...check)));
   });
 
-  test('says how a table is stored only where a stage is on', () => {
+  test('says how a table is stored, and nothing where it knows no salt and no stage is on', () => {
     const stored = (more: Partial<TableMeta>): Uint8Array => {
       const facts = encode(adding(2, table(7, 'a', 'cc')));
       const whole = encode(adding(2, table(7, 'a', 'cc', more)));
@@ -177,6 +178,7 @@ describe('a version edit', () => {
       field(10, 0, 0, 0, 0, 0, 3, 4, 2, 0),
     );
     const salt = Uint8Array.from({ length: 16 }, (_, i) => 100 + i);
+    assert.deepEqual(stored({ salt }), field(10, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...salt));
     assert.deepEqual(
       stored({ codecId: 1, protection: { suiteId: 2, epoch: 258, ecc: shards }, salt }),
       field(10, 1, 2, 0, 2, 1, 3, 4, 2, 0, ...salt),
@@ -275,7 +277,7 @@ describe('an edit that no encoder writes', () => {
     assert.throws(() => decode(changed([5, 9])), { code: 'UNSUPPORTED' });
   });
 
-  test('has an encrypted table without its salt, or one in the clear with one, is damaged', () => {
+  test('has an encrypted table without its salt, or a part of one, is damaged', () => {
     const salt = new Uint8Array(16).fill(7);
     /** A suite that this version does not know may be there: whoever reads the table is told. */
     const storedAs = (suiteId: number, saltBytes: number): Uint8Array => {
@@ -285,7 +287,7 @@ describe('an edit that no encoder writes', () => {
       const inside = joined(plain, field(10, ...storage));
       return joined(new Uint8Array([2, inside.length]), inside);
     };
-    for (const suiteId of [1, 2, 9]) {
+    for (const suiteId of [0, 1, 2, 9]) {
       const { meta } = decode(storedAs(suiteId, 16)).addedTables[0]!;
       assert.deepEqual([meta.protection.suiteId, meta.salt], [suiteId, salt]);
     }
@@ -294,7 +296,7 @@ describe('an edit that no encoder writes', () => {
       [1, 0],
       [2, 15],
       [9, 0],
-      [0, 16],
+      [0, 15],
     ] as const) {
       const damaged = { code: 'CORRUPTION', file: 'file', offset: 42 };
       assert.throws(() => decode(storedAs(suiteId, saltBytes)), damaged);

@@ -322,21 +322,28 @@ suite('the key of a table', () => {
   });
 
   test('is that of the one file whose salt the meta has', () => {
-    const [fs, other] = [new MemoryFs(), new MemoryFs()];
-    const sealed = options(CODECS['none']!, { protection: PROTECTIONS['aes']! });
-    const meta = writeTable(fs, RECORDS, sealed);
-    const twin = writeTable(other, RECORDS, sealed);
-    const inFile = new Uint8Array(16);
-    fs.open(TABLE_PATH, 'read').read(inFile, 0, 16, 16);
-    assert.deepEqual(meta.salt, inFile);
-    assert.equal(twin.sizeBytes, meta.sizeBytes);
-    assert.throws(() => openTable(other, meta), {
-      code: 'CORRUPTION',
-      message: /table is another one than the manifest says/,
-    });
-    expectAll(openTable(other, twin), RECORDS);
+    for (const protection of Object.values(PROTECTIONS)) {
+      const [fs, other] = [new MemoryFs(), new MemoryFs()];
+      const stored = options(CODECS['none']!, { protection });
+      const meta = writeTable(fs, RECORDS, stored);
+      const twin = writeTable(other, RECORDS, stored);
+      const inFile = new Uint8Array(16);
+      fs.open(TABLE_PATH, 'read').read(inFile, 0, 16, 16);
+      assert.deepEqual(meta.salt, inFile);
+      assert.equal(twin.sizeBytes, meta.sizeBytes);
+      assert.throws(() => openTable(other, meta), {
+        code: 'CORRUPTION',
+        message: /table is another one than the manifest says/,
+      });
+      expectAll(openTable(other, twin), RECORDS);
+    }
+  });
+
+  test('is not held against a salt that an older version did not note', () => {
+    const fs = new MemoryFs();
     const plain = options(CODECS['none']!, { protection: UNPROTECTED });
-    assert.equal(writeTable(new MemoryFs(), RECORDS, plain).salt, undefined);
+    const meta = writeTable(fs, RECORDS, plain);
+    expectAll(openTable(fs, { ...meta, salt: undefined }), RECORDS);
   });
 
   test('does not show what the blocks hold', () => {
