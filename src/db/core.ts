@@ -26,6 +26,7 @@ import { Counters } from './counters.ts';
 import type { EventSink } from './events.ts';
 import { Family, type FamilyView, LoggedMemtable } from './family.ts';
 import type { DbSettings, Environment, FamilySettings } from './options.ts';
+import { Retired } from './retired.ts';
 import { SnapshotList } from './snapshot.ts';
 import type { TableRequests } from './table-requests.ts';
 import type { WalSet } from './wal-set.ts';
@@ -87,11 +88,12 @@ export class DbCore {
   spaceError: VarveError | undefined;
   /** Cursors to close with the database. */
   readonly openCursors: Set<{ close(): void }>;
-  /** Replaced views that some cursor still pins. */
+  /** Replaced views that some cursor still pins; they hold their memtables and tables. */
   readonly #pinned: Set<FamilyView>;
+  /** They hold theirs too. */
   #loans: Loan[];
-  #retiredMemtables: Memtable[];
-  #retiredTables: TableSlot[];
+  readonly #retiredMemtables: Retired<Memtable>;
+  readonly #retiredTables: Retired<TableSlot>;
 
   constructor(
     location: Location,
@@ -132,8 +134,8 @@ export class DbCore {
     this.openCursors = new Set();
     this.#pinned = new Set();
     this.#loans = [];
-    this.#retiredMemtables = [];
-    this.#retiredTables = [];
+    this.#retiredMemtables = new Retired();
+    this.#retiredTables = new Retired();
   }
 
   /** @throws VarveError `CLOSED` */
@@ -194,7 +196,10 @@ export class DbCore {
 
   /** Keeps what a task reads until it is settled. */
   lend({ memtables, tables }: Lent, task: MergeTask): void {
-    this.#loans.push({ task, memtables, slots: tables.map((meta) => this.tables.slot(meta)) });
+    const slots = tables.map((meta) => this.tables.slot(meta));
+    for (const memtable of memtables) this.#retiredMemtables.hold(memtable);
+    for (const slot of slots) this.#retiredTables.hold(slot);
+    this.#loans.push({ task, memtables, slots });
   }
 
   /** From now on the database can be changed. */
@@ -224,8 +229,8 @@ export class DbCore {
   removeFamily(family: Family): void {
     this.families.delete(family.handle.id);
     for (const { meta } of family.view.levels.flat()) this.requests.forget(meta.fileNumber);
-    this.#retiredMemtables.push(...family.view.memtables);
-    for (const level of family.view.levels) this.#retiredTables.push(...level);
+    for (const memtable of family.view.memtables) this.#retiredMemtables.add(memtable);
+    for (const slot of family.view.levels.flat()) this.#retiredTables.add(slot);
     this.#retire(family.view);
     this.collect();
   }
@@ -236,19 +241,14 @@ export class DbCore {
    * @throws VarveError when the manifest cannot be written; the database then stops writing
    */
   install(edit: VersionEdit, flushed: readonly Memtable[] = []): void {
-    const before = this.version;
     this.version = this.manifest!.append(edit);
-    this.#retiredMemtables.push(...flushed);
+    for (const memtable of flushed) this.#retiredMemtables.add(memtable);
     this.#tellAdded(edit);
-    for (const removed of edit.removedTables) {
-      const tables = before.families.get(removed.familyId)!.levels[removed.level]!;
-      const meta = tables.find((table) => table.fileNumber === removed.fileNumber)!;
-      const isMoved = edit.addedTables.some(
-        (added) => added.meta.fileNumber === removed.fileNumber,
-      );
-      if (isMoved) continue;
-      this.#retiredTables.push(this.tables.slot(meta));
-      this.requests.forget(meta.fileNumber);
+    const kept = new Set(edit.addedTables.map(({ meta }) => meta.fileNumber));
+    for (const { fileNumber } of edit.removedTables) {
+      if (kept.has(fileNumber)) continue;
+      this.#retiredTables.add(this.tables.slotOf(fileNumber));
+      this.requests.forget(fileNumber);
     }
     const touched = new Set(
       [...edit.addedTables, ...edit.removedTables, ...edit.logNumbers].map((one) => one.familyId),
@@ -278,7 +278,9 @@ export class DbCore {
 
   unpin(view: FamilyView): void {
     view.pins--;
-    if (view.pins === 0 && this.#pinned.delete(view)) this.collect();
+    if (view.pins > 0 || !this.#pinned.delete(view)) return;
+    this.#letGo(view.memtables, view.levels.flat());
+    this.collect();
   }
 
   /** Bytes of memtables that only cursors and jobs still read. */
@@ -295,33 +297,42 @@ export class DbCore {
 
   /** Releases retired memtables and removes retired files that no view shows any more. */
   collect(): void {
-    if (this.#retiredMemtables.length === 0 && this.#retiredTables.length === 0) return;
-    this.#loans = this.#loans.filter(({ task }) => !task.isSettled);
-    const memtables = new Set(this.#loans.flatMap((loan) => loan.memtables));
-    const slots = new Set(this.#loans.flatMap((loan) => loan.slots));
-    for (const view of this.#pinned) {
-      for (const memtable of view.memtables) memtables.add(memtable);
-      for (const level of view.levels) for (const slot of level) slots.add(slot);
-    }
-    this.#retiredMemtables = this.#retiredMemtables.filter((memtable) => {
-      if (memtables.has(memtable)) return true;
-      memtable.release();
-      return false;
-    });
-    const isRead = (slot: TableSlot) => slots.has(slot) || slot.pins > 0;
-    const unread = this.#retiredTables.filter((slot) => !isRead(slot));
-    // First, so that none is met again if one cannot be closed.
-    this.#retiredTables = this.#retiredTables.filter(isRead);
-    for (const slot of unread) {
-      this.tables.forget(slot);
-      const { fileNumber, sizeBytes } = slot.meta;
-      this.removals.add(joinPath(this.location.directory, tableName(fileNumber)));
-      this.events.tell({ type: 'table-deleted', fileNumber, sizeBytes });
+    this.#endLoans();
+    for (const memtable of this.#retiredMemtables.takeFree()) memtable.release();
+    // All at once, so that none is met again if one cannot be closed.
+    for (const slot of this.#retiredTables.takeFree()) {
+      if (slot.pins > 0) this.#retiredTables.add(slot);
+      else this.#removeTable(slot);
     }
   }
 
+  #removeTable(slot: TableSlot): void {
+    this.tables.forget(slot);
+    const { fileNumber, sizeBytes } = slot.meta;
+    this.removals.add(joinPath(this.location.directory, tableName(fileNumber)));
+    this.events.tell({ type: 'table-deleted', fileNumber, sizeBytes });
+  }
+
+  #endLoans(): void {
+    if (!this.#loans.some(({ task }) => task.isSettled)) return;
+    const open: Loan[] = [];
+    for (const loan of this.#loans) {
+      if (loan.task.isSettled) this.#letGo(loan.memtables, loan.slots);
+      else open.push(loan);
+    }
+    this.#loans = open;
+  }
+
+  #letGo(memtables: readonly Memtable[], slots: readonly TableSlot[]): void {
+    for (const memtable of memtables) this.#retiredMemtables.letGo(memtable);
+    for (const slot of slots) this.#retiredTables.letGo(slot);
+  }
+
   #retire(view: FamilyView): void {
-    if (view.pins > 0) this.#pinned.add(view);
+    if (view.pins === 0) return;
+    this.#pinned.add(view);
+    for (const memtable of view.memtables) this.#retiredMemtables.hold(memtable);
+    for (const level of view.levels) for (const slot of level) this.#retiredTables.hold(slot);
   }
 
   #slotsOf(familyId: number): TableSlot[][] {

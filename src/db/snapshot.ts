@@ -12,15 +12,18 @@ export class Snapshot {
   /** Writes up to and including this one are visible. */
   readonly seqno: number;
   #list: SnapshotList | undefined;
+  readonly #place: Place;
 
-  constructor(seqno: number, list: SnapshotList) {
-    this.seqno = seqno;
+  /** Made by `db.snapshot()`. */
+  constructor(place: Place, list: SnapshotList) {
+    this.seqno = place.seqno;
     this.#list = list;
+    this.#place = place;
   }
 
   /** Gives the view up; releasing twice is allowed. */
   release(): void {
-    this.#list?.remove(this.seqno);
+    this.#list?.remove(this.#place);
     this.#list = undefined;
   }
 
@@ -43,37 +46,70 @@ export class Snapshot {
   }
 }
 
-/** The live snapshots of one database. */
+/** A live snapshot among its neighbours by age. */
+interface Place {
+  readonly seqno: number;
+  older: Place | undefined;
+  newer: Place | undefined;
+}
+
+/**
+ * The live snapshots of one database: a linked list by age, for they are taken in the order of
+ * their seqnos and released in any order, and there may be many.
+ */
 export class SnapshotList {
-  /** Live seqnos ascending; one entry per snapshot, so equal ones may stand side by side. */
-  readonly #seqnos: number[];
+  #oldest: Place | undefined;
+  #newest: Place | undefined;
+  #count: number;
+  /** See {@link distinct}; undefined after a change. */
+  #distinct: readonly number[] | undefined;
 
   constructor() {
-    this.#seqnos = [];
+    this.#oldest = undefined;
+    this.#newest = undefined;
+    this.#count = 0;
+    this.#distinct = undefined;
   }
 
   /** Number of live snapshots. */
   get count(): number {
-    return this.#seqnos.length;
+    return this.#count;
   }
 
   /** Seqno of the oldest live snapshot. */
   get oldest(): number | undefined {
-    return this.#seqnos[0];
+    return this.#oldest?.seqno;
   }
 
   /** @param seqno the newest write; never less than that of an earlier snapshot */
   take(seqno: number): Snapshot {
-    this.#seqnos.push(seqno);
-    return new Snapshot(seqno, this);
+    const place: Place = { seqno, older: this.#newest, newer: undefined };
+    if (this.#newest === undefined) this.#oldest = place;
+    else this.#newest.newer = place;
+    this.#newest = place;
+    this.#count++;
+    this.#distinct = undefined;
+    return new Snapshot(place, this);
   }
 
-  remove(seqno: number): void {
-    this.#seqnos.splice(this.#seqnos.indexOf(seqno), 1);
+  /** @param place of a snapshot that was taken here and not removed yet */
+  remove(place: Place): void {
+    const { older, newer } = place;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    this.#count--;
+    this.#distinct = undefined;
   }
 
-  /** Fresh list of the distinct live seqnos, ascending. */
-  distinct(): number[] {
-    return [...new Set(this.#seqnos)];
+  /** The distinct live seqnos, ascending; a list that does not change any more. */
+  distinct(): readonly number[] {
+    if (this.#distinct === undefined) {
+      const seqnos = new Set<number>();
+      for (let at = this.#oldest; at !== undefined; at = at.newer) seqnos.add(at.seqno);
+      this.#distinct = [...seqnos];
+    }
+    return this.#distinct;
   }
 }

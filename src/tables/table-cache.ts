@@ -89,6 +89,11 @@ export class TableCache {
     return slot;
   }
 
+  /** The slot of a table of the database, by its number. */
+  slotOf(fileNumber: number): TableSlot {
+    return this.#slots.get(fileNumber)!;
+  }
+
   /**
    * The open table of a slot.
    * @throws VarveError `CORRUPTION` or `IO` when the file cannot be opened as that table
