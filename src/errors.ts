@@ -39,6 +39,9 @@ export interface ErrorDetail {
   readonly cause?: unknown;
 }
 
+/** Marks the errors of every copy of this module, whichever realm or bundle it was loaded in. */
+const BRAND = Symbol.for('varve.VarveError');
+
 /** An operating failure of the engine, with a stable {@link ErrorCode}. */
 export class VarveError extends Error {
   readonly code: ErrorCode;
@@ -52,6 +55,10 @@ export class VarveError extends Error {
     this.file = detail.file;
     this.offset = detail.offset;
   }
+
+  static {
+    Object.defineProperty(VarveError.prototype, BRAND, { value: true });
+  }
 }
 
 /**
@@ -61,9 +68,23 @@ export function corruption(what: string, file: string, offset: number): VarveErr
   return new VarveError('CORRUPTION', `${what} (${file}, offset ${offset})`, { file, offset });
 }
 
-/** True when `error` is a {@link VarveError}, of the given code if one is given. */
+/**
+ * True when `error` is a {@link VarveError}, of the given code if one is given. Unlike `instanceof`
+ * it also knows those of another realm (jest, node:vm) and of another copy of this package.
+ */
 export function isVarveError(error: unknown, code?: ErrorCode): error is VarveError {
-  return error instanceof VarveError && (code === undefined || error.code === code);
+  if (typeof error !== 'object' || error === null || !(BRAND in error)) return false;
+  return code === undefined || (error as { readonly code?: unknown }).code === code;
+}
+
+/** True for an error of any realm: those of `node:` modules are foreign to code that jest runs. */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';
+}
+
+/** True for a `TypeError` or `RangeError` of any realm: the caller's mistake. */
+export function isCallerMistake(value: unknown): value is TypeError | RangeError {
+  return isError(value) && (value.name === 'TypeError' || value.name === 'RangeError');
 }
 
 /**

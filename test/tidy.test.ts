@@ -172,7 +172,16 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'cli',
     at: 'src/cli/',
-    mayImport: ['index', 'errors', 'integrity', 'manifest', 'block', 'fs/port', ...KERNELS],
+    mayImport: [
+      'index',
+      'errors',
+      'integrity',
+      'manifest',
+      'block',
+      'fs/port',
+      'bytes',
+      ...KERNELS,
+    ],
   },
 ];
 
@@ -235,6 +244,12 @@ const BANS: readonly Ban[] = [
     instead: 'use Uint8Array and src/bytes/',
   },
 ];
+
+/** What tells objects of another realm apart from our own, and where that is meant. */
+const REALM_BOUND = new RegExp(
+  `\\b${'instance' + 'of'} (Error|TypeError|RangeError|VarveError|Uint8Array|Array|Map|Set)\\b`,
+);
+const REALM_HOMES = /^src\/(errors|bytes\/is-bytes)\.ts$/;
 
 /** In parts, so that this file does not match itself. */
 const UNFINISHED = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X'.repeat(3)].join('|')})\\b`);
@@ -303,6 +318,12 @@ test('packages stay in their layers', () => none(strayPackages(inSrc, LAYERS, PA
 test('tests are neither singled out nor left out', () => none(modifiedTests(sources)));
 test('every file of src says what it is for', () => none(missingHeads(inSrc)));
 test('names are in kebab-case', () => none(oddNames(code.map(([path]) => path))));
+
+test('objects of callers and of the platform may come from another realm', () => {
+  const checked = new Map([...texts].filter(([path]) => /^src\/.*\.ts$/.test(path)));
+  for (const path of checked.keys()) if (REALM_HOMES.test(path)) checked.delete(path);
+  none(matches(checked, REALM_BOUND, 'use isError, isCallerMistake, isVarveError or isBytes'));
+});
 
 test('nothing is left unfinished', () => {
   none(matches(new Map(code), UNFINISHED, 'do it, or open an issue'));

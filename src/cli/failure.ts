@@ -4,7 +4,7 @@
  * @module
  */
 import { CommanderError } from 'commander';
-import { type ErrorCode, isVarveError } from '../errors.ts';
+import { type ErrorCode, isError, isVarveError } from '../errors.ts';
 
 /** Everything went well. */
 export const EXIT_OK = 0;
@@ -59,7 +59,7 @@ export function usageError(message: string): CommandError {
 
 /** The code of an operating system error (`ENOENT`), or undefined for anything else. */
 export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('syscall' in error)) return undefined;
+  if (!isError(error) || !('syscall' in error)) return undefined;
   return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
@@ -74,7 +74,7 @@ export function failureOf(error: unknown): Failure {
     const { code, message, file, offset } = error;
     return { code, message, exitCode: exitCodeOf(code), file, offset };
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = isError(error) ? error.message : String(error);
   if (systemCode(error) !== undefined) {
     // Node has it the other way round: "ENOENT: no such file or directory, open 'x'".
     const text = message.replace(/^E\w+: (.*), (\w+)(?: '(.*)')?$/s, 'cannot $2 $3: $1');

@@ -2,6 +2,7 @@
  * Inspections as JSON lines.
  * @module
  */
+import { isBytes } from '../bytes/is-bytes.ts';
 import { hexOf } from '../integrity/inspect-names.ts';
 import type { InspectionPart } from '../integrity/inspect-parts.ts';
 import { type Encoding, toJson } from './encoding.ts';
@@ -13,7 +14,7 @@ export function inspectionJson(part: InspectionPart, encoding: Encoding): string
       ? { ...part, bytes: undefined, length: part.bytes.length, hex: hexOf(part.bytes) }
       : part;
   const text = JSON.stringify(shown, (name, value: unknown) => {
-    if (!(value instanceof Uint8Array)) return value;
+    if (!isBytes(value)) return value;
     // The check of an epoch's key: no user's bytes.
     return name === 'check' ? hexOf(value) : toJson(value, encoding);
   });

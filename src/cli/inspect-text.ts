@@ -2,6 +2,7 @@
  * Inspections for people: blocks with what stands in them, or the bytes of one block with names.
  * @module
  */
+import { isBytes } from '../bytes/is-bytes.ts';
 import { hexOf } from '../integrity/inspect-names.ts';
 import type {
   AadFacts,
@@ -213,7 +214,7 @@ function* propertyLines(properties: object, encoding: Encoding): Generator<strin
 }
 
 function valueText(value: unknown, encoding: Encoding): string {
-  return value instanceof Uint8Array ? `'${toText(value, encoding)}'` : String(value);
+  return isBytes(value) ? `'${toText(value, encoding)}'` : String(value);
 }
 
 /** Lists in which nothing stands are left out. */

@@ -3,11 +3,13 @@
  * other processes and histories see it: both name files that hold keys.
  * @module
  */
+
 import { closeSync, openSync, readSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EPOCH_MAX } from '../crypto/key-options.ts';
 import { KEY_BYTES } from '../crypto/port.ts';
+import { isError } from '../errors.ts';
 import type { EncryptionOptions, SuiteName } from '../index.ts';
 import { CommandError, systemCode, usageError } from './failure.ts';
 
@@ -150,8 +152,7 @@ function readStart(path: string, buf: Buffer): number {
   } catch (error) {
     const code = systemCode(error);
     if (code === undefined) throw error;
-    const reason =
-      code === 'ENOENT' ? 'it does not exist' : error instanceof Error ? error.message : code;
+    const reason = code === 'ENOENT' ? 'it does not exist' : isError(error) ? error.message : code;
     throw new CommandError('KEY', `cannot read the key file ${path}: ${reason}`);
   }
 }

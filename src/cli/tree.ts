@@ -5,6 +5,7 @@
  * followed. The tree may change while it is read.
  * @module
  */
+
 import {
   closeSync,
   constants,
@@ -17,6 +18,7 @@ import {
   realpathSync,
 } from 'node:fs';
 import { sep } from 'node:path';
+import { isError } from '../errors.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../index.ts';
 import { CommandError, systemCode } from './failure.ts';
 
@@ -164,5 +166,5 @@ function reasonOf(error: unknown): string {
   if (code === 'ENOENT') return 'does not exist';
   if (code === 'ENOTDIR') return 'not a directory';
   if (code === 'EACCES' || code === 'EPERM') return 'no permission';
-  return error instanceof Error ? error.message : String(error);
+  return isError(error) ? error.message : String(error);
 }

@@ -2,6 +2,7 @@
  * How tables are compressed, as users say it and as the engine works with it.
  * @module
  */
+import { isBytes } from '../bytes/is-bytes.ts';
 import type { CodecName } from './port.ts';
 import { DICTIONARY_BYTES_MAX, DICTIONARY_BYTES_MIN, ZstdDictionary } from './zstd-dictionary.ts';
 import { ZSTD_LEVEL_MAX, ZSTD_LEVEL_MIN } from './zstd-module.ts';
@@ -101,7 +102,7 @@ function parseZstd(options: ZstdOptions, label: string): CodecSettings {
   const { level = ZSTD_LEVEL_DEFAULT, dictionary } = options;
   checkInteger(level, ZSTD_LEVEL_MIN, ZSTD_LEVEL_MAX, `${label}.level`);
   if (dictionary === undefined) return { ...settings('zstd'), level };
-  if (dictionary instanceof Uint8Array) {
+  if (isBytes(dictionary)) {
     checkInteger(
       dictionary.length,
       DICTIONARY_BYTES_MIN,

@@ -4,8 +4,10 @@
  * (`zstd --train`) bring their entropy tables along.
  * @module
  */
+
 import { readU32 } from '../bytes/fixed.ts';
 import { hash32 } from '../bytes/hash32.ts';
+import { isBytes } from '../bytes/is-bytes.ts';
 
 /** Sizes of a dictionary; the heap of the zstd module has room for some of the largest. */
 export const DICTIONARY_BYTES_MIN = 8;
@@ -31,7 +33,7 @@ export class ZstdDictionary {
    * @throws TypeError for no bytes; RangeError for a size other than 8 bytes to 64 KiB
    */
   constructor(bytes: Uint8Array) {
-    if (!(bytes instanceof Uint8Array)) throw new TypeError('a dictionary must be a Uint8Array');
+    if (!isBytes(bytes)) throw new TypeError('a dictionary must be a Uint8Array');
     if (bytes.length < DICTIONARY_BYTES_MIN || bytes.length > DICTIONARY_BYTES_MAX) {
       throw new RangeError(
         `a dictionary has ${DICTIONARY_BYTES_MIN} to ${DICTIONARY_BYTES_MAX} bytes`,

@@ -2,6 +2,7 @@
  * The encryption options of a database, where its keys come from, and their checks.
  * @module
  */
+import { isBytes } from '../bytes/is-bytes.ts';
 import { type CryptoPrimitives, KEY_BYTES, type SuiteName } from './port.ts';
 
 /** Epochs are 1 to this; on disk 0 means not encrypted. */
@@ -91,7 +92,7 @@ export function isProvider(keys: EncryptionOptions['keys']): keys is KeyProvider
  * @throws TypeError, RangeError; without any part of it
  */
 export function checkKeyBytes(key: unknown, epoch: number): asserts key is Uint8Array {
-  if (!(key instanceof Uint8Array)) {
+  if (!isBytes(key)) {
     throw new TypeError(`the key of epoch ${epoch} must be a Uint8Array`);
   }
   if (key.length !== KEY_BYTES) {

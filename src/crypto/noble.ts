@@ -7,7 +7,7 @@ import { gcm } from '@noble/ciphers/aes.js';
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { assert } from '../errors.ts';
+import { assert, isError } from '../errors.ts';
 import {
   type AeadCipher,
   type AeadSuite,
@@ -113,5 +113,5 @@ class NobleCipher implements AeadCipher {
 
 /** The library says so with a plain Error; a more specific one is about something else. */
 function isTagMismatch(error: unknown): boolean {
-  return error instanceof Error && error.constructor === Error;
+  return isError(error) && error.name === 'Error';
 }

@@ -6,7 +6,7 @@
 import type { Pipeline } from '../block/pipeline.ts';
 import { ArenaPool } from '../bytes/arena.ts';
 import { BlockCache } from '../cache/block-cache.ts';
-import { VarveError } from '../errors.ts';
+import { isVarveError, VarveError } from '../errors.ts';
 import type { FileNumbers } from '../executor/directory-sink.ts';
 import type { MergeContext, MergeJob } from '../executor/merge-job.ts';
 import type { MergeTask } from '../executor/port.ts';
@@ -162,10 +162,9 @@ export class DbCore {
 
   /** Stops writing; the first error counts. Returns it as a VarveError. */
   fail(cause: unknown): VarveError {
-    const error =
-      cause instanceof VarveError
-        ? cause
-        : new VarveError('IO', `unexpected failure: ${String(cause)}`, { cause });
+    const error = isVarveError(cause)
+      ? cause
+      : new VarveError('IO', `unexpected failure: ${String(cause)}`, { cause });
     if (this.backgroundError === undefined) {
       this.backgroundError = error;
       this.events.tell({ type: 'error', error });

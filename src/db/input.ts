@@ -2,6 +2,7 @@
  * What users may pass as keys and values, and how it becomes `(buffer, offset, length)`.
  * @module
  */
+import { isBytes } from '../bytes/is-bytes.ts';
 import { utf8LengthMax, writeUtf8 } from '../bytes/utf8.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../key/kind.ts';
 
@@ -43,7 +44,7 @@ export class ByteInput {
       const room = utf8LengthMax(value);
       this.buf = this.#roomFor(room);
       this.len = writeUtf8(value, this.buf, 0);
-    } else if (value instanceof Uint8Array) {
+    } else if (isBytes(value)) {
       this.buf = value;
       this.len = value.length;
     } else {

@@ -7,7 +7,7 @@ import { loadChecksum } from '../block/checksum.ts';
 import { Pipeline } from '../block/pipeline.ts';
 import { needsZstd } from '../compress/options.ts';
 import { KeyRing } from '../crypto/key-ring.ts';
-import { VarveError } from '../errors.ts';
+import { isVarveError, VarveError } from '../errors.ts';
 import { InlineExecutor } from '../executor/inline.ts';
 import type { Executor } from '../executor/port.ts';
 import { newRateShare, RateLimiter } from '../executor/rate-limiter.ts';
@@ -148,7 +148,7 @@ async function openReadOnly(location: Location, settings: DbSettings): Promise<D
       const core = recoverForReading(location, settings, await find(location, settings));
       return new Db(core, executorOf(core));
     } catch (error) {
-      if (!(error instanceof VarveError) || attempt === READ_ONLY_ATTEMPTS_MAX) throw error;
+      if (!isVarveError(error) || attempt === READ_ONLY_ATTEMPTS_MAX) throw error;
       await location.hostLoop.turn();
     }
   }

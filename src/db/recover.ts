@@ -8,7 +8,7 @@
  * @module
  */
 import { CODEC_ZSTD } from '../compress/port.ts';
-import { corruption, VarveError } from '../errors.ts';
+import { corruption, isVarveError, VarveError } from '../errors.ts';
 import { Merge } from '../executor/merge-job.ts';
 import { type FsLock, joinPath } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
@@ -110,7 +110,7 @@ function openIfSound(core: DbCore, slot: TableSlot): void {
   try {
     core.tables.open(slot);
   } catch (error) {
-    if (!(error instanceof VarveError)) throw error;
+    if (!isVarveError(error)) throw error;
   }
 }
 

@@ -18,9 +18,11 @@
  *     10   Error              name, message, stack and cause, each a value
  * @module
  */
+
 import { ByteWriter } from '../bytes/byte-writer.ts';
+import { isBytes } from '../bytes/is-bytes.ts';
 import { VarintReader } from '../bytes/varint.ts';
-import { assert } from '../errors.ts';
+import { assert, isError } from '../errors.ts';
 
 const TAG_UNDEFINED = 0;
 const TAG_NULL = 1;
@@ -64,8 +66,8 @@ function encode(value: unknown, writer: ByteWriter, depth: number): void {
   else if (typeof value === 'boolean') writer.u8(value ? TAG_TRUE : TAG_FALSE);
   else if (typeof value === 'number') encodeNumber(value, writer);
   else if (typeof value === 'string') encodeBytes(TAG_STRING, textEncoder.encode(value), writer);
-  else if (value instanceof Uint8Array) encodeBytes(TAG_BYTES, value, writer);
-  else if (value instanceof Error) encodeError(value, writer, depth);
+  else if (isBytes(value)) encodeBytes(TAG_BYTES, value, writer);
+  else if (isError(value)) encodeError(value, writer, depth);
   else if (Array.isArray(value)) {
     encodeCount(TAG_ARRAY, value.length, writer);
     for (const item of value) encode(item, writer, depth);
@@ -105,7 +107,7 @@ function encodeError(error: Error, writer: ByteWriter, depth: number): void {
   const { name, message, stack, cause } = error;
   writer.u8(TAG_ERROR);
   for (const text of [name, message, stack]) encode(text, writer, depth);
-  const isKept = cause instanceof Error && depth < CAUSE_DEPTH_MAX;
+  const isKept = isError(cause) && depth < CAUSE_DEPTH_MAX;
   encode(isKept || cause === undefined ? cause : String(cause), writer, depth + 1);
 }
 

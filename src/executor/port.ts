@@ -6,7 +6,7 @@
  * report; reports that arrive while the host is idle are announced by `onReport`.
  * @module
  */
-import { VarveError } from '../errors.ts';
+import { isVarveError, VarveError } from '../errors.ts';
 import type { MergeJob, MergeResult } from './merge-job.ts';
 
 /** A job that was started; the executor fills it in. */
@@ -39,12 +39,11 @@ export class MergeTask {
 
   /** For executors: ends the task with what a failing job threw. */
   fail(cause: unknown): void {
-    this.error =
-      cause instanceof VarveError
-        ? cause
-        : new VarveError('IO', `unexpected failure of a ${this.job.work}: ${String(cause)}`, {
-            cause,
-          });
+    this.error = isVarveError(cause)
+      ? cause
+      : new VarveError('IO', `unexpected failure of a ${this.job.work}: ${String(cause)}`, {
+          cause,
+        });
   }
 }
 

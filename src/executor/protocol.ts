@@ -15,7 +15,7 @@
  */
 import type { Correction } from '../block/block-reader.ts';
 import type { PipelineShare } from '../block/pipeline.ts';
-import { type ErrorCode, VarveError } from '../errors.ts';
+import { type ErrorCode, isError, isVarveError, VarveError } from '../errors.ts';
 import type { MergeJob, MergeResult } from './merge-job.ts';
 import type { RateShare } from './rate-limiter.ts';
 
@@ -52,7 +52,7 @@ export interface PlainError {
 }
 
 export function plainError(thrown: unknown): PlainError {
-  if (!(thrown instanceof VarveError)) {
+  if (!isVarveError(thrown)) {
     const message = `unexpected failure on a worker: ${String(thrown)}`;
     return { code: 'IO', message, file: undefined, offset: undefined, cause: plainCause(thrown) };
   }
@@ -66,5 +66,5 @@ export function errorOf({ code, message, file, offset, cause }: PlainError): Var
 
 /** Errors can be cloned; of others, what they say is kept. */
 function plainCause(cause: unknown): unknown {
-  return cause === undefined || cause instanceof Error ? cause : String(cause);
+  return cause === undefined || isError(cause) ? cause : String(cause);
 }

@@ -2,11 +2,11 @@
  * Translates what `node:fs` and `node:net` throw into the errors of the port.
  * @module
  */
-import { VarveError } from '../errors.ts';
+import { isCallerMistake, isError, isVarveError, VarveError } from '../errors.ts';
 
 /** The code of a system error (`ENOENT`), or undefined for anything else. */
 export function systemCode(error: unknown): string | undefined {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  const code = isError(error) ? (error as NodeJS.ErrnoException).code : undefined;
   return typeof code === 'string' ? code : undefined;
 }
 
@@ -16,11 +16,9 @@ export function systemCode(error: unknown): string | undefined {
  * @param action what was tried, to follow "cannot"
  */
 export function platformError(action: string, path: string, cause: unknown): Error {
-  if (cause instanceof VarveError || cause instanceof TypeError || cause instanceof RangeError) {
-    return cause;
-  }
+  if (isVarveError(cause) || isCallerMistake(cause)) return cause;
   const full = systemCode(cause) === 'ENOSPC' || systemCode(cause) === 'EDQUOT';
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = isError(cause) ? cause.message : String(cause);
   const message = `cannot ${action} ${path}: ${reason}`;
   return new VarveError(full ? 'NOSPACE' : 'IO', message, { file: path, cause });
 }

@@ -14,7 +14,7 @@ import {
 import type { FileProtection } from '../block/file-protection.ts';
 import type { Pipeline } from '../block/pipeline.ts';
 import { CODEC_ZSTD_DICTIONARY } from '../compress/port.ts';
-import { isVarveError } from '../errors.ts';
+import { isCallerMistake, isVarveError } from '../errors.ts';
 import { decodeFooter, footerBlockBytes, type TableFooter } from '../sstable/table-footer.ts';
 import { TableIndex } from '../sstable/table-index.ts';
 import { dictionaryOf, type OpenedBlock } from './inspect-contents.ts';
@@ -119,6 +119,6 @@ function useDictionary({ walker, pipeline, open, onDictionary }: TableAccess, bl
     onDictionary(dictionary.id);
   } catch (error) {
     // A dictionary may be damaged in ways that only zstd sees.
-    if (!isVarveError(error) && !(error instanceof TypeError)) throw error;
+    if (!isVarveError(error) && !isCallerMistake(error)) throw error;
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { Pipeline } from '../block/pipeline.ts';
 import { BlockCache } from '../cache/block-cache.ts';
-import { corruption, VarveError } from '../errors.ts';
+import { corruption, isVarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { tableName } from '../manifest/file-names.ts';
 import { Table } from '../sstable/table.ts';
@@ -45,7 +45,7 @@ export function verifyTable(
     }
     return undefined;
   } catch (error) {
-    if (!(error instanceof VarveError)) throw error;
+    if (!isVarveError(error)) throw error;
     const { smallestKey, largestKey } = meta;
     return {
       file: error.file ?? path,

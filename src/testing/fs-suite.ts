@@ -6,7 +6,7 @@
  *     fsSuite({ test, name: 'MyFs', create: async () => ({ fs, directory, cleanup }) });
  * @module
  */
-import { type ErrorCode, isVarveError } from '../errors.ts';
+import { type ErrorCode, isError, isVarveError } from '../errors.ts';
 import { type FileHandle, type Fs, joinPath } from '../fs/port.ts';
 
 /** A file system under test. */
@@ -356,7 +356,8 @@ function throwsCode(code: ErrorCode, action: () => unknown): void {
 
 function throwsRange(action: () => unknown): void {
   const error = thrownBy(action);
-  if (!(error instanceof RangeError)) throw new Error(`no RangeError but ${String(error)}`);
+  if (!isError(error) || error.name !== 'RangeError')
+    throw new Error(`no RangeError but ${String(error)}`);
 }
 
 async function rejectsCode(code: ErrorCode, action: () => Promise<unknown>): Promise<void> {

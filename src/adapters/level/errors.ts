@@ -2,7 +2,7 @@
  * Errors as users of Level test for them: by the codes of abstract-level.
  * @module
  */
-import { type ErrorCode, VarveError } from '../../index.ts';
+import { type ErrorCode, isVarveError } from '../../index.ts';
 
 /** The codes that the adapter itself throws; abstract-level has more. */
 export type LevelErrorCode =
@@ -52,6 +52,6 @@ export class AbortError extends LevelError {
 
 /** The error to throw for `error`: a LevelError for one of the engine, anything else unchanged. */
 export function levelError(error: unknown): unknown {
-  if (!(error instanceof VarveError)) return error;
+  if (!isVarveError(error)) return error;
   return new LevelError(CODES[error.code], error.message, error);
 }

@@ -6,7 +6,9 @@
  * is none the form `buffer` is not offered, and abstract-level makes do with `view`.
  * @module
  */
+
 import { CopyPool } from '../../bytes/copy-pool.ts';
+import { isBytes } from '../../bytes/is-bytes.ts';
 
 /** The form of keys or values in one call. */
 export type Format = 'buffer' | 'utf8' | 'view';
@@ -26,7 +28,7 @@ export const HAS_BUFFER: boolean = NodeBuffer !== undefined;
  */
 export function engineBytes(data: Encoded): Encoded {
   if (typeof data === 'string') return data.toWellFormed();
-  if (data instanceof Uint8Array) return data;
+  if (isBytes(data)) return data;
   // The form `view` allows every typed array, and arrays of another realm.
   const view = data as ArrayBufferView;
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
