@@ -61,7 +61,7 @@ export function* slotFields(bytes: Uint8Array, slot: number): Generator<FieldPar
     yield fields.hex('key check', KEY_CHECK_BYTES);
     yield fields.hex('salt', SALT_BYTES);
     yield fields.hex('tag', TAG_BYTES);
-    yield fields.bytes('reserved', 16);
+    yield fields.hex('manifest salt', SALT_BYTES);
     yield fields.hex('checksum', REPLICA_CHECKSUM_BYTES);
   }
   yield fields.bytes('SEC-DED section', (CURRENT_COPIES * CURRENT_COPY_BYTES) / 8);

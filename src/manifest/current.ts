@@ -19,15 +19,18 @@
  *     40      16    database id, random
  *     56      16    key check of the epoch (crypto/derive.ts); 0 while the suite is none
  *     72      16    salt: random with every write; 0 while the suite is none
- *     88      16    tag: vouches for bytes 0 to 87; 0 while the suite is none
- *     104     16    reserved, 0
+ *     88      16    tag: vouches for the rest of bytes 0 to 119; 0 while the suite is none
+ *     104     16    salt of the manifest's header: no other file of that number passes. 0 in a slot
+ *                   of an older version, which says nothing about it
  *     120     8     XXH64, seed 0, of bytes 0 to 119
  *
  * Integers are little-endian. Generation g stands in slot (g - 1) mod 2. The tag is that of an
- * empty content sealed at position 0 of file number 0, class 'C', bound to bytes 0 to 71, with the
- * salt.
+ * empty content sealed at position 0 of file number 0, class 'C', with the salt. It is bound to
+ * bytes 0 to 71 and 104 to 119; where those 16 are 0, to bytes 0 to 71 alone. The two bindings
+ * differ in length, so taking the manifest's salt out makes no slot of an older version.
  * @module
  */
+import { SALT_BYTES } from '../block/file-header.ts';
 import type { Pipeline } from '../block/pipeline.ts';
 import {
   isSoundReplica,
@@ -55,6 +58,8 @@ const DATABASE_ID_OFF = 40;
 const KEY_CHECK_OFF = 56;
 const SALT_OFF = 72;
 const TAG_OFF = 88;
+const MANIFEST_SALT_OFF = 104;
+const CHECKSUM_OFF = 120;
 
 /** What the tag is made of: an empty content at the beginning of the file. */
 const TAG_CONTEXT = {
@@ -78,6 +83,8 @@ export interface CurrentSlot {
   /** 0 when the manifest is in the clear. */
   readonly suiteId: number;
   readonly epoch: number;
+  /** Of the manifest's header, 16 bytes; undefined in a slot that an older version wrote. */
+  readonly manifestSalt: Uint8Array | undefined;
 }
 
 /**
@@ -187,6 +194,7 @@ function encodeSlot(slot: CurrentSlot, pipeline: Pipeline, path: string): Uint8A
   writeU64(buf, 24, slot.manifestNumber);
   writeU64(buf, 32, slot.manifestBytes);
   buf.set(slot.databaseId, DATABASE_ID_OFF);
+  if (slot.manifestSalt !== undefined) buf.set(slot.manifestSalt, MANIFEST_SALT_OFF);
   if (slot.suiteId !== SUITE_NONE) {
     buf.set(pipeline.keys!.keyCheck(slot.epoch, slot.databaseId, path), KEY_CHECK_OFF);
     // With every write: what is sealed differs, so the key has to.
@@ -216,9 +224,18 @@ function slotCipher(
     fileClass: FILE_CLASS_CURRENT,
     fileNumber: 0,
     salt: copy.slice(SALT_OFF, TAG_OFF),
-    binding: copy.slice(0, SALT_OFF),
+    binding: slotBinding(copy, slot),
   };
   return pipeline.keys!.fileCipher(slot.suiteId, slot.epoch, identity, path);
+}
+
+/** Fresh bytes; see the layout. */
+function slotBinding(copy: Uint8Array, { manifestSalt }: CurrentSlot): Uint8Array {
+  if (manifestSalt === undefined) return copy.slice(0, SALT_OFF);
+  const binding = new Uint8Array(SALT_OFF + SALT_BYTES);
+  binding.set(copy.subarray(0, SALT_OFF), 0);
+  binding.set(manifestSalt, SALT_OFF);
+  return binding;
 }
 
 function decodeSlot(buf: Uint8Array, index: number, path: string): FoundSlot | undefined {
@@ -283,5 +300,10 @@ function decodeCopy(buf: Uint8Array, path: string): CurrentSlot | undefined {
   const suiteId = buf[11]!;
   const epoch = readU16(buf, 12);
   const isClean = buf[10] === 1;
-  return { generation, manifestNumber, manifestBytes, isClean, databaseId, suiteId, epoch };
+  const salt = buf.slice(MANIFEST_SALT_OFF, CHECKSUM_OFF);
+  const manifestSalt = salt.some((byte) => byte !== 0) ? salt : undefined;
+  return {
+    ...{ generation, manifestNumber, manifestBytes, isClean, databaseId, suiteId, epoch },
+    manifestSalt,
+  };
 }

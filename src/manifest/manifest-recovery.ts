@@ -10,6 +10,7 @@ import { BLOCK_MANIFEST_EDIT } from '../block/block-format.ts';
 import { FILE_CLASS_MANIFEST } from '../block/file-header.ts';
 import type { Pipeline } from '../block/pipeline.ts';
 import { RecordLogReader } from '../block/record-log-reader.ts';
+import { compareKeys } from '../bytes/compare.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
 import { corruption, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
@@ -78,6 +79,7 @@ export function recoverState(fs: Fs, directory: string, pipeline: Pipeline): Rec
   const reader = openManifestLog(fs, path, current.manifestNumber, pipeline);
   try {
     if (reader.isHeaderDamaged) pipeline.noteRepair(path);
+    expectNamed(reader, current);
     expectSameSeal(reader, current, currentPath);
     const recovered = readEdits(reader, current);
     const { sealedFrom, keyChecks } = recovered.state;
@@ -88,6 +90,13 @@ export function recoverState(fs: Fs, directory: string, pipeline: Pipeline): Rec
   } finally {
     reader.close();
   }
+}
+
+/** Another database, or a copy of this one that went on, has another manifest of that number. */
+function expectNamed({ header, path }: RecordLogReader, { manifestSalt }: CurrentSlot): void {
+  if (header === undefined || manifestSalt === undefined) return;
+  if (compareKeys(header.salt, manifestSalt) === 0) return;
+  throw corruption('manifest is another one than CURRENT says', path, 0);
 }
 
 /**

@@ -60,6 +60,8 @@ export class Manifest {
   #manifestNumber: number;
   /** Of the newest slot of CURRENT. */
   #generation: number;
+  /** Of the header of the manifest that is being written, or was last. */
+  #manifestSalt: Uint8Array | undefined;
   #log: RecordLogWriter | undefined;
   /** Bytes with which the current manifest began. */
   #snapshotBytes: number;
@@ -83,6 +85,7 @@ export class Manifest {
     this.#loggedFileNumber = state.nextFileNumber;
     this.#manifestNumber = manifestNumber;
     this.#generation = generation;
+    this.#manifestSalt = undefined;
     this.#log = undefined;
     this.#snapshotBytes = 0;
     this.#failure = undefined;
@@ -291,6 +294,7 @@ export class Manifest {
       baseSeqno: 0,
       protection: pipeline.logProtection,
     });
+    this.#manifestSalt = header.salt;
     const name = manifestName(fileNumber);
     const type = BLOCK_MANIFEST_EDIT;
     const log = RecordLogWriter.create(this.#fs, this.#directory, name, header, type, pipeline);
@@ -320,6 +324,7 @@ export class Manifest {
         databaseId: this.databaseId,
         suiteId,
         epoch,
+        manifestSalt: this.#manifestSalt,
       };
       writeCurrent(this.#fs, this.#directory, slot, this.#pipeline);
       this.#generation++;

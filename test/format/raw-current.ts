@@ -20,6 +20,8 @@ export interface RawSlot {
   readonly databaseId: Uint8Array;
   readonly suite: number;
   readonly epoch: number;
+  /** Of the manifest's header; undefined in a slot of an older version. */
+  readonly manifestSalt: Uint8Array | undefined;
   /** Some bytes of it are not what was written. */
   readonly isDamaged: boolean;
   readonly copy: Uint8Array;
@@ -73,14 +75,16 @@ function readCopy(copy: Uint8Array): RawSlot | undefined {
   const durableBytes = reader.u64();
   const databaseId = reader.take(16);
   const isDamaged = false;
+  const salt = copy.slice(104, 120);
+  const manifestSalt = salt.some((byte) => byte !== 0) ? salt : undefined;
   return {
     ...{ generation, manifestNumber, durableBytes, isClean, databaseId, suite, epoch },
-    ...{ isDamaged, copy },
+    ...{ manifestSalt, isDamaged, copy },
   };
 }
 
 function authenticate(slot: RawSlot, keys: ReadonlyMap<number, Uint8Array>): void {
-  const { suite, epoch, databaseId, copy } = slot;
+  const { suite, epoch, databaseId, manifestSalt, copy } = slot;
   const [check, salt, tag] = [copy.subarray(56, 72), copy.subarray(72, 88), copy.subarray(88, 104)];
   if (suite === 0) {
     assert.ok(copy.subarray(56, 104).every((byte) => byte === 0));
@@ -89,7 +93,7 @@ function authenticate(slot: RawSlot, keys: ReadonlyMap<number, Uint8Array>): voi
   const key = keys.get(epoch);
   assert.ok(key !== undefined, 'there is a key of the epoch');
   assert.equal(compare(keyCheck(key, databaseId), check), 0, 'it is the right one');
-  const binding = copy.subarray(0, 72);
+  const binding = Buffer.concat([copy.subarray(0, 72), manifestSalt ?? new Uint8Array(0)]);
   const identity = { suite, epoch, fileClass: 'C', fileNumber: 0, databaseId, salt, binding };
   const place = { position: 0, blockType: 0, codec: 0, contentBytes: 0, dictionaryId: 0 };
   assert.equal(decrypt(fileKey(key, identity), identity, place, tag).length, 0);

@@ -52,6 +52,7 @@ export interface RawState {
 export function readManifest(file: RawFile, slot: RawSlot, secrets: RawSecrets): RawState {
   const { protection } = file.header;
   assert.deepEqual([protection.suite, protection.epoch], [slot.suite, slot.epoch]);
+  if (slot.manifestSalt !== undefined) assert.deepEqual(file.header.salt, slot.manifestSalt);
   const state: RawState = {
     families: new Map(),
     tables: new Map(),

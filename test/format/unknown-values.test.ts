@@ -52,7 +52,8 @@ const FORGERIES: Record<string, Forgery> = {
   'an unknown flag in a data block': plain('UNSUPPORTED', inBlocks('T', 1, -12, 2)),
   'an unknown kind in a record': plain('UNSUPPORTED', inBlocks('W', 16, 36, 2)),
   'an unknown kind of filter': plain('UNSUPPORTED', inBlocks('T', 3, 16, 2)),
-  'a reserved byte in CURRENT': plain('ignored', inCurrent(104, 1)),
+  'a reserved byte in CURRENT': plain('ignored', inCurrent(14, 1)),
+  'another salt of the manifest in CURRENT': plain('CORRUPTION', inCurrent(104, 1)),
   'a file of a name that means nothing': plain('ignored', (fs) => {
     writeFile(fs, '12.sst', new Uint8Array(3));
   }),

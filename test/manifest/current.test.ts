@@ -43,6 +43,7 @@ const SLOT: CurrentSlot = {
   databaseId: new Uint8Array(16).fill(7),
   suiteId: 0,
   epoch: 0,
+  manifestSalt: new Uint8Array(16).fill(5),
 };
 const SEALED: CurrentSlot = { ...SLOT, suiteId: 1, epoch: 1 };
 
@@ -272,6 +273,28 @@ describe('the tag of an encrypted CURRENT', () => {
     assert.notDeepEqual(first.subarray(16), second.subarray(16));
   });
 
+  test('vouches for what an older version wrote, but not for what lost the salt', async () => {
+    const pipeline = await pipelineOf({ suite: 'aes-256-gcm' });
+    const fs = emptyCurrent();
+    const older = { ...SEALED, manifestSalt: undefined };
+    writeCurrent(fs, DIRECTORY, older, pipeline);
+    authenticateCurrent(readCurrent(fs, DIRECTORY)!, pipeline, CURRENT);
+    assert.deepEqual(readCurrent(fs, DIRECTORY)!.slot, older);
+    const strange = { code: 'CORRUPTION', message: /not authentic/ };
+    forge(fs, (copy) => copy.fill(5, 104, 120));
+    assert.throws(
+      () => authenticateCurrent(readCurrent(fs, DIRECTORY)!, pipeline, CURRENT),
+      strange,
+    );
+    writeCurrent(fs, DIRECTORY, SEALED, pipeline);
+    authenticateCurrent(readCurrent(fs, DIRECTORY)!, pipeline, CURRENT);
+    forge(fs, (copy) => copy.fill(0, 104, 120));
+    assert.throws(
+      () => authenticateCurrent(readCurrent(fs, DIRECTORY)!, pipeline, CURRENT),
+      strange,
+    );
+  });
+
   test('of another database with the same key is not taken for its own', async () => {
     const pipeline = await pipelineOf({ suite: 'aes-256-gcm' });
     const fs = emptyCurrent();
@@ -284,7 +307,7 @@ describe('the tag of an encrypted CURRENT', () => {
 
   test('is all zeros without encryption', () => {
     const bytes = written(1);
-    assert.ok(bytes.subarray(56, 120).every((byte) => byte === 0));
+    assert.ok(bytes.subarray(56, 104).every((byte) => byte === 0));
     assert.ok(bytes.subarray(SECTION_END, SLOT_BYTES).every((byte) => byte === 0));
   });
 });

@@ -131,6 +131,7 @@ export const SLOT_FIELDS = {
   keyCheck: 56,
   salt: 72,
   tag: 88,
+  manifestSalt: 104,
 } as const;
 
 /** CURRENT with both slots changed, each in all its copies. */

@@ -46,6 +46,8 @@ const SLOT_CHANGES: Record<string, (copy: Uint8Array) => void> = {
   'another key check': (copy) => flip(copy, SLOT_FIELDS.keyCheck),
   'another salt': (copy) => flip(copy, SLOT_FIELDS.salt),
   'another tag': (copy) => flip(copy, SLOT_FIELDS.tag),
+  'another manifest salt': (copy) => flip(copy, SLOT_FIELDS.manifestSalt),
+  'no manifest salt': (copy) => copy.fill(0, SLOT_FIELDS.manifestSalt, 120),
 };
 
 function flip(copy: Uint8Array, offset: number): void {
