@@ -36,6 +36,7 @@ export { Db } from './db/database.ts';
 export { DbCursor } from './db/db-cursor.ts';
 export { type EntriesOptions, EntryIterator } from './db/entries.ts';
 export type {
+  CloseFailedEvent,
   CompactionEvent,
   CorrectedEvent,
   DbEvent,

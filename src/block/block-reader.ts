@@ -15,7 +15,7 @@ import { type FileCipher, type MutableSealContext, newSealContext } from '../cry
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import type { EccCodec, EccRepair } from '../ecc/port.ts';
 import { corruption, VarveError } from '../errors.ts';
-import type { FileHandle } from '../fs/port.ts';
+import { closeFile, type FileHandle } from '../fs/port.ts';
 import {
   BLOCK_CONTENT_BYTES_MAX,
   BLOCK_HEADER_BYTES,
@@ -57,6 +57,8 @@ export interface ReaderStages {
   /** The codec with this id, without a dictionary; undefined if it is not known. */
   readonly decompressor: (codecId: number) => Compressor | undefined;
   readonly onCorrection: (correction: Correction) => void;
+  /** Told of a file that could not be closed without an error. */
+  readonly onCloseFailed?: ((error: VarveError) => void) | undefined;
 }
 
 /** Reads the blocks of one file. Not reentrant: results stand in its fields until the next call. */
@@ -308,6 +310,11 @@ export class BlockReader {
   /** Forgets the file's key. Calling it again is allowed; decoding is not. */
   close(): void {
     this.#cipher?.destroy();
+  }
+
+  /** Releases the file, for its owner; a failure is told, and no more. */
+  closeFile(): void {
+    closeFile(this.file, this.#stages.onCloseFailed);
   }
 
   #report(blockType: number, offset: number, correctedShards: number, correctedBits: number): void {

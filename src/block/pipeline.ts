@@ -17,7 +17,7 @@ import type { EccOptions } from '../ecc/options.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import type { Random } from '../env/port.ts';
 import { VarveError } from '../errors.ts';
-import type { FileHandle } from '../fs/port.ts';
+import { closeFile, type FileHandle } from '../fs/port.ts';
 import { BlockReader, type Correction } from './block-reader.ts';
 import { type BlockCompression, BlockWriter } from './block-writer.ts';
 import {
@@ -42,6 +42,8 @@ export interface PipelineOptions {
   readonly logCompression: 'none' | 'lz4';
   /** Told of damage that a read has put right. */
   readonly onCorrection: (correction: Correction) => void;
+  /** Told of files that could not be closed without an error; nothing is lost by that. */
+  readonly onCloseFailed?: ((error: VarveError) => void) | undefined;
 }
 
 /** What another thread needs to write and read tables of the same database: plain data. */
@@ -61,6 +63,7 @@ export class Pipeline {
   readonly logProtection: FileProtection;
   readonly logCompression: BlockCompression | undefined;
   readonly onCorrection: (correction: Correction) => void;
+  readonly onCloseFailed: ((error: VarveError) => void) | undefined;
   /** 16 bytes; set before the first file is written or read. */
   databaseId: Uint8Array;
   /** Epoch to key check, as far as the manifest has been read. */
@@ -80,6 +83,7 @@ export class Pipeline {
     this.random = options.random;
     this.keys = options.keys;
     this.onCorrection = options.onCorrection;
+    this.onCloseFailed = options.onCloseFailed;
     this.databaseId = new Uint8Array(0);
     this.keyChecks = new Map();
     this.#checkedEpochs = new Set();
@@ -101,7 +105,7 @@ export class Pipeline {
   static of(
     share: PipelineShare,
     primitives: CryptoPrimitives,
-    options: Pick<PipelineOptions, 'random' | 'compression' | 'onCorrection'>,
+    options: Pick<PipelineOptions, 'random' | 'compression' | 'onCorrection' | 'onCloseFailed'>,
   ): Pipeline {
     const keys = share.keys === undefined ? undefined : KeyRing.of(primitives, share.keys);
     const pipeline = new Pipeline({ ...options, keys, logEcc: undefined, logCompression: 'none' });
@@ -163,6 +167,7 @@ export class Pipeline {
       ecc: this.#eccCodec(header.protection.ecc),
       decompressor: (codecId) => this.#decompressor(codecId),
       onCorrection: this.onCorrection,
+      onCloseFailed: this.onCloseFailed,
     });
   }
 
@@ -240,6 +245,11 @@ export class Pipeline {
   /** Reads what was compressed with a dictionary; undefined while zstd is not ready. */
   dictionaryCodec(dictionary: ZstdDictionary): Compressor | undefined {
     return this.isZstdReady ? this.#compression.zstd(ZSTD_LEVEL_MIN, dictionary) : undefined;
+  }
+
+  /** Releases a handle of which nothing more is expected; a failure is told, and no more. */
+  closeFile(file: FileHandle): void {
+    closeFile(file, this.onCloseFailed);
   }
 
   /** Overwrites the keys. Files that are open stay readable. */

@@ -16,7 +16,7 @@ import { readU32 } from '../bytes/fixed.ts';
 import { NO_ROOM, type Room } from '../bytes/room.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { assert, corruption, VarveError } from '../errors.ts';
-import type { FileHandle, Fs } from '../fs/port.ts';
+import { closeFile, type FileHandle, type Fs } from '../fs/port.ts';
 import {
   BLOCK_OVERHEAD_BYTES,
   BLOCK_PAYLOAD_BYTES_MAX,
@@ -203,7 +203,7 @@ export class RecordLogReader {
       const blocks = isBlind ? pipeline.blindReader(file, header) : pipeline.reader(file, header);
       return new RecordLogReader(file, state, header, isDamaged, blocks, blockType, isBlind);
     } catch (error) {
-      file.close();
+      closeFile(file);
       throw error;
     }
   }
@@ -294,7 +294,7 @@ export class RecordLogReader {
   /** Closes the file. Closing twice is allowed. */
   close(): void {
     this.#blocks?.close();
-    this.#file.close();
+    closeFile(this.#file);
   }
 
   get #recordBytesMin(): number {

@@ -14,7 +14,7 @@
  */
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { isVarveError, VarveError } from '../errors.ts';
-import { type FileHandle, type Fs, joinPath } from '../fs/port.ts';
+import { closeFile, type FileHandle, type Fs, joinPath } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import { BLOCK_HEADER_BYTES } from './block-format.ts';
 import type { BlockCompression, BlockWriter } from './block-writer.ts';
@@ -40,6 +40,7 @@ export class RecordLogWriter {
   readonly #fs: Fs;
   readonly #directory: string;
   readonly #file: FileHandle;
+  readonly #pipeline: Pipeline;
   readonly #blocks: BlockWriter;
   readonly #blockType: number;
   readonly #compression: BlockCompression | undefined;
@@ -62,6 +63,7 @@ export class RecordLogWriter {
     this.#fs = fs;
     this.#directory = directory;
     this.#file = file;
+    this.#pipeline = pipeline;
     this.#blocks = pipeline.writer(file.path, header);
     this.#blockType = blockType;
     this.#compression = pipeline.logCompression;
@@ -89,7 +91,7 @@ export class RecordLogWriter {
       file.write(bytes, 0, bytes.length, 0);
       return new RecordLogWriter(fs, directory, file, header, blockType, pipeline);
     } catch (error) {
-      file.close();
+      closeFile(file);
       removeIfPossible(fs, file.path);
       throw error;
     }
@@ -146,10 +148,10 @@ export class RecordLogWriter {
     }
   }
 
-  /** Releases the file without syncing it. Closing twice is allowed. */
+  /** Releases the file without syncing it. Closing twice is allowed; a failure is told only. */
   close(): void {
     this.#blocks.close();
-    this.#file.close();
+    this.#pipeline.closeFile(this.#file);
   }
 
   /** Leaves `out` as it is: a batch is applied after it was logged. */

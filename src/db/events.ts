@@ -86,6 +86,12 @@ export interface ErrorEvent {
   readonly error: VarveError;
 }
 
+/** A file could not be closed without an error; nothing is lost by that. */
+export interface CloseFailedEvent {
+  readonly type: 'close-failed';
+  readonly error: VarveError;
+}
+
 /** Told apart by `type`; later versions add types. */
 export type DbEvent =
   | CorrectedEvent
@@ -94,7 +100,8 @@ export type DbEvent =
   | StallEvent
   | TableCreatedEvent
   | TableDeletedEvent
-  | ErrorEvent;
+  | ErrorEvent
+  | CloseFailedEvent;
 
 /**
  * Takes events, and counts corrections. The listener, who may call the database, is told when the

@@ -93,6 +93,7 @@ async function locate(
       requests.noteCorrection(correction);
       events.corrected(correction);
     },
+    onCloseFailed: (error) => events.tell({ type: 'close-failed', error }),
   });
   const policies = [settings.familyDefaults, ...settings.families.values()];
   if (policies.some(({ compression }) => needsZstd(compression))) await pipeline.loadZstd();

@@ -7,7 +7,7 @@ import type { ByteWriter } from '../bytes/byte-writer.ts';
 import type { TableSink } from '../compaction/merge-run.ts';
 import type { Clock } from '../env/port.ts';
 import { assert } from '../errors.ts';
-import { type FileHandle, type Fs, joinPath } from '../fs/port.ts';
+import { closeFile, type FileHandle, type Fs, joinPath } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import type { EntryGuard } from '../key/entry-checksum.ts';
 import { tableName } from '../manifest/file-names.ts';
@@ -72,7 +72,7 @@ export class DirectorySink implements TableSink {
   finish(file: FileHandle, writer: TableWriter): TableMeta {
     const meta = writer.finish(this.#context.clock.now());
     file.sync();
-    file.close();
+    this.#context.pipeline.closeFile(file);
     return meta;
   }
 
@@ -82,7 +82,7 @@ export class DirectorySink implements TableSink {
   }
 
   #remove(file: FileHandle): void {
-    file.close();
+    closeFile(file);
     removeIfPossible(this.#context.fs, file.path);
   }
 }

@@ -10,6 +10,7 @@ import { BlockCache } from '../cache/block-cache.ts';
 import type { Compression } from '../compress/port.ts';
 import type { CryptoPrimitives } from '../crypto/port.ts';
 import type { Clock, Random } from '../env/port.ts';
+import type { VarveError } from '../errors.ts';
 import type { Fs } from '../fs/port.ts';
 import { TableCache } from '../tables/table-cache.ts';
 import { Merge } from './merge-job.ts';
@@ -39,8 +40,11 @@ class OpenJob {
     const { id, job, directory, pipeline: share, rate } = order;
     const { fs, clock, random, compression, crypto } = ports;
     const onCorrection = (correction: Correction): void => send({ type: 'corrected', correction });
+    const onCloseFailed = (error: VarveError): void =>
+      send({ type: 'close-failed', error: plainError(error) });
+    const told = { onCorrection, onCloseFailed };
     this.id = id;
-    this.#pipeline = Pipeline.of(share, crypto, { random, compression, onCorrection });
+    this.#pipeline = Pipeline.of(share, crypto, { random, compression, ...told });
     const inputs = 'runs' in job.input ? job.input.runs.length : 0;
     this.#tables = new TableCache(fs, directory, new BlockCache(0), this.#pipeline, inputs + 1);
     this.merge = new Merge(job, {

@@ -2,8 +2,9 @@
  * What a database and its workers say to each other. Messages are plain data.
  *
  * The database sends `run` and `cancel`; the worker answers each `run` with `done` or `failed`, and
- * tells of damage that it put right on the way. After each message the worker raises the count of
- * reports, so that a thread that cannot take in messages by events sees that there is one.
+ * tells of damage that it put right on the way, and of files that closed with an error. After each
+ * message the worker raises the count of reports, so that a thread that cannot take in messages by
+ * events sees that there is one.
  *
  * The shared words, one Int32Array for all workers of a database:
  *
@@ -39,7 +40,8 @@ export type Order =
 export type Report =
   | { readonly type: 'done'; readonly id: number; readonly result: MergeResult }
   | { readonly type: 'failed'; readonly id: number; readonly error: PlainError }
-  | { readonly type: 'corrected'; readonly correction: Correction };
+  | { readonly type: 'corrected'; readonly correction: Correction }
+  | { readonly type: 'close-failed'; readonly error: PlainError };
 
 /** A VarveError as plain data. */
 export interface PlainError {

@@ -290,6 +290,10 @@ export class WorkerExecutor implements Executor {
       this.#options.onCorrection(report.correction);
       return;
     }
+    if (report.type === 'close-failed') {
+      this.#options.pipeline.onCloseFailed?.(errorOf(report.error));
+      return;
+    }
     const task = crew.tasks.get(report.id)!;
     crew.tasks.delete(report.id);
     if (report.type === 'failed') {

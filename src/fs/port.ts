@@ -15,6 +15,7 @@
  * closed. Ranges outside a buffer and sizes that are no integer of at least 0 are `RangeError`.
  * @module
  */
+import { isVarveError, VarveError } from '../errors.ts';
 
 /** What a platform offers beyond the minimum; declared by the `Fs`, never guessed. */
 export interface FsCapabilities {
@@ -58,7 +59,7 @@ export interface FileHandle {
   syncAsync(): Promise<void>;
   /**
    * Releases the handle without syncing, after a `syncAsync` that is under way. Closing twice is
-   * allowed.
+   * allowed. Whatever it throws, the handle is released.
    */
   close(): void;
 }
@@ -99,6 +100,21 @@ export interface Fs {
    * names it
    */
   lock(path: string): Promise<FsLock>;
+}
+
+/**
+ * Releases a handle of which nothing more is expected: it was only read, what was written has been
+ * synced, or an earlier failure counts. So an error of `close` loses nothing and fails nothing; the
+ * handle is gone all the same.
+ * @param tell called with the error, if there is one
+ */
+export function closeFile(file: FileHandle, tell?: (error: VarveError) => void): void {
+  try {
+    file.close();
+  } catch (cause) {
+    const text = `cannot close ${file.path}: ${String(cause)}`;
+    tell?.(isVarveError(cause) ? cause : new VarveError('IO', text, { file: file.path, cause }));
+  }
 }
 
 /** Joins a directory and a file name. */

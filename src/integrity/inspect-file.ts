@@ -15,7 +15,7 @@ import {
   isHeaderOf,
 } from '../block/file-header.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
-import { type FileHandle, joinPath } from '../fs/port.ts';
+import { closeFile, type FileHandle, joinPath } from '../fs/port.ts';
 import { parseFileName } from '../manifest/file-names.ts';
 import { headerFields } from './inspect-block-fields.ts';
 import { BlocksInspector } from './inspect-blocks.ts';
@@ -49,7 +49,7 @@ export function* inspectFile(
     }
     yield tally.summary();
   } finally {
-    file.close();
+    closeFile(file);
   }
 }
 

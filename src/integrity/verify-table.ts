@@ -5,7 +5,7 @@
 import type { Pipeline } from '../block/pipeline.ts';
 import { BlockCache } from '../cache/block-cache.ts';
 import { corruption, isVarveError } from '../errors.ts';
-import { type Fs, joinPath } from '../fs/port.ts';
+import { closeFile, type Fs, joinPath } from '../fs/port.ts';
 import { tableName } from '../manifest/file-names.ts';
 import { Table } from '../sstable/table.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
@@ -41,7 +41,7 @@ export function verifyTable(
       table.verify();
       table.close();
     } finally {
-      file.close();
+      closeFile(file);
     }
     return undefined;
   } catch (error) {

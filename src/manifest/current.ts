@@ -43,7 +43,7 @@ import { DATABASE_ID_BYTES, KEY_CHECK_BYTES } from '../crypto/derive.ts';
 import type { FileCipher } from '../crypto/file-cipher.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { corruption, VarveError } from '../errors.ts';
-import { type Fs, joinPath } from '../fs/port.ts';
+import { closeFile, type Fs, joinPath } from '../fs/port.ts';
 import { CURRENT_NAME } from './file-names.ts';
 
 export const CURRENT_SLOTS = 2;
@@ -101,7 +101,7 @@ export function readCurrent(fs: Fs, directory: string): FoundSlot | undefined {
   try {
     file.read(buf, 0, buf.length, 0);
   } finally {
-    file.close();
+    closeFile(file);
   }
   const slots = decodeSlots(buf, path);
   let newest: FoundSlot | undefined;
@@ -158,7 +158,7 @@ export function authenticateCurrent(found: FoundSlot, pipeline: Pipeline, path: 
 
 /** Creates CURRENT without a valid slot. */
 export function createCurrent(fs: Fs, directory: string): void {
-  fs.open(joinPath(directory, CURRENT_NAME), 'create').close();
+  closeFile(fs.open(joinPath(directory, CURRENT_NAME), 'create'));
 }
 
 /** Writes the slot that its generation belongs into, and blocks until it is on stable storage. */
@@ -175,7 +175,7 @@ export function writeCurrent(
     file.write(bytes, 0, CURRENT_SLOT_BYTES, slotIndex(slot.generation) * CURRENT_SLOT_BYTES);
     file.sync();
   } finally {
-    file.close();
+    pipeline.closeFile(file);
   }
 }
 

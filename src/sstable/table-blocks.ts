@@ -118,7 +118,7 @@ export class TableBlocks implements CacheOwner {
       this.#slots[ordinal] = undefined;
     }
     this.reader.close();
-    this.reader.file.close();
+    this.reader.closeFile();
   }
 }
 

@@ -26,7 +26,7 @@ import {
 } from '../compress/zstd-dictionary.ts';
 import { corruption, VarveError } from '../errors.ts';
 import { BloomFilter, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
-import type { FileHandle } from '../fs/port.ts';
+import { closeFile, type FileHandle } from '../fs/port.ts';
 import type { Cursor } from '../key/cursor.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
 import type { Lookup } from '../key/lookup.ts';
@@ -57,7 +57,7 @@ export class Table {
     try {
       return new Table(file, meta, cache, pipeline);
     } catch (error) {
-      file.close();
+      closeFile(file);
       throw error;
     }
   }
@@ -183,7 +183,10 @@ export class Table {
     });
   }
 
-  /** Drops the cached blocks and closes the file. Bytes that were lent stay as they are. */
+  /**
+   * Drops the cached blocks and closes the file; a failure to close is told to the pipeline. Bytes
+   * that were lent stay as they are.
+   */
   close(): void {
     this.#blocks.close();
   }

@@ -117,15 +117,11 @@ export class TableCache {
     this.#slots.delete(slot.meta.fileNumber);
     if (slot.table === undefined) return;
     this.#open = this.#open.filter((other) => other !== slot);
-    slot.table.close();
-    slot.table = undefined;
+    this.#close(slot);
   }
 
   closeAll(): void {
-    for (const slot of this.#open) {
-      slot.table!.close();
-      slot.table = undefined;
-    }
+    for (const slot of this.#open) this.#close(slot);
     this.#open = [];
     this.#slots.clear();
   }
@@ -138,13 +134,18 @@ export class TableCache {
     for (let looked = 0; looked < this.#open.length * 2; looked++) {
       const slot = this.#open.shift()!;
       if (slot.pins === 0 && !slot.wasUsed) {
-        slot.table!.close();
-        slot.table = undefined;
+        this.#close(slot);
         return true;
       }
       slot.wasUsed = false;
       this.#open.push(slot);
     }
     return false;
+  }
+
+  #close(slot: TableSlot): void {
+    const table = slot.table!;
+    slot.table = undefined;
+    table.close();
   }
 }

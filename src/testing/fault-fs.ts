@@ -33,7 +33,8 @@ export type FaultOperation =
   | 'link'
   | 'list'
   | 'lock'
-  | 'syncDirectory';
+  | 'syncDirectory'
+  | 'close';
 
 /** One call that is about to happen. */
 export interface FaultCall {
@@ -44,7 +45,10 @@ export interface FaultCall {
 
 /** Which calls fail, and how. */
 export interface FaultRule {
-  /** The operation or operations concerned; every one when absent. */
+  /**
+   * The operation or operations concerned. When absent every one but `close`, whose failures need
+   * not show.
+   */
   readonly operation?: FaultOperation | readonly FaultOperation[] | undefined;
   /** The paths concerned; every one when absent. */
   readonly path?: ((path: string) => boolean) | undefined;
@@ -79,7 +83,7 @@ export class FaultFs implements Fs {
     return this.faultPlan.faults;
   }
 
-  /** Calls so far that a rule could have failed, of one operation or of all. */
+  /** Calls so far that a rule could have failed, of one operation or of all but `close`. */
   calls(operation?: FaultOperation): number {
     return this.faultPlan.callsOf(operation);
   }
@@ -204,8 +208,10 @@ class FaultHandle implements FileHandle {
     await this.inner.syncAsync();
   }
 
+  /** The handle is released all the same. */
   close(): void {
     this.inner.close();
+    this.plan.check('close', this.path);
   }
 }
 
@@ -223,8 +229,9 @@ class ActiveRule {
   applies(operation: FaultOperation, path: string): boolean {
     const { rule } = this;
     const wanted = rule.operation;
-    const matches = typeof wanted === 'string' ? wanted === operation : wanted?.includes(operation);
-    if (matches === false || rule.path?.(path) === false) return false;
+    const names = typeof wanted === 'string' ? [wanted] : wanted;
+    const matches = names?.includes(operation) ?? operation !== 'close';
+    if (!matches || rule.path?.(path) === false) return false;
     const skip = rule.skip ?? 0;
     const at = this.seen++;
     return at >= skip && at < skip + (rule.times ?? 1);
@@ -246,7 +253,7 @@ class FaultPlan {
   callsOf(operation: FaultOperation | undefined): number {
     if (operation !== undefined) return this.counts.get(operation) ?? 0;
     let sum = 0;
-    for (const count of this.counts.values()) sum += count;
+    for (const [name, count] of this.counts) if (name !== 'close') sum += count;
     return sum;
   }
 

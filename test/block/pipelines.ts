@@ -19,6 +19,7 @@ import { nodeCrypto } from '../../src/crypto/node.ts';
 import type { CryptoPrimitives, SuiteName } from '../../src/crypto/port.ts';
 import type { EccOptions } from '../../src/ecc/options.ts';
 import type { Random } from '../../src/env/port.ts';
+import type { VarveError } from '../../src/errors.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 
@@ -39,7 +40,10 @@ export interface PipelineChoice {
 export const DATABASE_ID: Uint8Array = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 /** A pipeline with every stage off. */
-export function plainPipeline(random: Random = new SeededRandom(1)): Pipeline {
+export function plainPipeline(
+  random: Random = new SeededRandom(1),
+  onCloseFailed?: (error: VarveError) => void,
+): Pipeline {
   const pipeline = new Pipeline({
     random,
     compression: portableCompression,
@@ -47,6 +51,7 @@ export function plainPipeline(random: Random = new SeededRandom(1)): Pipeline {
     logEcc: undefined,
     logCompression: 'none',
     onCorrection: () => {},
+    onCloseFailed,
   });
   pipeline.databaseId = DATABASE_ID;
   return pipeline;

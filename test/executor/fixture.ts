@@ -9,6 +9,7 @@ import { openDatabase } from '../../src/db/open.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import type { WorkerThreads } from '../../src/executor/worker-executor.ts';
 import type { MemoryFs } from '../../src/fs/memory.ts';
+import type { Fs } from '../../src/fs/port.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { SimulatedThreads } from '../../src/testing/simulated-threads.ts';
@@ -33,7 +34,7 @@ export interface World {
 
 /** @param change replaces the threads by others that are made of them */
 export async function openThreaded(
-  fs: MemoryFs,
+  fs: Fs,
   options: DbOptions,
   change: (threads: SimulatedThreads, clock: SimulatedClock) => WorkerThreads = (same) => same,
 ): Promise<World> {

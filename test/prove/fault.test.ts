@@ -68,6 +68,12 @@ for (const [name, workload] of Object.entries(WORKLOADS)) {
     }
   });
 
+  test(`a file that closes with an error fails nothing (${name})`, async () => {
+    const { faults, failures } = await failEach(workload, { operation: 'close' }, CLOSE);
+    assert.ok(faults > 10, `${faults} faults`);
+    assert.equal(failures, 0);
+  });
+
   test(`any one call that fails is survived by closing (${name})`, async () => {
     for (const operation of FAULT_OPERATIONS) await failEach(workload, { operation }, CLOSE);
   });

@@ -6,7 +6,7 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { loadChecksum } from '../../src/block/checksum.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
-import { isVarveError } from '../../src/errors.ts';
+import { isVarveError, type VarveError } from '../../src/errors.ts';
 import { KIND_PUT } from '../../src/key/kind.ts';
 import { TableCache, type TableSlot } from '../../src/tables/table-cache.ts';
 import { plainPipeline } from '../block/pipelines.ts';
@@ -20,15 +20,9 @@ interface Fixture {
   readonly slots: TableSlot[];
 }
 
-function fixture(tableCount: number, openMax: number): Fixture {
+function fixture(tableCount: number, openMax: number, pipeline = plainPipeline()): Fixture {
   const world = new World();
-  const tables = new TableCache(
-    world.fs,
-    DIRECTORY,
-    new BlockCache(1 << 20),
-    plainPipeline(),
-    openMax,
-  );
+  const tables = new TableCache(world.fs, DIRECTORY, new BlockCache(1 << 20), pipeline, openMax);
   const slots = Array.from({ length: tableCount }, (_, i) => {
     const key = Uint8Array.of(i);
     return tables.slot(world.write([{ key, seqno: 1, kind: KIND_PUT, value: key }]));
@@ -177,6 +171,43 @@ suite('a table that cannot be opened', () => {
       () => tables.open(other),
       (error) => isVarveError(error, 'CORRUPTION'),
     );
+    assert.equal(world.openHandles(), 0);
+  });
+});
+
+suite('a table whose file does not close without an error', () => {
+  function failing(openMax: number): Fixture & { told: string[] } {
+    const told: string[] = [];
+    const onCloseFailed = (error: VarveError) => told.push(`${error.code} ${error.file}`);
+    const made = fixture(4, openMax, plainPipeline(undefined, onCloseFailed));
+    made.world.fs.failCall(1, { operation: 'close' });
+    return { ...made, told };
+  }
+
+  test('is told once, opens again, and is in the way of no other', () => {
+    const { world, tables, slots, told } = failing(2);
+    for (let round = 0; round < 3; round++) for (const slot of slots) tables.open(slot);
+    assert.equal(told.length, 1);
+    assert.match(told[0]!, /^IO .*\.sst$/);
+    assert.equal(world.openHandles(), 2);
+    tables.closeAll();
+    assert.equal(world.openHandles(), 0);
+  });
+
+  test('is forgotten all the same', () => {
+    const { world, tables, slots, told } = failing(4);
+    tables.open(slots[0]!);
+    tables.forget(slots[0]!);
+    assert.equal(told.length, 1);
+    assert.equal(world.openHandles(), 0);
+    assert.equal(tables.openCount, 0);
+  });
+
+  test('does not keep the others from being closed', () => {
+    const { world, tables, slots, told } = failing(4);
+    for (const slot of slots) tables.open(slot);
+    tables.closeAll();
+    assert.equal(told.length, 1);
     assert.equal(world.openHandles(), 0);
   });
 });

@@ -50,6 +50,7 @@ const operations: FaultOperation[] = [
   'list',
   'lock',
   'syncDirectory',
+  'close',
 ];
 
 test('without rules nothing fails, and calls are counted', async () => {
