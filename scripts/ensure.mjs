@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 /** The folder of package.json. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -24,11 +25,34 @@ export function fail(message, code = 1) {
 export function ensureInstalled() {
   const reason = whyInstall();
   if (reason === undefined) return;
-  process.stderr.write(`Installing packages with npm ci: ${reason}.\n`);
-  const result = runNpm(['ci', '--include=dev', '--no-audit', '--no-fund'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const locked = Object.keys(packagesOf(join(root, 'package-lock.json')) ?? {}).length;
+  process.stderr.write(
+    `Installing up to ${locked} packages with npm ci, as ${reason}. ` +
+      'That takes a minute or so, by the network.\n',
+  );
+  const result = withSignsOfLife('npm ci', () =>
+    runNpm(['ci', '--include=dev', '--no-audit', '--no-fund'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    }),
+  );
   if (result.status !== 0) fail('npm ci failed; see above. Packages come from the npm registry.');
+  process.stderr.write('The packages are installed.\n');
+}
+
+/** Runs `work`, which blocks this thread, and says every ten seconds that it goes on. */
+function withSignsOfLife(name, work) {
+  const program = `
+    const { writeSync } = require('node:fs');
+    let seconds = 0;
+    setInterval(() => writeSync(2, '  ' + ${JSON.stringify(name)} + ' runs for ' + (seconds += 10) +
+      ' s\\n'), 10_000);
+  `;
+  const ticker = new Worker(program, { eval: true });
+  try {
+    return work();
+  } finally {
+    ticker.terminate();
+  }
 }
 
 /** Runs npm, the one that started this script if there is one; options as for `spawnSync`. */

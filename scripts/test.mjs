@@ -4,35 +4,37 @@
  *     npm test                          all of test/, except test/long
  *     npm test -- test/wal              a folder, or files, of test/
  *     npm test -- --only 'torn tail'    tests whose name matches a regular expression
+ *     npm run test:quick                without the files that say `@slow` in their head
  *
- * Exits with 1 when a test fails and when there was none to run.
+ * Exits with 1 when a test fails, when there was none to run, and when the tests get nowhere.
+ * No limit is one of the clock: a busy machine takes its time.
  * @module
  */
 
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec as Spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { buildDev, fail, filesUnder, root } from './ensure.mjs';
+import { TestWatch } from './test-watch.mjs';
 
-/** For one test; Node 20 applies it to the file as a whole. */
-const TIMEOUT_MS = 300_000;
-
-const { only, paths } = readArguments();
+const { only, paths, quick } = readArguments();
 buildDev();
-const files = findTests(paths);
+const files = findTests(paths).filter((file) => !quick || !isSlow(file));
 if (files.length === 0) fail(`No test file found in ${paths.join(' ') || 'test'}.`);
 runTests(files, only);
 
 function readArguments() {
   try {
     const { values, positionals } = parseArgs({
-      options: { only: { type: 'string' } },
+      options: { only: { type: 'string' }, quick: { type: 'boolean', default: false } },
       allowPositionals: true,
     });
-    return { only: values.only, paths: positionals };
+    return { ...values, paths: positionals };
   } catch (error) {
-    return fail(`${error.message}\nUsage: npm test -- [--only pattern] [file or folder ...]`, 2);
+    const usage = 'Usage: npm test -- [--only pattern] [--quick] [file or folder ...]';
+    return fail(`${error.message}\n${usage}`, 2);
   }
 }
 
@@ -52,6 +54,16 @@ function findTests(paths) {
   });
 }
 
+/** True if the source of a compiled test file says in its first comment that it takes long. */
+function isSlow(file) {
+  const head = /^\/\*\*.*?\*\//s.exec(readFileSync(join(root, sourceOf(file)), 'utf8'));
+  return head?.[0].includes('@slow') === true;
+}
+
+function sourceOf(file) {
+  return file.replace(/^build\//, '').replace(/\.js$/, '.ts');
+}
+
 /** Runs the files, two at a time, prints as the runner does, and sets the exit code. */
 function runTests(files, only) {
   const stop = new AbortController();
@@ -68,20 +80,30 @@ function runTests(files, only) {
   const tests = run({
     files: absolute,
     concurrency: 2,
-    timeout: TIMEOUT_MS,
     signal: stop.signal,
     ...(only === undefined ? {} : { testNamePatterns: [new RegExp(only)] }),
   });
+  const watch = new TestWatch((why) => {
+    process.stderr.write(`${why}\n`);
+    process.exitCode = 1;
+    stop.abort();
+  });
   tests.on('test:fail', () => {
+    watch.progress();
     process.exitCode = 1;
   });
   tests.on('test:pass', (test) => {
+    watch.progress();
     // A file reports itself as a test when nothing in it ran, a suite in any case.
     const container = test.details.type === 'suite' || absolute.includes(test.name);
     if (test.skip === undefined && !container) count++;
   });
   const report = tests.compose(new Spec());
   report.on('end', () => {
+    for (const [file, seconds] of watch.end().filter(([file]) => !isSlow(file))) {
+      const taken = `${Math.round(seconds)} s of processor time`;
+      process.stdout.write(`${sourceOf(file)} took ${taken} and does not say @slow in its head.\n`);
+    }
     if (count === 0 && process.exitCode === undefined) fail('No test ran.');
   });
   report.pipe(process.stdout);

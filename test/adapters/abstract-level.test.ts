@@ -1,5 +1,6 @@
 /**
  * `varve/level` passes the suite of abstract-level, whole and unmodified.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';

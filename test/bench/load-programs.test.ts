@@ -1,5 +1,6 @@
 /**
  * The programs that load databases and say what it cost, run as users run them, on a few entries.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';

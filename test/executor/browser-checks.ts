@@ -69,7 +69,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     write(db, 4000, 0);
     const frozen = (): number => db.stats().columnFamilies[0]!.frozenMemtableCount;
     check(frozen() > 0, 'there is something to do');
-    await until(() => frozen() === 0, 'it is done');
+    await until(() => frozen() === 0);
     await db.close();
     world.close();
     return undefined;
@@ -86,7 +86,8 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     const milliseconds = performance.now() - start;
     check(world.isTrapSprung(), 'a worker ended');
     check(world.startCount > 2, `${world.startCount} workers were started`);
-    check(milliseconds < 10_000, `it took ${milliseconds} ms`);
+    // Two minutes are what a silent worker is given.
+    check(milliseconds < 120_000, `it took ${milliseconds} ms`);
     await db.flush();
     checkEntries(db, COUNT, 1);
     await db.compact();
@@ -122,7 +123,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     world.setTrap(TRAP_THROW);
     await db.compact();
     check(world.isTrapSprung(), 'a worker was trapped');
-    await until(() => world.deaths.length > 0, 'the database is told');
+    await until(() => world.deaths.length > 0);
     check(world.deaths.join().includes('it was trapped'), `told: ${world.deaths.join()}`);
     checkEntries(db, COUNT, 0);
     check(world.orphans(db) === 0, 'no file is left over');

@@ -36,12 +36,9 @@ export function check(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(what);
 }
 
-/** Waits, with the thread idle, until something is so; throws if that takes too long. */
-export async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (let wait = 0; !isSo(); wait++) {
-    check(wait < 500, `within five seconds ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+/** Waits, with the thread idle, until something is so; the driver of the browser ends it if not. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 /** Files with threads that have them, and what is known of those. */

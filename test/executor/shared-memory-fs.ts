@@ -46,7 +46,7 @@ const REMOVED = 3;
 const LOCKED = 4;
 
 /** A thread that was ended with the lock in its hands has had it for this long. */
-const LOCK_MS_MAX = 2000;
+const LOCK_MS_MAX = 20_000;
 
 /** Memory for files of `capacityBytes` together, about. */
 export function makeSharedMemory(capacityBytes: number): SharedArrayBuffer {

@@ -1,14 +1,12 @@
 /**
- * Ends work that never would: it looks at the clock again and again, or waits for something that
- * does not come.
+ * Finds work that would never end: it looks at the clock again and again, or waits for something
+ * that does not come.
  * @module
  */
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 
 /** Work looks at the clock some thousand times at most. */
 const LOOKS_MAX = 200_000;
-/** As nothing real is waited for but the loading of code, a timer does not even begin otherwise. */
-const WAIT_MS_MAX = 30_000;
 
 /** A clock that is asked so often only by those who get nowhere. */
 export class ImpatientClock extends SimulatedClock {
@@ -25,17 +23,19 @@ export class ImpatientClock extends SimulatedClock {
     return super.monotonic();
   }
 
-  /** Waits for work. @throws Error when it has no end */
-  async patiently<T>(work: Promise<T>): Promise<T> {
+  /**
+   * Waits for work. When nothing is left to do in the process and it has not come to its end, says
+   * `where` that is, and the process ends.
+   * @throws Error when it gets nowhere
+   */
+  async patiently<T>(work: Promise<T>, where: () => string): Promise<T> {
     this.looks = 0;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('it waits for ever')), WAIT_MS_MAX);
-    });
+    const onNothingLeft = () => process.stderr.write(`${where()}: it waits for ever\n`);
+    process.once('beforeExit', onNothingLeft);
     try {
-      return await Promise.race([work, late]);
+      return await work;
     } finally {
-      clearTimeout(timer);
+      process.off('beforeExit', onNothingLeft);
     }
   }
 }

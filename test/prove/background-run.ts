@@ -92,18 +92,20 @@ class BackgroundRun {
 
   async run(steps: number): Promise<BackgroundTotals> {
     const { totals } = this;
+    const where = () => {
+      const steps = `The last steps:\n${this.trace.tail}`;
+      return `background run ${this.seed}, step ${totals.steps}\n${steps}`;
+    };
     try {
       await this.open(new History(), 0);
       while (totals.steps < steps) {
         totals.steps++;
-        await this.clock.patiently(this.step());
+        await this.clock.patiently(this.step(), where);
       }
-      await this.clock.patiently(this.end());
+      await this.clock.patiently(this.end(), where);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      const where = `background run ${this.seed}, step ${totals.steps}`;
-      const text = `${where}: ${why}\nThe last steps:\n${this.trace.tail}`;
-      throw new Error(text, { cause });
+      throw new Error(`${where()}: ${why}`, { cause });
     }
     totals.faults = this.disk.fs.faults;
     totals.trace = this.trace.digest();

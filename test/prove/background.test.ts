@@ -1,3 +1,8 @@
+/**
+ * Background work in trouble: what fails, stalls and comes back, by seeds.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runBackground } from './background-run.ts';

@@ -1,6 +1,7 @@
 /**
  * Space under churn, at a scale of 1/64: write buffer, levels and tables are that much smaller than
  * by default, so the data stands for 680 MiB. `npm run bench -- churn` does it at full scale.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';

@@ -1,3 +1,8 @@
+/**
+ * Power cuts in random workloads.
+ * @slow
+ * @module
+ */
 import { test } from 'node:test';
 import { cutEverywhere } from './crash-run.ts';
 import { OPERATIONS_PER_WORKLOAD, randomWorkload } from './workloads.ts';

@@ -1,3 +1,8 @@
+/**
+ * Power cuts in workloads with every stage of blocks.
+ * @slow
+ * @module
+ */
 import { test } from 'node:test';
 import { cutEverywhere } from './crash-run.ts';
 import { STAGES } from './settings.ts';

@@ -1,3 +1,8 @@
+/**
+ * Power cuts at every file operation of chosen workloads.
+ * @slow
+ * @module
+ */
 import { test } from 'node:test';
 import { cutEverywhere } from './crash-run.ts';
 import { CORNERS, IMPORT, MANIFEST_REWRITE } from './workloads.ts';

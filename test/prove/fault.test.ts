@@ -1,3 +1,8 @@
+/**
+ * File operations that fail, each of them once and for good.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { VarveError } from '../../src/errors.ts';

@@ -1,3 +1,8 @@
+/**
+ * Files with one bit or more turned.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import type { Db } from '../../src/db/database.ts';

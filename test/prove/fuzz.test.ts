@@ -1,3 +1,8 @@
+/**
+ * The fuzzers for a moment.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fuzzDamagedFiles } from '../../fuzz/damaged-files.ts';

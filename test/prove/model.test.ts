@@ -1,3 +1,8 @@
+/**
+ * Random operations, compared with a model.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

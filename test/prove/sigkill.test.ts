@@ -1,3 +1,8 @@
+/**
+ * A process that is killed while it writes.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

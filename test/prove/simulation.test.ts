@@ -1,3 +1,8 @@
+/**
+ * Whole lives of databases, by seeds.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { simulate } from './simulation.ts';
