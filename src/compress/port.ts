@@ -6,8 +6,8 @@
  * |----------|------------------|---------------------------------------------------------|
  * | 0        | (not compressed) |                                                         |
  * | 1        | lz4              | one LZ4 block (LZ4 block format, without a frame)       |
- * | 2        | zstd             | one Zstandard frame (RFC 8878) that states its content  |
- * |          |                  | size, without checksum                                  |
+ * | 2        | zstd             | one Zstandard frame (RFC 8878) without checksum; it     |
+ * |          |                  | states its content size, but readers do without         |
  * | 3        | zstd, dictionary | the same, made with a dictionary that stands elsewhere  |
  *
  * Ids stand on disk and keep their meaning for ever. A level is a matter of the writer only. No

@@ -11,7 +11,7 @@ import {
   DOES_NOT_FIT,
 } from './port.ts';
 import type { ZstdDictionary } from './zstd-dictionary.ts';
-import { frameContentBytes } from './zstd-frame.ts';
+import { frameContentBytes, NO_CONTENT_SIZE } from './zstd-frame.ts';
 import {
   ZSTD_CONTENT_BYTES_MAX,
   ZSTD_LEVEL_MAX,
@@ -89,8 +89,13 @@ class Zstd implements Compressor {
   }
 }
 
-/** True if the bytes, which may be any, begin like a frame of `contentLen` bytes, not too many. */
+/**
+ * True if the bytes, which may be any, begin like a frame of `contentLen` bytes, not too many. Some
+ * encoders do not state the size; the module then writes no more than a block may hold either.
+ */
 function isFrameOf(src: Uint8Array, off: number, len: number, contentLen: number): boolean {
   if (len > ZSTD_CONTENT_BYTES_MAX || contentLen > ZSTD_CONTENT_BYTES_MAX) return false;
-  return contentLen > 0 && frameContentBytes(src, off, len) === contentLen;
+  if (contentLen === 0) return false;
+  const stated = frameContentBytes(src, off, len);
+  return stated === contentLen || stated === NO_CONTENT_SIZE;
 }

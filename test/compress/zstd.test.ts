@@ -9,7 +9,7 @@ import { nodeCompression } from '../../src/compress/node.ts';
 import { portableCompression } from '../../src/compress/portable.ts';
 import { trainDictionary } from '../../src/compress/train-dictionary.ts';
 import { DICTIONARY_BYTES_MAX, ZstdDictionary } from '../../src/compress/zstd-dictionary.ts';
-import { frameContentBytes, NO_CONTENT_SIZE } from '../../src/compress/zstd-frame.ts';
+import { frameContentBytes, NO_CONTENT_SIZE, NO_FRAME } from '../../src/compress/zstd-frame.ts';
 import { loadZstdModule, ZSTD_CONTENT_BYTES_MAX } from '../../src/compress/zstd-module.ts';
 import { isVarveError } from '../../src/errors.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
@@ -90,22 +90,22 @@ test('the content size of a frame is read in all of its forms', () => {
     [[0xa0, 1, 0, 1, 0], 65_537],
     [[0x80, 9, 1, 0, 1, 0], 65_537],
     [[0xe0, 1, 0, 0, 0, 1, 0, 0, 0], 2 ** 32 + 1],
-    [[0xe0, 1, 0, 0, 0, 1, 0, 0, 255], NO_CONTENT_SIZE],
+    [[0xe0, 1, 0, 0, 0, 1, 0, 0, 255], NO_FRAME],
     [[0x21, 5, 77], 77],
     [[0x22, 5, 5, 77], 77],
     [[0x23, 5, 5, 5, 5, 77], 77],
     [[0x24, 77], 77],
     [[0x00, 9], NO_CONTENT_SIZE],
-    [[0x28, 77], NO_CONTENT_SIZE],
+    [[0x28, 77], NO_FRAME],
   ];
   for (const [rest, expected] of cases) {
     const header = Uint8Array.of(...magic, ...rest);
     assert.equal(frameContentBytes(header, 0, header.length), expected, rest.join());
     for (let length = 0; length < header.length; length++) {
-      assert.equal(frameContentBytes(header, 0, length), NO_CONTENT_SIZE);
+      assert.equal(frameContentBytes(header, 0, length), NO_FRAME);
     }
   }
-  assert.equal(frameContentBytes(Uint8Array.of(0x29, 0xb5, 0x2f, 0xfd, 0x20, 1), 0, 6), -1);
+  assert.equal(frameContentBytes(Uint8Array.of(0x29, 0xb5, 0x2f, 0xfd, 0x20, 1), 0, 6), NO_FRAME);
 });
 
 test('a second start changes nothing', async () => {
