@@ -268,6 +268,7 @@ const NOWHERE: FileHandle = {
   read: () => 0,
   write: () => {},
   size: () => 0,
+  linkCount: () => 1,
   truncate: () => {},
   sync: () => {},
   syncAsync: async () => {},

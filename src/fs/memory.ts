@@ -126,6 +126,11 @@ class MemoryHandle implements FileHandle {
     return this.file.size;
   }
 
+  linkCount(): number {
+    this.requireOpen();
+    return this.file.names;
+  }
+
   truncate(size: number): void {
     this.requireWritable();
     if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`bad file size ${size}`);

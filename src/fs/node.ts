@@ -206,6 +206,15 @@ class NodeHandle implements FileHandle {
     }
   }
 
+  linkCount(): number {
+    if (this.fd === CLOSED_FD) throw this.closedError();
+    try {
+      return fs.fstatSync(this.fd).nlink;
+    } catch (error) {
+      throw platformError('count the names of', this.path, error);
+    }
+  }
+
   truncate(size: number): void {
     if (this.fd === CLOSED_FD) throw this.closedError();
     // Node would take a negative size as zero.

@@ -51,6 +51,8 @@ export interface FileHandle {
   write(buf: Uint8Array, off: number, length: number, position: number): void;
   /** Current size in bytes. */
   size(): number;
+  /** How many names lead to the file: more than 1 only where there are hard links. */
+  linkCount(): number;
   /** Cuts or extends (with zeros) to `size` bytes. */
   truncate(size: number): void;
   /** Blocks until all written bytes and the size are on stable storage. */

@@ -24,6 +24,9 @@
  *                   of an older version, which says nothing about it
  *     120     8     XXH64, seed 0, of bytes 0 to 119
  *
+ * A file that has another name too (a copy of the directory made of hard links) is not written to:
+ * a new one with both slots takes its name.
+ *
  * Integers are little-endian. Generation g stands in slot (g - 1) mod 2. The tag is that of an
  * empty content sealed at position 0 of file number 0, class 'C', with the salt. It is bound to
  * bytes 0 to 71 and 104 to 119; where those 16 are 0, to bytes 0 to 71 alone. The two bindings
@@ -43,8 +46,8 @@ import { DATABASE_ID_BYTES, KEY_CHECK_BYTES } from '../crypto/derive.ts';
 import type { FileCipher } from '../crypto/file-cipher.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { corruption, VarveError } from '../errors.ts';
-import { closeFile, type Fs, joinPath } from '../fs/port.ts';
-import { CURRENT_NAME } from './file-names.ts';
+import { closeFile, type FileHandle, type Fs, joinPath } from '../fs/port.ts';
+import { CURRENT_NAME, CURRENT_REPLACEMENT_NAME } from './file-names.ts';
 
 export const CURRENT_SLOTS = 2;
 export const CURRENT_SLOT_BYTES = 1024;
@@ -161,7 +164,11 @@ export function createCurrent(fs: Fs, directory: string): void {
   closeFile(fs.open(joinPath(directory, CURRENT_NAME), 'create'));
 }
 
-/** Writes the slot that its generation belongs into, and blocks until it is on stable storage. */
+/**
+ * Writes the slot that its generation belongs into, and blocks until it is on stable storage.
+ * @throws VarveError of the `Fs`; `UNSUPPORTED` for a file with several names that cannot be
+ * replaced
+ */
 export function writeCurrent(
   fs: Fs,
   directory: string,
@@ -169,14 +176,48 @@ export function writeCurrent(
   pipeline: Pipeline,
 ): void {
   const path = joinPath(directory, CURRENT_NAME);
+  const bytes = encodeSlot(slot, pipeline, path);
+  const off = slotIndex(slot.generation) * CURRENT_SLOT_BYTES;
   const file = fs.open(path, 'update');
   try {
-    const bytes = encodeSlot(slot, pipeline, path);
-    file.write(bytes, 0, CURRENT_SLOT_BYTES, slotIndex(slot.generation) * CURRENT_SLOT_BYTES);
+    if (file.linkCount() > 1) {
+      replaceCurrent(fs, directory, file, bytes, off, pipeline);
+    } else {
+      file.write(bytes, 0, CURRENT_SLOT_BYTES, off);
+      file.sync();
+    }
+  } finally {
+    pipeline.closeFile(file);
+  }
+}
+
+/** The same for a file whose bytes somebody else sees under another name; borrows `slot`. */
+function replaceCurrent(
+  fs: Fs,
+  directory: string,
+  shared: FileHandle,
+  slot: Uint8Array,
+  off: number,
+  pipeline: Pipeline,
+): void {
+  if (!fs.capabilities.atomicRename) {
+    const text = `${shared.path} has a second name (a hard link), and cannot be replaced here`;
+    throw new VarveError('UNSUPPORTED', text, { file: shared.path });
+  }
+  const whole = new Uint8Array(CURRENT_SLOTS * CURRENT_SLOT_BYTES);
+  shared.read(whole, 0, whole.length, 0);
+  whole.set(slot, off);
+  const path = joinPath(directory, CURRENT_REPLACEMENT_NAME);
+  if (fs.exists(path)) fs.remove(path);
+  const file = fs.open(path, 'create');
+  try {
+    file.write(whole, 0, whole.length, 0);
     file.sync();
   } finally {
     pipeline.closeFile(file);
   }
+  fs.rename(path, shared.path);
+  fs.syncDirectory(directory);
 }
 
 function slotIndex(generation: number): number {

@@ -2,6 +2,7 @@
  * The names of the files in a database directory.
  *
  *     CURRENT          names the manifest (current.ts)
+ *     CURRENT.new      what is to replace it, of a process that died over it
  *     LOCK             belongs to the Fs
  *     MANIFEST-000012  manifest
  *     000012.sst       table
@@ -13,6 +14,8 @@
  */
 
 export const CURRENT_NAME = 'CURRENT';
+/** Nothing ever depends on this one. */
+export const CURRENT_REPLACEMENT_NAME = 'CURRENT.new';
 export const LOCK_NAME = 'LOCK';
 
 const MANIFEST_PREFIX = 'MANIFEST-';
@@ -22,7 +25,7 @@ export type FileKind = 'current' | 'lock' | 'manifest' | 'table' | 'wal';
 /** What a name says about its file. */
 export interface ParsedFileName {
   readonly kind: FileKind;
-  /** 0 for `CURRENT` and `LOCK`. */
+  /** 0 for names without one. */
   readonly number: number;
 }
 
@@ -40,7 +43,9 @@ export function manifestName(fileNumber: number): string {
 
 /** The inverse of the functions above; undefined for every name that they do not make. */
 export function parseFileName(name: string): ParsedFileName | undefined {
-  if (name === CURRENT_NAME) return { kind: 'current', number: 0 };
+  if (name === CURRENT_NAME || name === CURRENT_REPLACEMENT_NAME) {
+    return { kind: 'current', number: 0 };
+  }
   if (name === LOCK_NAME) return { kind: 'lock', number: 0 };
   const match = /^(MANIFEST-)?(\d{6,16})(\.sst|\.wal)?$/.exec(name);
   if (match === null) return undefined;

@@ -21,7 +21,12 @@ import { assert, isVarveError, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { createCurrent, writeCurrent } from './current.ts';
 import { inspectDirectory } from './directory.ts';
-import { CURRENT_NAME, manifestName, parseFileName } from './file-names.ts';
+import {
+  CURRENT_NAME,
+  CURRENT_REPLACEMENT_NAME,
+  manifestName,
+  parseFileName,
+} from './file-names.ts';
 import { recoverState } from './manifest-recovery.ts';
 import { applyToState, emptyState, type ManifestState, snapshotEdits } from './manifest-state.ts';
 import type { Version } from './version.ts';
@@ -336,7 +341,8 @@ export class Manifest {
     try {
       for (const name of this.#fs.list(this.#directory)) {
         const parsed = parseFileName(name);
-        if (parsed?.kind !== 'manifest' || parsed.number === this.#manifestNumber) continue;
+        const isOther = parsed?.kind === 'manifest' && parsed.number !== this.#manifestNumber;
+        if (!isOther && name !== CURRENT_REPLACEMENT_NAME) continue;
         this.#fs.remove(joinPath(this.#directory, name));
       }
     } catch (error) {

@@ -275,6 +275,11 @@ class CrashHandle implements FileHandle {
     return this.inner.size();
   }
 
+  linkCount(): number {
+    this.power.require();
+    return this.inner.linkCount();
+  }
+
   truncate(size: number): void {
     const cut = this.power.strikes();
     this.inner.truncate(size);

@@ -193,6 +193,10 @@ class FaultHandle implements FileHandle {
     return this.inner.size();
   }
 
+  linkCount(): number {
+    return this.inner.linkCount();
+  }
+
   truncate(size: number): void {
     this.plan.check('truncate', this.path);
     this.inner.truncate(size);

@@ -229,6 +229,7 @@ const ENTRIES: Record<string, Check> = {
     fs.link(existing, second);
     throwsCode('IO', () => fs.link(existing, second));
     const file = fs.open(second, 'update');
+    equal(file.linkCount(), 2);
     file.write(bytes(9), 0, 1, 0);
     file.close();
     fs.remove(existing);
@@ -240,11 +241,13 @@ const LIFETIME: Record<string, Check> = {
   async 'a closed handle refuses everything but close'(fs, directory) {
     const file = created(fs, directory, 'a', bytes(1));
     equal(file.path, joinPath(directory, 'a'));
+    equal(file.linkCount(), 1);
     file.close();
     file.close();
     throwsCode('CLOSED', () => file.read(new Uint8Array(1), 0, 1, 0));
     throwsCode('CLOSED', () => file.write(bytes(2), 0, 1, 0));
     throwsCode('CLOSED', () => file.size());
+    throwsCode('CLOSED', () => file.linkCount());
     throwsCode('CLOSED', () => file.truncate(0));
     throwsCode('CLOSED', () => file.sync());
     await rejectsCode('CLOSED', () => file.syncAsync());

@@ -67,6 +67,10 @@ class GatedHandle implements FileHandle {
     return this.#inner.size();
   }
 
+  linkCount(): number {
+    return this.#inner.linkCount();
+  }
+
   truncate(size: number): void {
     this.#inner.truncate(size);
   }

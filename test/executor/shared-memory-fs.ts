@@ -208,6 +208,12 @@ class SharedMemoryHandle implements FileHandle {
     return Atomics.load(this.#arena.words, this.#entry + SIZE);
   }
 
+  /** This file system has no hard links. */
+  linkCount(): number {
+    this.#requireOpen();
+    return 1;
+  }
+
   truncate(size: number): void {
     this.#requireWritable();
     if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`bad file size ${size}`);

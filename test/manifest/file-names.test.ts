@@ -22,6 +22,7 @@ test('names are parsed back into kind and number', () => {
   assert.equal(walName(12), '000012.wal');
   assert.equal(manifestName(12), 'MANIFEST-000012');
   assert.deepEqual(parseFileName(CURRENT_NAME), { kind: 'current', number: 0 });
+  assert.deepEqual(parseFileName('CURRENT.new'), { kind: 'current', number: 0 });
   assert.deepEqual(parseFileName(LOCK_NAME), { kind: 'lock', number: 0 });
 });
 
