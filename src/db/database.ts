@@ -5,6 +5,16 @@
 import { needsZstd } from '../compress/options.ts';
 import { VarveError } from '../errors.ts';
 import type { Executor } from '../executor/port.ts';
+import {
+  COMPACT_OPTIONS,
+  checkPutOptions,
+  checkReadOptions,
+  ENTRIES_OPTIONS,
+  FLUSH_OPTIONS,
+  RANGE_OPTIONS,
+  WRITE_ASYNC_OPTIONS,
+  WRITE_OPTIONS,
+} from './call-checks.ts';
 import type {
   CompactOptions,
   PutOptions,
@@ -90,6 +100,7 @@ export class Db {
    * {@link resume}
    */
   put(key: Bytes, value: Bytes, options?: PutOptions): number {
+    if (options !== undefined) checkPutOptions(options);
     this.#single.clear();
     this.#single.put(this.#writeFamily(options), key, value);
     return this.#write(this.#single, options);
@@ -97,6 +108,7 @@ export class Db {
 
   /** Removes a key; an absent one is no error. Otherwise as {@link put}. */
   delete(key: Bytes, options?: PutOptions): number {
+    if (options !== undefined) checkPutOptions(options);
     this.#single.clear();
     this.#single.delete(this.#writeFamily(options), key);
     return this.#write(this.#single, options);
@@ -108,6 +120,7 @@ export class Db {
    * @returns the seqno of its last operation
    */
   write(batch: WriteBatch, options?: WriteOptions): number {
+    if (options !== undefined) WRITE_OPTIONS.check(options);
     return this.#write(encoderOf(batch), options);
   }
 
@@ -118,6 +131,7 @@ export class Db {
    * @returns the seqno of its last operation
    */
   async writeAsync(batch: WriteBatch, options?: WriteAsyncOptions): Promise<number> {
+    if (options !== undefined) WRITE_ASYNC_OPTIONS.check(options);
     const encoder = encoderOf(batch);
     const isSynced = options?.sync === true;
     const written = this.#lastAsync.then(() => this.#writes.writeAsync(encoder, isSynced));
@@ -130,6 +144,7 @@ export class Db {
 
   /** The value of a key, or undefined: a fresh copy, or a view with `borrow`. Borrows the key. */
   get(key: Bytes, options?: ReadOptions): Uint8Array | undefined {
+    if (options !== undefined) checkReadOptions(options);
     const family = this.#readFamily(options);
     const seqno = this.#readSeqno(options?.snapshot);
     if (options?.borrow === true) return this.#reads.borrow(family, key, seqno);
@@ -142,6 +157,7 @@ export class Db {
    */
   getMany(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
     if (!Array.isArray(keys)) throw new TypeError('getMany takes an array of keys');
+    if (options !== undefined) checkReadOptions(options);
     if (options?.borrow === true) throw new TypeError('getMany cannot lend views');
     const family = this.#readFamily(options);
     const seqno = this.#readSeqno(options?.snapshot);
@@ -150,6 +166,7 @@ export class Db {
 
   /** True when the key has a value. */
   has(key: Bytes, options?: ReadOptions): boolean {
+    if (options !== undefined) checkReadOptions(options);
     const family = this.#readFamily(options);
     return this.#reads.has(family, key, this.#readSeqno(options?.snapshot));
   }
@@ -174,9 +191,8 @@ export class Db {
    * per entry, and must be closed.
    */
   cursor(options: RangeOptions = {}): DbCursor {
-    const family = this.#readFamily(options);
-    const seqno = this.#readSeqno(options.snapshot);
-    return new DbCursor(this.#core, family.view, seqno, options);
+    RANGE_OPTIONS.check(options);
+    return this.#cursor(options);
   }
 
   /** A fixed view of all families as of now; release it when done. */
@@ -238,6 +254,7 @@ export class Db {
 
   /** Resolves when every write before the call is in tables: of one family, or of all. */
   async flush(options: { columnFamily?: ColumnFamily | string } = {}): Promise<void> {
+    FLUSH_OPTIONS.check(options);
     this.#core.assertWritable();
     const { columnFamily } = options;
     const wanted =
@@ -262,6 +279,7 @@ export class Db {
    * @throws VarveError `INVALID` when the family that was named is dropped meanwhile
    */
   async compact(options: CompactOptions = {}): Promise<void> {
+    COMPACT_OPTIONS.check(options);
     this.#core.assertWritable();
     const { columnFamily, from, to } = options;
     const families =
@@ -299,6 +317,7 @@ export class Db {
 
   /** About how many bytes of tables the keys of a range take; what is not flushed counts 0. */
   approximateSize(options: RangeOptions = {}): number {
+    RANGE_OPTIONS.check(options);
     return approximateSize(this.#core, this.#readFamily(options), keyRangeOf(options));
   }
 
@@ -366,8 +385,15 @@ export class Db {
   }
 
   #iterate<T>(part: EntryPart, options: EntriesOptions): EntryIterator<T> {
+    ENTRIES_OPTIONS.check(options);
     checkLimit(options.limit);
-    return new EntryIterator<T>(this.cursor(options), part, options);
+    return new EntryIterator<T>(this.#cursor(options), part, options);
+  }
+
+  #cursor(options: RangeOptions): DbCursor {
+    const family = this.#readFamily(options);
+    const seqno = this.#readSeqno(options.snapshot);
+    return new DbCursor(this.#core, family.view, seqno, options);
   }
 
   #writeFamily(options: PutOptions | undefined): ColumnFamily | undefined {

@@ -13,15 +13,24 @@ export async function verifyDatabase(
   onProgress: VerifyProgress | undefined,
 ): Promise<VerifyReport> {
   const { events, fs, location, pipeline, version } = core;
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new TypeError('what verify reports to must be a function');
+  }
   const tables = [...version.families.values()].flatMap((family) => family.levels.flat());
   const bytesTotal = tables.reduce((sum, table) => sum + table.sizeBytes, 0);
+  let seen = version;
+  let live = seen.tableNumbers();
   let bytesRead = 0;
   let tableCount = 0;
   const corrected: Correction[] = [];
   const uncorrectable: Damage[] = [];
   for (const table of tables) {
     // A compaction may have removed the file while this waited for its turn.
-    if (!isLive(core, table.fileNumber)) continue;
+    if (core.version !== seen) {
+      seen = core.version;
+      live = seen.tableNumbers();
+    }
+    if (!live.has(table.fileNumber)) continue;
     const corrections = events.collect(() => {
       const damage = verifyTable(fs, location.directory, table, pipeline);
       if (damage !== undefined) uncorrectable.push(damage);
@@ -34,14 +43,4 @@ export async function verifyDatabase(
     core.assertOpen();
   }
   return { tableCount, bytesRead, corrected, uncorrectable };
-}
-
-/** A compaction may have removed it. */
-function isLive(core: DbCore, fileNumber: number): boolean {
-  for (const family of core.version.families.values()) {
-    for (const level of family.levels) {
-      if (level.some((table) => table.fileNumber === fileNumber)) return true;
-    }
-  }
-  return false;
 }

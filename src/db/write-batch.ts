@@ -33,6 +33,7 @@ import {
   VALUE_BYTES_MAX,
 } from '../key/kind.ts';
 import { WAL_RECORD_PREFIX_BYTES } from '../wal/wal-record.ts';
+import { BATCH_OPTIONS } from './call-checks.ts';
 import { ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
 import { type ByteInput, type Bytes, keyInput, valueInput } from './input.ts';
 
@@ -220,13 +221,10 @@ export interface WriteBatchOptions {
 export class WriteBatch {
   readonly #encoder: BatchEncoder;
 
-  /** @throws TypeError for an option of a wrong type */
+  /** @throws TypeError for an unknown option, or one of a wrong type */
   constructor(options: WriteBatchOptions = {}) {
-    const { entryChecksums = false } = options;
-    if (typeof entryChecksums !== 'boolean') {
-      throw new TypeError('entryChecksums must be true or false');
-    }
-    this.#encoder = new BatchEncoder(entryChecksums);
+    BATCH_OPTIONS.check(options);
+    this.#encoder = new BatchEncoder(options.entryChecksums === true);
   }
 
   /** Number of operations. */

@@ -145,6 +145,7 @@ test('only a write with sync waits for stable storage', async () => {
       () => db.del('a', { sync: true }),
       () => db.batch([{ type: 'del', key: 'b' }], { sync: true }),
       () => db.batch().del('c').write({ sync: true }),
+      () => db.put('a', '1', { sync: 1 as unknown as boolean }),
     ];
     for (const [i, write] of writes.entries()) {
       await write();

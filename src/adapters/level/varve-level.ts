@@ -357,7 +357,8 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
   /** Settles when a write of some keys is as safe as was asked for. */
   #written(count: number, request: WriteRequest): Promise<void> {
     const db = this.#engine();
-    if (request.sync === true) return this.#run(() => db.sync());
+    // Level refuses no value here, so what stands for true must not be taken for false.
+    if (request.sync) return this.#run(() => db.sync());
     return this.#isTurnDue(count) ? this.#turn() : DONE;
   }
 

@@ -1,0 +1,152 @@
+/**
+ * What the options of calls may be called, and of which types they are. Options are part of every
+ * read and write, so a check costs a walk over the names that are there, and creates nothing.
+ * @module
+ */
+import { isBytes } from '../bytes/is-bytes.ts';
+import type { PutOptions, ReadOptions } from './call-options.ts';
+import { ColumnFamily } from './column-family.ts';
+import { Snapshot } from './snapshot.ts';
+
+/** @throws TypeError for a value that the option of that name cannot have; never for undefined */
+type TypeCheck = (value: unknown, name: string) => void;
+
+/** The options of one kind of call. */
+export class CallOptions {
+  readonly #what: string;
+  readonly #checks: ReadonlyMap<string, TypeCheck>;
+
+  /** @param what the call, for messages: `a write` */
+  constructor(what: string, checks: Readonly<Record<string, TypeCheck>>) {
+    this.#what = what;
+    this.#checks = new Map(Object.entries(checks));
+  }
+
+  /**
+   * Lets options pass that are all known and of their types.
+   * @throws TypeError that names the first that is not; or for options that are no object
+   */
+  check(options: object | undefined): void {
+    if (options === undefined) return;
+    if (typeof options !== 'object' || options === null) {
+      throw new TypeError(`the options of ${this.#what} must be an object`);
+    }
+    for (const name in options) {
+      const check = this.#checks.get(name);
+      if (check === undefined) this.#refuse(options, name);
+      else check((options as Readonly<Record<string, unknown>>)[name], name);
+    }
+  }
+
+  /** A program may have given all objects a name; that one is nobody's option. */
+  #refuse(options: object, name: string): void {
+    if (!Object.hasOwn(options, name)) return;
+    const known = [...this.#checks.keys()].join(', ');
+    throw new TypeError(`unknown option of ${this.#what}: ${name} (there are ${known})`);
+  }
+}
+
+function flag(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw new TypeError(`${name} must be true or false`);
+  }
+}
+
+function bytes(value: unknown, name: string): void {
+  if (value === undefined || typeof value === 'string' || isBytes(value)) return;
+  throw new TypeError(`${name} must be a string or a Uint8Array`);
+}
+
+function number(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== 'number') {
+    throw new TypeError(`${name} must be a number`);
+  }
+}
+
+function family(value: unknown, name: string): void {
+  if (value === undefined || isFamily(value)) return;
+  throw new TypeError(`${name} must be the handle of a column family, or its name`);
+}
+
+function snapshot(value: unknown, name: string): void {
+  if (value !== undefined && !(value instanceof Snapshot)) {
+    throw new TypeError(`${name} must be a snapshot`);
+  }
+}
+
+const RANGE_CHECKS = {
+  gte: bytes,
+  gt: bytes,
+  lte: bytes,
+  lt: bytes,
+  prefix: bytes,
+  snapshot,
+  columnFamily: family,
+  fillCache: flag,
+  readAheadBytes: number,
+};
+
+export const PUT_OPTIONS: CallOptions = new CallOptions('a put or delete', {
+  sync: flag,
+  noWait: flag,
+  columnFamily: family,
+});
+export const WRITE_OPTIONS: CallOptions = new CallOptions('a write', { sync: flag, noWait: flag });
+export const WRITE_ASYNC_OPTIONS: CallOptions = new CallOptions('writeAsync', { sync: flag });
+export const READ_OPTIONS: CallOptions = new CallOptions('a read', {
+  snapshot,
+  columnFamily: family,
+  borrow: flag,
+});
+export const RANGE_OPTIONS: CallOptions = new CallOptions('a range', RANGE_CHECKS);
+export const ENTRIES_OPTIONS: CallOptions = new CallOptions('an iterator', {
+  ...RANGE_CHECKS,
+  reverse: flag,
+  limit: number,
+  borrow: flag,
+});
+export const FLUSH_OPTIONS: CallOptions = new CallOptions('flush', { columnFamily: family });
+export const COMPACT_OPTIONS: CallOptions = new CallOptions('compact', {
+  from: bytes,
+  to: bytes,
+  columnFamily: family,
+  bottommost: flag,
+});
+export const BATCH_OPTIONS: CallOptions = new CallOptions('a write batch', {
+  entryChecksums: flag,
+});
+
+/**
+ * As {@link READ_OPTIONS}, for reads that are over sooner than a walk over names: where all that is
+ * there is of the names and types that are known, they need only be counted.
+ */
+export function checkReadOptions(options: ReadOptions): void {
+  if (typeof options === 'object' && options !== null) {
+    let unknown = 0;
+    for (const _ in options) unknown++;
+    const { snapshot, columnFamily, borrow } = options;
+    if (typeof borrow === 'boolean') unknown--;
+    if (columnFamily !== undefined && isFamily(columnFamily)) unknown--;
+    if (snapshot !== undefined && snapshot instanceof Snapshot) unknown--;
+    if (unknown === 0) return;
+  }
+  READ_OPTIONS.check(options);
+}
+
+/** As {@link checkReadOptions}. */
+export function checkPutOptions(options: PutOptions): void {
+  if (typeof options === 'object' && options !== null) {
+    let unknown = 0;
+    for (const _ in options) unknown++;
+    const { sync, noWait, columnFamily } = options;
+    if (typeof sync === 'boolean') unknown--;
+    if (typeof noWait === 'boolean') unknown--;
+    if (columnFamily !== undefined && isFamily(columnFamily)) unknown--;
+    if (unknown === 0) return;
+  }
+  PUT_OPTIONS.check(options);
+}
+
+function isFamily(value: unknown): boolean {
+  return typeof value === 'string' || value instanceof ColumnFamily;
+}
