@@ -42,6 +42,7 @@ export type {
   DbEvent,
   ErrorEvent,
   FlushEvent,
+  RecoveryDroppedEvent,
   StallEvent,
   StallKind,
   StallReason,

@@ -5,6 +5,7 @@
 import type { Correction } from '../block/block-reader.ts';
 import type { CompactionPlan, CompactionReason } from '../compaction/plan.ts';
 import type { VarveError } from '../errors.ts';
+import type { DroppedRange } from '../wal/wal-replay.ts';
 
 /**
  * What a write waits for:
@@ -80,6 +81,13 @@ export interface TableDeletedEvent {
   readonly sizeBytes: number;
 }
 
+/** Opening the database has left out parts of its logs. Told once, when it is open. */
+export interface RecoveryDroppedEvent {
+  readonly type: 'recovery-dropped';
+  /** As in `stats().recovery`: the torn end of a log, or what `walRecovery` lets go. */
+  readonly dropped: readonly DroppedRange[];
+}
+
 /** Writing has stopped, until `resume()`. */
 export interface ErrorEvent {
   readonly type: 'error';
@@ -100,6 +108,7 @@ export type DbEvent =
   | StallEvent
   | TableCreatedEvent
   | TableDeletedEvent
+  | RecoveryDroppedEvent
   | ErrorEvent
   | CloseFailedEvent;
 

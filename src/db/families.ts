@@ -22,11 +22,13 @@ export function createFamily(core: DbCore, name: string, settings: FamilySetting
     }
   }
   const id = core.version.nextFamilyId;
-  const edit = emptyEdit();
+  const { wal } = core;
+  const logIdentities = wal === undefined ? [] : [wal.identity(wal.activeNumber)];
+  const edit = { ...emptyEdit(), logIdentities };
   edit.createdFamilies.push({ id, name });
   const { logNumber: oldest } = core.version.families.get(DEFAULT_FAMILY_ID)!;
   // Without a WAL too: logs of earlier processes may come back after power loss.
-  const logNumber = core.wal?.activeNumber ?? oldest;
+  const logNumber = wal?.activeNumber ?? oldest;
   edit.logNumbers.push({ familyId: id, logNumber });
   try {
     core.install(edit);

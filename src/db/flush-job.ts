@@ -135,7 +135,7 @@ export class FlushJob {
     const before = core.version;
     try {
       const flushed = this.members.map((member) => member.entry.memtable);
-      const edit = { ...emptyEdit(), addedTables, logNumbers: logNumbers(core) };
+      const edit = { ...emptyEdit(), addedTables, ...logNames(core) };
       const lastSeqno = core.wal === undefined ? persisted : this.#lastSeqno;
       core.install({ ...edit, lastSeqno }, flushed);
     } finally {
@@ -172,22 +172,24 @@ export function flushJob(core: DbCore, family: Family, { memtable }: LoggedMemta
 }
 
 /** The log from which each family still needs writes, for families where that changed. */
-function logNumbers(core: DbCore): VersionEdit['logNumbers'] {
-  const active = core.wal?.activeNumber;
-  if (active === undefined) return [];
-  const changed = [];
+function logNames(core: DbCore): Pick<VersionEdit, 'logNumbers' | 'logIdentities'> {
+  const { wal } = core;
+  const changed: VersionEdit['logNumbers'] = [];
+  if (wal === undefined) return { logNumbers: changed };
+  const active = wal.activeNumber;
   for (const [familyId, family] of core.families) {
     const logNumber = family.oldestLogNumber(active);
     const known = core.version.families.get(familyId)!.logNumber;
     if (logNumber !== known) changed.push({ familyId, logNumber });
   }
-  return changed;
+  const named = new Set(changed.map(({ logNumber }) => logNumber));
+  return { logNumbers: changed, logIdentities: [...named].map((number) => wal.identity(number)) };
 }
 
 /** Lets go of the logs that no family needs any more: first in the manifest, then on disk. */
 export function releaseLogs(core: DbCore): void {
-  const changed = logNumbers(core);
-  if (changed.length > 0) core.install({ ...emptyEdit(), logNumbers: changed });
+  const names = logNames(core);
+  if (names.logNumbers.length > 0) core.install({ ...emptyEdit(), ...names });
   removeOldLogs(core);
 }
 

@@ -15,7 +15,7 @@ import { removeIfPossible } from '../fs/removals.ts';
 import { type DirectoryContents, inspectDirectory } from '../manifest/directory.ts';
 import { tableName, walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
-import { type AddedTable, emptyEdit } from '../manifest/version-edit.ts';
+import { type AddedTable, emptyEdit, type LogIdentity } from '../manifest/version-edit.ts';
 import type { TableSlot } from '../tables/table-cache.ts';
 import { type ReplayResult, replayLogs } from '../wal/wal-replay.ts';
 import { DEFAULT_FAMILY_ID, DEFAULT_FAMILY_NAME } from './column-family.ts';
@@ -68,8 +68,8 @@ export function recoverForWriting(
     const logs = replay(core, manifest, contents);
     if (!contents.isFresh) manifest.start();
     core.startWriting(manifest);
-    const logNumber = startLogs(core, logs.lastSeqno);
-    installRecovered(core, logNumber);
+    const log = startLogs(core, logs.lastSeqno);
+    installRecovered(core, log);
     removeOrphans(core, contents);
     for (const [name, own] of settings.families) {
       if (!hasFamily(core, name)) createFamily(core, name, own);
@@ -150,7 +150,8 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
   const logNumbers = contents.logNumbers.filter((number) => number >= first);
   // Every log that the manifest refers to was durable before it did.
   const isStrict = settings.walRecovery === 'absolute' || settings.walRecovery === 'tolerate-tail';
-  if (isStrict && first > 0 && logNumbers[0] !== first) {
+  const isNamed = first === 0 || manifest.logIdentities.has(first);
+  if (isStrict && !isNamed && logNumbers[0] !== first) {
     throw corruption('log is missing', joinPath(location.directory, walName(first)), 0);
   }
   const operations = new OperationReplay(core);
@@ -159,6 +160,7 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
     directory: location.directory,
     pipeline: core.pipeline,
     logNumbers,
+    names: isNamed ? manifest.logIdentities : undefined,
     mode: settings.walRecovery,
     cleanEnds: manifest.walEnds,
     firstSeqno: manifest.lastSeqno + 1,
@@ -178,26 +180,28 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
   core.lastSeqno = Math.max(manifest.lastSeqno, result.lastSeqno);
   core.persistedSeqno = persistedSeqno(core);
   core.recovery = result;
+  const { dropped } = result;
+  if (dropped.length > 0) core.events.tell({ type: 'recovery-dropped', dropped });
   return { ...result, lastSeqno: core.lastSeqno };
 }
 
 /**
  * Starts the log of this process. Without a WAL an empty log is left behind all the same: the
  * manifest always refers to one that exists, so that a lost log is noticed.
- * @returns the number of the log
+ * @returns what the manifest says of the log
  */
-function startLogs(core: DbCore, lastSeqno: number): number {
+function startLogs(core: DbCore, lastSeqno: number): LogIdentity {
   const { fs, directory, pipeline } = core.location;
   const wal = new WalSet(fs, directory, pipeline, core.removals, lastSeqno);
   wal.rotate(core.newFileNumber(), lastSeqno);
-  const logNumber = wal.activeNumber;
+  const log = wal.identity(wal.activeNumber);
   if (core.settings.wal) core.wal = wal;
   else wal.closeFiles();
-  return logNumber;
+  return log;
 }
 
 /** Puts what the old logs held into L0 and lets go of them, in one edit. */
-function installRecovered(core: DbCore, logNumber: number): void {
+function installRecovered(core: DbCore, log: LogIdentity): void {
   const addedTables: AddedTable[] = [];
   for (const [familyId, family] of core.families) {
     const { memtable } = family.active;
@@ -209,8 +213,10 @@ function installRecovered(core: DbCore, logNumber: number): void {
     memtable.release();
     family.active = core.newMemtable(family.settings);
   }
+  const logNumber = log.fileNumber;
   const logNumbers = [...core.families.keys()].map((familyId) => ({ familyId, logNumber }));
-  core.install({ ...emptyEdit(), addedTables, logNumbers, lastSeqno: core.lastSeqno });
+  const names = { logNumbers, logIdentities: [log] };
+  core.install({ ...emptyEdit(), ...names, addedTables, lastSeqno: core.lastSeqno });
   core.persistedSeqno = core.lastSeqno;
 }
 

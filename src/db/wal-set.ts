@@ -5,10 +5,11 @@
  */
 import { BLOCK_HEADER_BYTES } from '../block/block-format.ts';
 import type { Pipeline } from '../block/pipeline.ts';
+import { assert } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import type { Removals } from '../fs/removals.ts';
 import { walName } from '../manifest/file-names.ts';
-import type { WalEnd } from '../manifest/version-edit.ts';
+import type { LogIdentity, WalEnd } from '../manifest/version-edit.ts';
 import { WalWriter } from '../wal/wal-writer.ts';
 import type { BatchEncoder } from './write-batch.ts';
 
@@ -73,20 +74,30 @@ export class WalSet {
 
   /**
    * Starts a new log behind the others. Its name and header are durable when the call returns, so
-   * that the manifest may refer to it.
+   * that the manifest may refer to it. It takes writes only if the log before it or the manifest
+   * names it: the former by its last record, which is written here unless that log has failed.
    * @param baseSeqno the last seqno that was written
    */
   rotate(fileNumber: number, baseSeqno: number): void {
-    const previous = this.#logs.at(-1)?.fileNumber ?? 0;
+    const previous = this.#logs.at(-1);
     const log = WalWriter.create(
       this.#fs,
       this.#directory,
       fileNumber,
-      previous,
+      previous?.fileNumber ?? 0,
       baseSeqno,
       this.#pipeline,
     );
     this.#logs.push(log);
+    // Behind a log that failed the manifest has to name it.
+    if (previous?.failure === undefined) previous?.appendClosing(log.identity);
+  }
+
+  /** What the manifest says of a live log to name it. */
+  identity(number: number): LogIdentity {
+    const log = this.#logs.find(({ fileNumber }) => fileNumber === number);
+    assert(log !== undefined, 'a log that is named is there');
+    return log.identity;
   }
 
   /** Appends a batch; it is in the operating system's hands on return. Borrows the encoder. */
@@ -100,8 +111,7 @@ export class WalSet {
   /** Blocks until every appended write is on stable storage. */
   syncNow(): void {
     const seqno = this.#active.lastSeqno;
-    if (seqno <= this.durableSeqno) return;
-    for (const log of this.#logs) if (log.lastSeqno > this.durableSeqno) log.sync();
+    for (const log of this.#logs) if (log.needsSync(this.durableSeqno)) log.sync();
     this.durableSeqno = Math.max(this.durableSeqno, seqno);
   }
 
@@ -113,7 +123,7 @@ export class WalSet {
     let previousSeqno = this.durableSeqno;
     for (const log of this.#logs) {
       if (previousSeqno >= seqno) break;
-      if (log.lastSeqno > this.durableSeqno) log.sync();
+      if (log.needsSync(this.durableSeqno)) log.sync();
       previousSeqno = log.lastSeqno;
     }
     this.durableSeqno = Math.max(this.durableSeqno, Math.min(seqno, previousSeqno));
@@ -179,7 +189,7 @@ export class WalSet {
   }
 
   async #syncAll(seqno: number): Promise<void> {
-    const pending = this.#logs.filter((log) => log.lastSeqno > this.durableSeqno);
+    const pending = this.#logs.filter((log) => log.needsSync(this.durableSeqno));
     for (const log of pending) await log.syncAsync();
     this.durableSeqno = Math.max(this.durableSeqno, seqno);
   }

@@ -2,10 +2,17 @@
  * What the edits of a manifest add up to.
  * @module
  */
+import { isSameProtection } from '../block/file-protection.ts';
 import { compareKeys } from '../bytes/compare.ts';
 import { corruption } from '../errors.ts';
 import { Version } from './version.ts';
-import { type AddedTable, emptyEdit, type VersionEdit, type WalEnd } from './version-edit.ts';
+import {
+  type AddedTable,
+  emptyEdit,
+  type LogIdentity,
+  type VersionEdit,
+  type WalEnd,
+} from './version-edit.ts';
 
 /** Immutable. */
 export interface ManifestState {
@@ -15,6 +22,8 @@ export interface ManifestState {
   readonly lastSeqno: number;
   /** Log number to size, for logs that a clean close has ended and some family still needs. */
   readonly walEnds: ReadonlyMap<number, number>;
+  /** By number: of every log that is some family's, unless an older version named it. */
+  readonly logIdentities: ReadonlyMap<number, LogIdentity>;
   /** Manifests and logs with this number or a higher one are encrypted; infinite if none is. */
   readonly sealedFrom: number;
   /** Epoch to key check, for every epoch that was ever current. */
@@ -31,6 +40,7 @@ export function emptyState(): ManifestState {
     nextFileNumber: 1,
     lastSeqno: 0,
     walEnds: new Map(),
+    logIdentities: new Map(),
     sealedFrom: Number.POSITIVE_INFINITY,
     keyChecks: new Map(),
   };
@@ -76,8 +86,37 @@ export function applyToState(
   }
   const firstLogNumber = version.firstLogNumber();
   for (const logNumber of ends.keys()) if (logNumber < firstLogNumber) ends.delete(logNumber);
+  const logIdentities = applyLogIdentities(state, edit, version, file, offset);
   const seals = applySeals(state, edit, file, offset);
-  return { version, nextFileNumber, lastSeqno, walEnds: ends, ...seals };
+  return { version, nextFileNumber, lastSeqno, walEnds: ends, logIdentities, ...seals };
+}
+
+/** Those of the logs that families name in the new version. */
+function applyLogIdentities(
+  state: ManifestState,
+  edit: VersionEdit,
+  version: Version,
+  file: string,
+  offset: number,
+): ReadonlyMap<number, LogIdentity> {
+  const identities = new Map(state.logIdentities);
+  for (const identity of edit.logIdentities ?? []) {
+    const known = identities.get(identity.fileNumber);
+    if (known !== undefined && !isSameLog(known, identity)) {
+      const problem = `log ${identity.fileNumber} has two identities`;
+      throw corruption(`version edit does not fit: ${problem}`, file, offset);
+    }
+    identities.set(identity.fileNumber, identity);
+  }
+  const named = new Set([...version.families.values()].map(({ logNumber }) => logNumber));
+  for (const number of identities.keys()) if (!named.has(number)) identities.delete(number);
+  return identities;
+}
+
+/** True if both are of one and the same log. */
+export function isSameLog(a: LogIdentity, b: LogIdentity): boolean {
+  if (a.fileNumber !== b.fileNumber || compareKeys(a.salt, b.salt) !== 0) return false;
+  return isSameProtection(a.protection, b.protection);
 }
 
 /** What was set once stays: neither a sealed log nor a key can be talked away. */
@@ -116,6 +155,7 @@ export function snapshotEdits(state: ManifestState): VersionEdit[] {
     nextFamilyId,
     walEnds,
     keyChecks,
+    logIdentities: [...state.logIdentities.values()],
     ...(Number.isFinite(state.sealedFrom) ? { sealedFrom: state.sealedFrom } : {}),
   };
   const tables: AddedTable[] = [];

@@ -30,7 +30,13 @@ import {
 import { recoverState } from './manifest-recovery.ts';
 import { applyToState, emptyState, type ManifestState, snapshotEdits } from './manifest-state.ts';
 import type { Version } from './version.ts';
-import { type CreatedFamily, emptyEdit, type VersionEdit, type WalEnd } from './version-edit.ts';
+import {
+  type CreatedFamily,
+  emptyEdit,
+  type LogIdentity,
+  type VersionEdit,
+  type WalEnd,
+} from './version-edit.ts';
 import { encodeVersionEdit } from './version-edit-codec.ts';
 
 /** A manifest is rewritten when it exceeds both this size and this multiple of its snapshot. */
@@ -149,6 +155,11 @@ export class Manifest {
   /** Log number to size at the last clean close, for logs that some family still needs. */
   get walEnds(): ReadonlyMap<number, number> {
     return this.#state.walEnds;
+  }
+
+  /** By number: of every log that is some family's, unless an older version named it. */
+  get logIdentities(): ReadonlyMap<number, LogIdentity> {
+    return this.#state.logIdentities;
   }
 
   get manifestNumber(): number {

@@ -18,6 +18,7 @@
  *     9      next family id (varint)
  *     10     number from which on manifests and logs are encrypted (varint)
  *     11     key check: epoch (varint), 16 bytes (crypto/derive.ts); repeats
+ *     12     log identity: log number (varint), protection and salt of the log's header; repeats
  *
  * An added table holds these fields, each once, with tags of the same kind; the last one is missing
  * where its codec, protection and salt would all be 0 or unknown:
@@ -58,6 +59,7 @@ import {
   emptyEdit,
   type FamilyLogNumber,
   type KeyCheck,
+  type LogIdentity,
   type RemovedTable,
   type VersionEdit,
   type WalEnd,
@@ -80,6 +82,7 @@ const FIELD_WAL_ENDS = 8;
 const FIELD_NEXT_FAMILY_ID = 9;
 const FIELD_SEALED_FROM = 10;
 const FIELD_KEY_CHECK = 11;
+const FIELD_LOG_IDENTITY = 12;
 
 const TABLE_FACTS = 1;
 const TABLE_SMALLEST_KEY = 2;
@@ -134,6 +137,15 @@ export function encodeVersionEdit(edit: VersionEdit, out: ByteWriter): void {
     body.varint(epoch);
     body.bytes(check, 0, check.length);
     writeField(out, FIELD_KEY_CHECK, body);
+  }
+  for (const { fileNumber, protection, salt } of edit.logIdentities ?? []) {
+    const bytes = new Uint8Array(PROTECTION_BYTES);
+    writeProtection(bytes, 0, protection);
+    body.reset();
+    body.varint(fileNumber);
+    body.bytes(bytes, 0, bytes.length);
+    body.bytes(salt, 0, salt.length);
+    writeField(out, FIELD_LOG_IDENTITY, body);
   }
 }
 
@@ -234,6 +246,8 @@ class EditDecoder {
       else if (number === FIELD_SEALED_FROM) edit.sealedFrom = this.#single(edit.sealedFrom);
       else if (number === FIELD_KEY_CHECK) {
         edit.keyChecks = [...(edit.keyChecks ?? []), this.#keyCheck(to)];
+      } else if (number === FIELD_LOG_IDENTITY) {
+        edit.logIdentities = [...(edit.logIdentities ?? []), this.#logIdentity(to)];
       } else return false;
       return true;
     });
@@ -366,6 +380,16 @@ class EditDecoder {
     const logNumber = this.#body.next();
     this.#finish(this.#body.end);
     return { familyId, logNumber };
+  }
+
+  #logIdentity(end: number): LogIdentity {
+    const fileNumber = this.#fileNumber();
+    const off = this.#body.skip(PROTECTION_BYTES + SALT_BYTES);
+    this.#finish(end);
+    const protection = readProtection(this.#buf, off, this.#file, this.#position);
+    const saltOff = off + PROTECTION_BYTES;
+    const salt = this.#buf.slice(saltOff, saltOff + SALT_BYTES);
+    return { fileNumber, protection, salt };
   }
 
   /** A field that is one number and stands only once. */

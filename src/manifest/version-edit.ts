@@ -2,6 +2,7 @@
  * The version edit: one atomic change of what a database consists of.
  * @module
  */
+import type { FileHeader } from '../block/file-header.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 
 /** A table that enters a level of a family. */
@@ -31,6 +32,9 @@ export interface FamilyLogNumber {
   readonly logNumber: number;
 }
 
+/** What tells a log from every other one of its number: fields of its header. */
+export type LogIdentity = Pick<FileHeader, 'fileNumber' | 'salt' | 'protection'>;
+
 /** Where a log ends since a clean close. */
 export interface WalEnd {
   readonly logNumber: number;
@@ -55,6 +59,8 @@ export interface VersionEdit {
   readonly createdFamilies: CreatedFamily[];
   readonly droppedFamilies: number[];
   readonly logNumbers: FamilyLogNumber[];
+  /** Of the logs that `logNumbers` names, as far as no earlier edit has told. */
+  readonly logIdentities?: readonly LogIdentity[];
   /** All file numbers from here on are unused. */
   readonly nextFileNumber?: number;
   /** All family ids from here on are unused. */

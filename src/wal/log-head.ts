@@ -9,6 +9,7 @@ import type { Pipeline } from '../block/pipeline.ts';
 import { type LogHeaderState, RecordLogReader } from '../block/record-log-reader.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { walName } from '../manifest/file-names.ts';
+import type { LogIdentity } from '../manifest/version-edit.ts';
 
 /** One log of the chain. */
 export interface LogHead {
@@ -22,15 +23,26 @@ export interface LogHead {
   readonly sizeBytes: number;
   /** False for a log whose creation was cut off, and for an empty one. */
   readonly mayHoldRecords: boolean;
+  /** Of the header, if that is sound. */
+  readonly identity: LogIdentity | undefined;
   /** The last seqno that the preceding logs hold; 0 unless the header is sound. */
   readonly baseSeqno: number;
   /** Where a clean close left the log; undefined without one. */
   readonly cleanEnd: number | undefined;
   /**
    * Records above this seqno are void: a later log begins there, because they were lost or never
-   * acknowledged when it was created.
+   * acknowledged when it was created. Infinite where logs are named.
    */
   readonly voidAbove: number;
+}
+
+/** Where a log is, and what is known of it. */
+export interface LogPlace {
+  readonly fs: Fs;
+  readonly directory: string;
+  readonly pipeline: Pipeline;
+  /** Log number to size, as a clean close left them. */
+  readonly cleanEnds: ReadonlyMap<number, number>;
 }
 
 /** Opens a log for reading; the caller closes it. */
@@ -44,28 +56,35 @@ export function openLog(
 }
 
 /**
- * Reads the headers of the given logs and of those that `cleanEnds` knows of, in ascending order.
+ * Reads the headers of the given logs, in ascending order.
+ * @param isChainedByBase whether what stands above the base of a later log is void
  * @throws VarveError of the `Fs`; `UNSUPPORTED` for another format version
  */
 export function readLogHeads(
-  fs: Fs,
-  directory: string,
-  logNumbers: readonly number[],
-  cleanEnds: ReadonlyMap<number, number>,
-  pipeline: Pipeline,
+  place: LogPlace,
+  logNumbers: Iterable<number>,
+  isChainedByBase: boolean,
 ): LogHead[] {
-  const numbers = [...new Set([...logNumbers, ...cleanEnds.keys()])].sort((a, b) => a - b);
+  const numbers = [...new Set(logNumbers)].sort((a, b) => a - b);
   const heads: LogHead[] = [];
   let voidAbove = Number.POSITIVE_INFINITY;
   for (const fileNumber of numbers.reverse()) {
-    const path = joinPath(directory, walName(fileNumber));
-    const cleanEnd = cleanEnds.get(fileNumber);
-    const found = readHead(fs, path, fileNumber, pipeline);
-    const head = { fileNumber, path, cleanEnd, voidAbove, ...found };
-    if (head.state === 'sound') voidAbove = Math.min(voidAbove, head.baseSeqno);
+    const head = readLogHead(place, fileNumber, voidAbove);
+    if (isChainedByBase && head.state === 'sound') voidAbove = Math.min(voidAbove, head.baseSeqno);
     heads.push(head);
   }
   return heads.reverse();
+}
+
+/** Reads one header; see {@link readLogHeads}. */
+export function readLogHead(
+  { fs, directory, pipeline, cleanEnds }: LogPlace,
+  fileNumber: number,
+  voidAbove: number = Number.POSITIVE_INFINITY,
+): LogHead {
+  const path = joinPath(directory, walName(fileNumber));
+  const found = readHead(fs, path, fileNumber, pipeline);
+  return { fileNumber, path, cleanEnd: cleanEnds.get(fileNumber), voidAbove, ...found };
 }
 
 function readHead(
@@ -73,15 +92,17 @@ function readHead(
   path: string,
   fileNumber: number,
   pipeline: Pipeline,
-): Pick<LogHead, 'state' | 'sizeBytes' | 'mayHoldRecords' | 'baseSeqno'> {
+): Pick<LogHead, 'state' | 'sizeBytes' | 'mayHoldRecords' | 'identity' | 'baseSeqno'> {
   if (!fs.exists(path)) {
-    return { state: 'missing', sizeBytes: 0, mayHoldRecords: false, baseSeqno: 0 };
+    const state = 'missing';
+    return { state, sizeBytes: 0, mayHoldRecords: false, identity: undefined, baseSeqno: 0 };
   }
   const reader = openLog(fs, path, fileNumber, pipeline);
   try {
     if (reader.isHeaderDamaged) pipeline.noteRepair(path);
     const { headerState: state, sizeBytes, mayHoldRecords, header } = reader;
-    const head = { state, sizeBytes, mayHoldRecords, baseSeqno: header?.baseSeqno ?? 0 };
+    const baseSeqno = header?.baseSeqno ?? 0;
+    const head = { state, sizeBytes, mayHoldRecords, identity: header, baseSeqno };
     return reader.isEncrypted ? { ...head, ...vouchedState(reader) } : head;
   } finally {
     reader.close();

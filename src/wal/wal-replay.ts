@@ -7,16 +7,25 @@
  * first flaw the replay looks for evidence (`#evidence`) that what stands there was on stable
  * storage, and reports CORRUPTION when there is some.
  *
- * Logs are chained by the base seqno in their headers: records above a later log's base are void,
- * and a base above what the logs before it gave says that records are missing.
+ * Only a log that is named counts, and only the very file that is meant: the manifest names those
+ * with which families begin, and the last record of a log the one that follows. A log is named when
+ * it is on stable storage, so no crash takes one away; and nothing in it is durable before the
+ * record that names it. Where an older version wrote the logs, they are chained by the base seqno
+ * in their headers: records above a later log's base are void. In either case a base above what the
+ * logs before it gave says that records are missing.
  * @module
  */
+
+import { fileHeaderBytes } from '../block/file-header.ts';
+import { isSameProtection } from '../block/file-protection.ts';
 import type { Pipeline } from '../block/pipeline.ts';
 import type { RecordLogReader } from '../block/record-log-reader.ts';
 import { corruption } from '../errors.ts';
 import type { Fs } from '../fs/port.ts';
-import { type LogHead, openLog, readLogHeads } from './log-head.ts';
-import { WAL_RECORD_PREFIX_BYTES, WalRecordPrefix } from './wal-record.ts';
+import { isSameLog } from '../manifest/manifest-state.ts';
+import type { LogIdentity } from '../manifest/version-edit.ts';
+import { type LogHead, openLog, readLogHead, readLogHeads } from './log-head.ts';
+import { decodeClosing, WAL_RECORD_PREFIX_BYTES, WalRecordPrefix } from './wal-record.ts';
 
 /**
  * What to do at a flaw, after RocksDB's modes of recovery:
@@ -34,7 +43,13 @@ export interface ReplayOptions {
   readonly fs: Fs;
   readonly directory: string;
   readonly pipeline: Pipeline;
+  /** Those that are there; see also `names`. */
   readonly logNumbers: readonly number[];
+  /**
+   * The logs that the manifest names; no other counts, but those that these name in turn. Undefined
+   * for logs of an older version, which all count.
+   */
+  readonly names?: ReadonlyMap<number, LogIdentity> | undefined;
   readonly mode: WalRecoveryMode;
   /** Log number to size at the last clean close, as the manifest recorded it. */
   readonly cleanEnds: ReadonlyMap<number, number>;
@@ -105,7 +120,14 @@ class Replay {
   readonly #options: ReplayOptions;
   readonly #mode: WalRecoveryMode;
   readonly #visit: RecordVisitor;
-  readonly #heads: readonly LogHead[];
+  /** Grows as logs name their successors. */
+  readonly #heads: LogHead[];
+  /** The same; undefined where every log counts. */
+  readonly #names: Map<number, LogIdentity> | undefined;
+  /** The log that the last record of the one before it names, if it was closed so. */
+  #successor: number | undefined;
+  /** The log that ended with such a record. */
+  #closed: number | undefined;
   readonly #prefix: WalRecordPrefix;
   readonly #dropped: DroppedRange[];
   /** The last seqno so far; undefined before the first log that counts. */
@@ -115,11 +137,15 @@ class Replay {
   #bytesRead: number;
 
   constructor(options: ReplayOptions, visit: RecordVisitor) {
-    const { fs, directory, logNumbers, cleanEnds, pipeline } = options;
+    const { logNumbers, cleanEnds, names } = options;
     this.#options = options;
     this.#mode = options.mode;
     this.#visit = visit;
-    this.#heads = readLogHeads(fs, directory, logNumbers, cleanEnds, pipeline);
+    const numbers = [...logNumbers, ...cleanEnds.keys(), ...(names?.keys() ?? [])];
+    this.#heads = readLogHeads(options, numbers, names === undefined);
+    this.#names = names === undefined ? undefined : new Map(names);
+    this.#successor = undefined;
+    this.#closed = undefined;
     this.#prefix = new WalRecordPrefix();
     this.#dropped = [];
     this.#lastSeqno = undefined;
@@ -130,7 +156,8 @@ class Replay {
 
   run(): ReplayResult {
     for (let i = 0; i < this.#heads.length; i++) {
-      const flaw = this.#replayLog(this.#heads[i]!);
+      const head = this.#heads[i]!;
+      const flaw = this.#counts(head) ? this.#replayLog(head) : this.#judgeUnnamed(head);
       if (flaw === undefined) continue;
       this.#drop(flaw);
       if (this.#mode === 'skip') continue;
@@ -154,17 +181,56 @@ class Replay {
     return this.#lastSeqno ?? (this.#options.firstSeqno ?? 1) - 1;
   }
 
+  /** Whether a log is part of the chain. To `skip` one will do that those of the chain resemble. */
+  #counts({ fileNumber, identity }: LogHead): boolean {
+    const names = this.#names;
+    if (names === undefined || names.has(fileNumber)) return true;
+    if (this.#mode !== 'skip' || identity === undefined) return false;
+    const { protection } = identity;
+    return [...names.values()].some((name) => isSameProtection(name.protection, protection));
+  }
+
+  /**
+   * Nobody names a log whose creation was cut off, or that was used when power was lost before the
+   * record that names it was on stable storage: nothing in it was acknowledged as durable.
+   */
+  #judgeUnnamed(head: LogHead): Flaw | undefined {
+    if (head.state !== 'sound') return this.#judgeHeader(head);
+    if (!this.#holdsRecords(head)) return undefined;
+    return flawAt(head, 0, 'no sound record and no manifest names this log', false, false);
+  }
+
+  #holdsRecords(head: LogHead): boolean {
+    const reader = this.#open(head);
+    try {
+      let search = reader.seekSound(0);
+      if (search === 'record' && reader.contentLen === 0) {
+        search = reader.seekSound(reader.nextPosition);
+      }
+      return search !== 'none';
+    } finally {
+      reader.close();
+    }
+  }
+
   /** Replays one log; returns the flaw that ends it, if one does. */
   #replayLog(head: LogHead): Flaw | undefined {
     if (head.state !== 'sound') return this.#judgeHeader(head);
+    const name = this.#names?.get(head.fileNumber);
+    const misfit = name === undefined ? undefined : whyNotNamed(head, head.identity!, name);
+    if (misfit !== undefined) return flawAt(head, 0, misfit, true, false);
     if (isVoid(head)) {
       if (head.cleanEnd === undefined) return undefined;
       return flawAt(head, 0, 'log is void, but was closed cleanly', true, false);
     }
     if (this.#isGapBefore(head)) {
-      const gap = flawAt(head, 0, 'records before this log are missing', false, false);
+      const isCertain = head.fileNumber === this.#successor;
+      const gap = flawAt(head, 0, 'records before this log are missing', isCertain, false);
       if (this.#mode !== 'skip') return gap;
       this.#drop(gap);
+    }
+    if (name !== undefined && head.baseSeqno < (this.#lastSeqno ?? 0)) {
+      return flawAt(head, 0, 'log begins before the end of the one before it', true, false);
     }
     this.#lastSeqno = head.baseSeqno;
     this.#logsRead++;
@@ -183,7 +249,9 @@ class Replay {
       return flawAt(head, 0, 'file header belongs to another file', true, true);
     }
     if (head.state === 'forged') return flawAt(head, 0, 'log is not authentic', true, true);
-    const isCertain = head.mayHoldRecords || head.fileNumber === this.#options.firstLogNumber;
+    const isNamed = this.#names?.has(head.fileNumber) ?? false;
+    const isFirst = head.fileNumber === this.#options.firstLogNumber;
+    const isCertain = head.mayHoldRecords || isFirst || isNamed;
     const flaw = flawAt(head, 0, `file header is ${head.state}`, isCertain, true);
     if (isCertain || head.cleanEnd !== undefined || this.#mode === 'absolute') return flaw;
     if (head.sizeBytes > 0) this.#drop(flaw);
@@ -227,6 +295,9 @@ class Replay {
   /** Visits the record on which the reader stands; returns what does not fit about it. */
   #take(head: LogHead, reader: RecordLogReader): string | undefined {
     const { buf, contentOff, contentLen } = reader;
+    if (head.fileNumber === this.#closed) return 'record stands behind the end of the log';
+    const next = decodeClosing(buf, contentOff, contentLen, head.path, reader.position);
+    if (next !== undefined) return this.#close(head, next);
     const prefix = this.#prefix;
     if (!prefix.read(buf, contentOff, contentLen)) return 'record is not a write batch';
     if (prefix.firstSeqno > head.voidAbove) return undefined;
@@ -241,6 +312,24 @@ class Replay {
     this.#lastSeqno = prefix.lastSeqno;
     this.#recordsRead++;
     this.#bytesRead += contentLen;
+    return undefined;
+  }
+
+  /** Takes note of the log that follows; returns what does not fit about it. */
+  #close(head: LogHead, next: LogIdentity): string | undefined {
+    const names = this.#names;
+    if (names === undefined) return 'record is not a write batch';
+    const { fileNumber } = next;
+    const known = names.get(fileNumber);
+    const fits = fileNumber > head.fileNumber && (known === undefined || isSameLog(known, next));
+    if (!fits) return 'record names a log that cannot follow';
+    names.set(fileNumber, next);
+    this.#closed = head.fileNumber;
+    this.#successor = fileNumber;
+    const heads = this.#heads;
+    const at = heads.findIndex((one) => one.fileNumber >= fileNumber);
+    if (heads[at]?.fileNumber === fileNumber) return undefined;
+    heads.splice(at < 0 ? heads.length : at, 0, readLogHead(this.#options, fileNumber));
     return undefined;
   }
 
@@ -260,6 +349,8 @@ class Replay {
     if (inLog !== undefined) return inLog;
     for (const later of this.#heads.slice(index + 1)) {
       if (later.cleanEnd !== undefined) return 'a later log was closed cleanly';
+      const isLost = later.state !== 'sound' && this.#names?.has(later.fileNumber);
+      if (isLost) return `the manifest names ${later.path}, which is ${later.state}`;
       const inLater = this.#evidenceInLog(later, undefined);
       if (inLater !== undefined) return inLater;
     }
@@ -305,6 +396,13 @@ class Replay {
   #drop(range: DroppedRange): void {
     this.#dropped.push({ file: range.file, offset: range.offset, reason: range.reason });
   }
+}
+
+/** What is wrong with the header of a log that is named; it was on stable storage before that. */
+function whyNotNamed(head: LogHead, own: LogIdentity, name: LogIdentity): string | undefined {
+  if (!isSameLog(own, name)) return 'log is another one than was meant';
+  if (head.sizeBytes < fileHeaderBytes(own.protection)) return 'file header is cut short';
+  return undefined;
 }
 
 function isVoid(head: LogHead): boolean {

@@ -14,7 +14,8 @@ import { assert, type VarveError } from '../errors.ts';
 import type { Fs } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import { walName } from '../manifest/file-names.ts';
-import { WAL_RECORD_PREFIX_BYTES } from './wal-record.ts';
+import type { LogIdentity } from '../manifest/version-edit.ts';
+import { encodeClosing, WAL_RECORD_PREFIX_BYTES } from './wal-record.ts';
 
 /**
  * Appends write batches to a log of its own. A failed append or sync poisons the writer: all later
@@ -22,15 +23,18 @@ import { WAL_RECORD_PREFIX_BYTES } from './wal-record.ts';
  * last one that counts, which voids whatever the failed call left behind.
  */
 export class WalWriter {
-  readonly fileNumber: number;
+  readonly identity: LogIdentity;
   /** Of the last appended record, or the base seqno. */
   lastSeqno: number;
   readonly #log: RecordLogWriter;
+  /** The record that names the next log is written, but not known to be on stable storage. */
+  #isClosingUnsynced: boolean;
 
-  private constructor(fileNumber: number, baseSeqno: number, log: RecordLogWriter) {
-    this.fileNumber = fileNumber;
+  private constructor(identity: LogIdentity, baseSeqno: number, log: RecordLogWriter) {
+    this.identity = identity;
     this.lastSeqno = baseSeqno;
     this.#log = log;
+    this.#isClosingUnsynced = false;
   }
 
   /**
@@ -71,7 +75,11 @@ export class WalWriter {
       removeIfPossible(fs, log.path);
       throw error;
     }
-    return new WalWriter(fileNumber, baseSeqno, log);
+    return new WalWriter(header, baseSeqno, log);
+  }
+
+  get fileNumber(): number {
+    return this.identity.fileNumber;
   }
 
   get path(): string {
@@ -109,14 +117,34 @@ export class WalWriter {
     this.lastSeqno = firstSeqno + count - 1;
   }
 
+  /**
+   * Appends the last record, which names the log that follows: without it no record there counts.
+   * @throws VarveError of the `Fs`, or the one that poisoned the writer
+   */
+  appendClosing(next: LogIdentity): void {
+    const out = new ByteWriter(BLOCK_HEADER_BYTES);
+    out.reset(BLOCK_HEADER_BYTES);
+    encodeClosing(out, next);
+    this.#log.append(out);
+    this.#isClosingUnsynced = true;
+  }
+
+  /** True if something in it must be synced before writes above `durableSeqno` are durable. */
+  needsSync(durableSeqno: number): boolean {
+    return this.#isClosingUnsynced || this.lastSeqno > durableSeqno;
+  }
+
   /** Blocks until every appended record is on stable storage. */
   sync(): void {
     this.#log.sync();
+    this.#isClosingUnsynced = false;
   }
 
   /** Like {@link sync} for the records appended before the call, without blocking the thread. */
-  syncAsync(): Promise<void> {
-    return this.#log.syncAsync();
+  async syncAsync(): Promise<void> {
+    const isClosingUnsynced = this.#isClosingUnsynced;
+    await this.#log.syncAsync();
+    if (isClosingUnsynced) this.#isClosingUnsynced = false;
   }
 
   /** Releases the file without syncing it. Closing twice is allowed. */

@@ -40,6 +40,11 @@ export class WalHarness {
 
   rotate(): void {
     this.set.rotate(this.#nextNumber++, this.lastSeqno);
+    const before = this.set.ends().at(-2);
+    if (before === undefined) return;
+    // What is written from here on counts only with the record that names the log.
+    const path = pathOf(before.logNumber);
+    this.#records.push({ path, endBytes: before.sizeBytes, seqno: this.lastSeqno });
   }
 
   append(count = 1): void {

@@ -9,7 +9,7 @@ import { readCurrent } from './raw-current.ts';
 import { RawFile, type RawSecrets } from './raw-file.ts';
 import { firstLogNumber, type RawState, readManifest } from './raw-manifest.ts';
 import { type RawEntry, readTable } from './raw-table.ts';
-import { firstBatchAt, type RawLog, readLogs } from './raw-wal.ts';
+import { firstBatchAt, type RawLog, readLogs, readNamedLogs } from './raw-wal.ts';
 
 /** The files of a database directory. */
 export interface RawDirectory {
@@ -64,7 +64,10 @@ export function readDatabase(
   checkLevels(state);
   let operationCount = 0;
   const logs = logsOf(directory, state, secrets);
-  for (const operation of readLogs(logs)) {
+  const first = firstLogNumber(state);
+  const isNamed = first === 0 || state.logNames.has(first);
+  const operations = isNamed ? readNamedLogs(logs, new Map(state.logNames)) : readLogs(logs);
+  for (const operation of operations) {
     assert.ok(operation.familyId < state.nextFamilyId);
     const family = state.families.get(operation.familyId);
     if (family === undefined || operation.logNumber < family.logNumber) continue;

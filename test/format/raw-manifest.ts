@@ -39,6 +39,8 @@ export interface RawState {
   readonly tables: Map<number, RawTableFacts>;
   /** Log number to size. */
   readonly walEnds: Map<number, number>;
+  /** By number: protection and salt of every log that a family names. */
+  readonly logNames: Map<number, Uint8Array>;
   /** By epoch. */
   readonly keyChecks: Map<number, Uint8Array>;
   nextFileNumber: number;
@@ -57,6 +59,7 @@ export function readManifest(file: RawFile, slot: RawSlot, secrets: RawSecrets):
     families: new Map(),
     tables: new Map(),
     walEnds: new Map(),
+    logNames: new Map(),
     keyChecks: new Map(),
     nextFileNumber: 1,
     lastSeqno: 0,
@@ -107,7 +110,7 @@ function fieldsOf(content: Uint8Array): RawField[] {
 }
 
 /** Order of effects by field number: drop, create, remove, add, numbers. */
-const EFFECT_ORDER = [4, 3, 2, 1, 5, 6, 7, 8, 9, 10, 11];
+const EFFECT_ORDER = [4, 3, 2, 1, 5, 6, 7, 8, 9, 10, 11, 12];
 
 function applyEdit(state: RawState, fields: readonly RawField[]): void {
   for (const { number } of fields) assert.ok(EFFECT_ORDER.includes(number), `field ${number}`);
@@ -120,6 +123,8 @@ function applyEdit(state: RawState, fields: readonly RawField[]): void {
   }
   const first = firstLogNumber(state);
   for (const log of [...state.walEnds.keys()]) if (log < first) state.walEnds.delete(log);
+  const named = new Set([...state.families.values()].map((family) => family.logNumber));
+  for (const log of [...state.logNames.keys()]) if (!named.has(log)) state.logNames.delete(log);
 }
 
 function applyField(state: RawState, number: number, body: Bytes): void {
@@ -133,7 +138,8 @@ function applyField(state: RawState, number: number, body: Bytes): void {
   else if (number === 8) while (body.left > 0) state.walEnds.set(body.varint(), body.varint());
   else if (number === 9) state.nextFamilyId = body.varint();
   else if (number === 10) state.sealedFrom = body.varint();
-  else addKeyCheck(state, body);
+  else if (number === 11) addKeyCheck(state, body);
+  else state.logNames.set(body.varint(), body.take(24));
 }
 
 /** The lowest log that some family still needs. */

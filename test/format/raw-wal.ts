@@ -4,7 +4,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { Bytes } from './raw-bytes.ts';
+import { Bytes, compare } from './raw-bytes.ts';
 import type { RawBlock, RawFile } from './raw-file.ts';
 import type { RawEntry } from './raw-table.ts';
 
@@ -27,7 +27,58 @@ export interface RawLog {
   readonly endBytes: number | undefined;
 }
 
-/** The operations of a chain of logs, which ascend. */
+/** By number: protection and salt of the logs that the manifest names. Adds what logs name. */
+export type RawNames = Map<number, Uint8Array>;
+
+/**
+ * The operations of the logs that are named, which ascend.
+ * @throws AssertionError when a log that is named is not there, or another one
+ */
+export function readNamedLogs(logs: readonly RawLog[], names: RawNames): RawOperation[] {
+  const operations: RawOperation[] = [];
+  let lastSeqno: number | undefined;
+  for (const { file, start, logNumber, endBytes } of logs) {
+    const name = names.get(logNumber);
+    if (name === undefined) continue;
+    assert.ok(file !== undefined, 'a log that is named is there');
+    assert.equal(compare(nameOf(file), name), 0, 'a log is the one that is named');
+    const { baseSeqno } = file.header;
+    if (lastSeqno !== undefined && baseSeqno > lastSeqno) break;
+    assert.ok(lastSeqno === undefined || baseSeqno === lastSeqno);
+    lastSeqno = baseSeqno;
+    for (let at = start; at < (endBytes ?? file.bytes.length); ) {
+      const block: RawBlock | undefined = file.recordAt(at, TYPE_RECORD);
+      if (block === undefined) return operations;
+      assert.equal(block.type, TYPE_RECORD);
+      at = block.end;
+      const next = readClosing(block.content);
+      if (next === undefined) {
+        const record = readRecord(block.content, logNumber);
+        assert.equal(record[0]!.seqno, lastSeqno + 1, 'records leave no gap');
+        operations.push(...record);
+        lastSeqno = record.at(-1)!.seqno;
+      } else {
+        names.set(next.logNumber, next.name);
+        assert.equal(at, endBytes ?? file.bytes.length, 'it is the last record');
+      }
+    }
+  }
+  for (const number of names.keys()) assert.ok(logs.some((log) => log.logNumber === number));
+  return operations;
+}
+
+/** Bytes 48 to 55 and 16 to 31 of the header. */
+function nameOf({ header: { copy } }: RawFile): Uint8Array {
+  return new Uint8Array([...copy.subarray(48, 56), ...copy.subarray(16, 32)]);
+}
+
+function readClosing(content: Uint8Array): { logNumber: number; name: Uint8Array } | undefined {
+  const reader = new Bytes(content);
+  if (content.length !== 40 || reader.u64() !== 0) return undefined;
+  return { logNumber: reader.u64(), name: reader.take(24) };
+}
+
+/** The operations of a chain of logs of an older version, which ascend. */
 export function readLogs(logs: readonly RawLog[]): RawOperation[] {
   const operations: RawOperation[] = [];
   let lastSeqno: number | undefined;
