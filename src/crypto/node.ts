@@ -1,15 +1,11 @@
 /**
- * The cryptography of runtimes with node:crypto: Node, Deno, Bun and Electron.
+ * The cryptography of runtimes with node:crypto: Node, Deno, Bun and Electron. Each has an
+ * implementation of its own behind that name, so each part of it is tried on a known vector when it
+ * is used first, and the portable part stands in for one that fails.
  * @module
  */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  hkdfSync,
-  type KeyObject,
-} from 'node:crypto';
-import { assert } from '../errors.ts';
+import * as nodeApi from 'node:crypto';
+import { assert, VarveError } from '../errors.ts';
 import { nobleCrypto } from './noble.ts';
 import {
   type AeadCipher,
@@ -23,50 +19,129 @@ import {
   TAG_BYTES,
 } from './port.ts';
 
-const EMPTY = new Uint8Array(0);
+/** What is used of node:crypto. */
+export type NativeCrypto = Pick<
+  typeof nodeApi,
+  'createCipheriv' | 'createDecipheriv' | 'createSecretKey' | 'hkdfSync'
+>;
+type KeyObject = nodeApi.KeyObject;
+
 const OPTIONS = { authTagLength: TAG_BYTES };
 
+/** The tags of {@link TRIAL}, which OpenSSL and @noble/ciphers agree on. */
+const TRIAL_TAGS: Readonly<Record<SuiteName, string>> = {
+  'aes-256-gcm': '99a09767f1cbbd4c6dbbb4bee289101d',
+  'chacha20-poly1305': 'd52a832524daf9d218d3857ecb0c3c02',
+};
+const TRIAL = {
+  key: Uint8Array.from({ length: KEY_BYTES }, (_, i) => i * 5 + 1),
+  nonce: Uint8Array.from({ length: NONCE_BYTES }, (_, i) => i * 3 + 2),
+  aad: Uint8Array.from({ length: 37 }, (_, i) => i * 11),
+  plaintext: Uint8Array.from({ length: 1000 }, (_, i) => (i * i) >>> 3),
+};
+/** RFC 5869, appendix A.1. */
+const HKDF_TRIAL = {
+  key: new Uint8Array(22).fill(0x0b),
+  salt: Uint8Array.from({ length: 13 }, (_, i) => i),
+  info: Uint8Array.from({ length: 10 }, (_, i) => 0xf0 + i),
+  derived: '3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865',
+};
+
 /**
- * node:crypto, and @noble/ciphers for the suites that the runtime has not: Electron lacks
- * ChaCha20-Poly1305, as Bun and Deno did for long.
- * @param has whether the runtime has a suite; absent: tries it
+ * node:crypto, and @noble/ciphers for the suites that the runtime has not, or not right: Electron
+ * lacks ChaCha20-Poly1305, as Bun and Deno did for long. Nothing is tried before it is used.
+ * @param native what takes the place of node:crypto
  */
-export function nodeCrypto(has: (name: SuiteName) => boolean = canOpenOwnSeal): CryptoPrimitives {
+export function nodeCrypto(native: NativeCrypto = nodeApi): CryptoPrimitives {
+  let derivesRight: boolean | undefined;
   return {
-    suites: nobleCrypto.suites.map((suite) =>
-      has(suite.name) ? makeSuite(suite.id, suite.name) : suite,
-    ),
-    hkdfSha256: (key, salt, info, lengthBytes) =>
-      new Uint8Array(hkdfSync('sha256', key, salt, info, lengthBytes)),
+    suites: nobleCrypto.suites.map((portable) => makeSuite(native, portable)),
+    hkdfSha256: (key, salt, info, lengthBytes) => {
+      derivesRight ??= isHkdfRight(native);
+      if (!derivesRight) return nobleCrypto.hkdfSha256(key, salt, info, lengthBytes);
+      return nativeHkdf(native, key, salt, info, lengthBytes);
+    },
   };
 }
 
-function makeSuite(id: number, name: SuiteName): AeadSuite {
-  return { id, name, cipher: (key) => new NodeCipher(name, key) };
+function makeSuite(native: NativeCrypto, portable: AeadSuite): AeadSuite {
+  const { id, name } = portable;
+  let isRight: boolean | undefined;
+  return {
+    id,
+    name,
+    cipher: (key) => {
+      isRight ??= isSuiteRight(native, name);
+      return isRight ? new NodeCipher(native, name, key) : portable.cipher(key);
+    },
+  };
 }
 
 /** `getCiphers` has named ciphers that then did not work, so this does not ask it. */
-function canOpenOwnSeal(name: SuiteName): boolean {
-  const nonce = new Uint8Array(NONCE_BYTES);
-  const sealed = new Uint8Array(TAG_BYTES);
+function isSuiteRight(native: NativeCrypto, name: SuiteName): boolean {
+  const { key, nonce, aad, plaintext } = TRIAL;
+  const sealed = new Uint8Array(plaintext.length + TAG_BYTES);
+  const opened = new Uint8Array(plaintext.length);
   try {
-    const cipher = new NodeCipher(name, new Uint8Array(KEY_BYTES));
-    cipher.seal(nonce, EMPTY, EMPTY, 0, 0, sealed, 0);
-    return cipher.open(nonce, EMPTY, sealed, 0, TAG_BYTES, sealed, 0);
+    const cipher = new NodeCipher(native, name, key);
+    cipher.seal(nonce, aad, plaintext, 0, plaintext.length, sealed, 0);
+    if (hexOf(sealed.subarray(plaintext.length)) !== TRIAL_TAGS[name]) return false;
+    if (!cipher.open(nonce, aad, sealed, 0, sealed.length, opened, 0)) return false;
+    if (!opened.every((byte, i) => byte === plaintext[i])) return false;
+    // The first byte of the ciphertext, and the last of the tag.
+    return [0, sealed.length - 1].every((at) => {
+      const forged = sealed.with(at, sealed[at]! ^ 1);
+      return !cipher.open(nonce, aad, forged, 0, forged.length, opened, 0);
+    });
   } catch {
     return false;
   }
 }
 
+function isHkdfRight(native: NativeCrypto): boolean {
+  const { key, salt, info, derived } = HKDF_TRIAL;
+  try {
+    return hexOf(nativeHkdf(native, key, salt, info, derived.length / 2)) === derived;
+  } catch {
+    return false;
+  }
+}
+
+function nativeHkdf(
+  native: NativeCrypto,
+  key: Uint8Array,
+  salt: Uint8Array,
+  info: Uint8Array,
+  lengthBytes: number,
+): Uint8Array {
+  return expectLength(
+    new Uint8Array(native.hkdfSync('sha256', key, salt, info, lengthBytes)),
+    lengthBytes,
+  );
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Returns what the runtime returned. @throws VarveError `UNSUPPORTED` if it is cut short */
+function expectLength(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length === length) return bytes;
+  const what = `${bytes.length} bytes instead of ${length}`;
+  throw new VarveError('UNSUPPORTED', `the cryptography of this runtime returned ${what}`);
+}
+
 class NodeCipher implements AeadCipher {
+  readonly #native: NativeCrypto;
   readonly #name: SuiteName;
   /** Undefined once destroyed: the runtime owns the key bytes and frees them with the object. */
   #key: KeyObject | undefined;
 
-  constructor(name: SuiteName, key: Uint8Array) {
+  constructor(native: NativeCrypto, name: SuiteName, key: Uint8Array) {
     assertKey(key);
+    this.#native = native;
     this.#name = name;
-    this.#key = createSecretKey(key);
+    this.#key = native.createSecretKey(key);
   }
 
   seal(
@@ -81,11 +156,14 @@ class NodeCipher implements AeadCipher {
     assertRanges(nonce, off + len, buf, outOff + len + TAG_BYTES, out);
     assert(this.#key !== undefined, 'a destroyed cipher is not used');
     // The overloads of createCipheriv tell the suites apart; both take these arguments.
-    const cipher = createCipheriv(this.#name as 'aes-256-gcm', this.#key, nonce, OPTIONS);
+    const name = this.#name as 'aes-256-gcm';
+    const cipher = this.#native.createCipheriv(name, this.#key, nonce, OPTIONS);
     cipher.setAAD(aad);
-    out.set(cipher.update(buf.subarray(off, off + len)), outOff);
-    cipher.final();
-    out.set(cipher.getAuthTag(), outOff + len);
+    const ciphertext = expectLength(cipher.update(buf.subarray(off, off + len)), len);
+    expectLength(cipher.final(), 0);
+    const tag = expectLength(cipher.getAuthTag(), TAG_BYTES);
+    out.set(ciphertext, outOff);
+    out.set(tag, outOff + len);
   }
 
   open(
@@ -101,7 +179,8 @@ class NodeCipher implements AeadCipher {
     const tagOff = off + len - TAG_BYTES;
     assertRanges(nonce, off + len, buf, outOff + len - TAG_BYTES, out);
     assert(this.#key !== undefined, 'a destroyed cipher is not used');
-    const decipher = createDecipheriv(this.#name as 'aes-256-gcm', this.#key, nonce, OPTIONS);
+    const name = this.#name as 'aes-256-gcm';
+    const decipher = this.#native.createDecipheriv(name, this.#key, nonce, OPTIONS);
     decipher.setAAD(aad);
     decipher.setAuthTag(buf.subarray(tagOff, off + len));
     const plaintext = decipher.update(buf.subarray(off, tagOff));
@@ -112,7 +191,7 @@ class NodeCipher implements AeadCipher {
       plaintext.fill(0);
       return false;
     }
-    out.set(plaintext, outOff);
+    out.set(expectLength(plaintext, len - TAG_BYTES), outOff);
     return true;
   }
 

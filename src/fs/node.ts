@@ -174,7 +174,7 @@ class NodeHandle implements FileHandle {
         const rest = Math.min(length - done, MAX_TRANSFER_BYTES);
         const count = fs.readSync(this.fd, buf, off + done, rest, position + done);
         if (count === 0) break;
-        done += count;
+        done += expectCount(count, rest);
       }
     } catch (error) {
       throw platformError('read', this.path, error);
@@ -190,7 +190,7 @@ class NodeHandle implements FileHandle {
         const rest = Math.min(length - done, MAX_TRANSFER_BYTES);
         const count = fs.writeSync(this.fd, buf, off + done, rest, position + done);
         if (count === 0) throw new Error('the system wrote nothing');
-        done += count;
+        done += expectCount(count, rest);
       }
     } catch (error) {
       throw platformError('write', this.path, error);
@@ -221,6 +221,8 @@ class NodeHandle implements FileHandle {
     if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`bad file size ${size}`);
     try {
       fs.ftruncateSync(this.fd, size);
+      const now = fs.fstatSync(this.fd).size;
+      if (now !== size) throw new Error(`the size is ${now} instead of ${size}`);
     } catch (error) {
       throw platformError('truncate', this.path, error);
     }
@@ -276,6 +278,12 @@ class NodeHandle implements FileHandle {
   private closedError(): VarveError {
     return new VarveError('CLOSED', `${this.path} is closed`, { file: this.path });
   }
+}
+
+/** The bytes that a call says it has moved, 1 to `asked`; another `node:fs` may say anything. */
+function expectCount(count: number, asked: number): number {
+  if (Number.isInteger(count) && count > 0 && count <= asked) return count;
+  throw new Error(`the system says that it moved ${count} of ${asked} bytes`);
 }
 
 /**

@@ -6,8 +6,6 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { nobleCrypto } from '../../src/crypto/noble.ts';
-import { nodeCrypto } from '../../src/crypto/node.ts';
 import { type AeadCipher, suiteById, TAG_BYTES } from '../../src/crypto/port.ts';
 import { AEAD_VECTORS, IMPLEMENTATIONS, SUITE_NAMES, suiteOf } from './vectors.ts';
 
@@ -175,15 +173,6 @@ suite('AEAD implementations', () => {
       );
       assert.deepEqual(one, other);
     }
-  });
-
-  test('of node:crypto leave to noble what the runtime has not', () => {
-    const mixed = nodeCrypto((name) => name === 'aes-256-gcm');
-    assert.notEqual(suiteById(mixed, 1), suiteById(nobleCrypto, 1));
-    assert.equal(suiteById(mixed, 2), suiteById(nobleCrypto, 2));
-    const native = nodeCrypto();
-    assert.notEqual(suiteById(native, 1), suiteById(nobleCrypto, 1));
-    assert.notEqual(suiteById(native, 2), suiteById(nobleCrypto, 2));
   });
 
   test('have the ids that stand on disk', () => {
