@@ -40,6 +40,7 @@ export type {
   CompactionEvent,
   CorrectedEvent,
   DbEvent,
+  DroppedEvent,
   ErrorEvent,
   FlushEvent,
   RecoveryDroppedEvent,
@@ -62,6 +63,7 @@ export type {
   EpochStats,
   FamilyStats,
   LevelStats,
+  SnapshotStats,
   StorageStats,
 } from './db/stats.ts';
 export { WriteBatch, type WriteBatchOptions } from './db/write-batch.ts';

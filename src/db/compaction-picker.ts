@@ -63,7 +63,7 @@ export class CompactionPicker {
   ): PickedPlan | undefined {
     const core = this.#core;
     const { clock } = core.location;
-    const oldestSnapshotSeqno = core.snapshots.oldest;
+    const oldestSnapshotSeqno = core.snapshots.oldest?.seqno;
     const now = clock.monotonic();
     const isSame = core.version === this.#idleVersion && oldestSnapshotSeqno === this.#idleSnapshot;
     if (isSame && free <= this.#idleFree && now < this.#idleEndMs) return undefined;

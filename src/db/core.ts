@@ -23,8 +23,9 @@ import { TableCache, type TableSlot } from '../tables/table-cache.ts';
 import type { ReplayResult } from '../wal/wal-replay.ts';
 import { ColumnFamily } from './column-family.ts';
 import { Counters } from './counters.ts';
-import type { EventSink } from './events.ts';
+import type { DroppedEvent, EventSink } from './events.ts';
 import { Family, type FamilyView, LoggedMemtable } from './family.ts';
+import { OpenCursors } from './open-cursors.ts';
 import type { DbSettings, Environment, FamilySettings } from './options.ts';
 import { Retired } from './retired.ts';
 import { SnapshotList } from './snapshot.ts';
@@ -86,8 +87,7 @@ export class DbCore {
   backgroundError: VarveError | undefined;
   /** Why compactions wait; writing goes on. */
   spaceError: VarveError | undefined;
-  /** Cursors to close with the database. */
-  readonly openCursors: Set<{ close(): void }>;
+  readonly cursors: OpenCursors;
   /** Replaced views that some cursor still pins; they hold their memtables and tables. */
   readonly #pinned: Set<FamilyView>;
   /** They hold theirs too. */
@@ -117,7 +117,7 @@ export class DbCore {
       // A reader without the lock cannot open again what the writer has removed.
       settings.readOnly ? Number.POSITIVE_INFINITY : settings.openTablesMax,
     );
-    this.snapshots = new SnapshotList();
+    this.snapshots = new SnapshotList((seqno) => this.#tellDropped('snapshot', seqno));
     this.arenas = new ArenaPool(settings.writeBufferBytes + ARENA_SLACK_BYTES);
     this.counters = new Counters();
     this.requests = location.requests;
@@ -131,7 +131,10 @@ export class DbCore {
     this.isClosed = false;
     this.backgroundError = undefined;
     this.spaceError = undefined;
-    this.openCursors = new Set();
+    this.cursors = new OpenCursors(
+      (view) => this.unpin(view),
+      ({ seqno }) => this.#tellDropped('cursor', seqno),
+    );
     this.#pinned = new Set();
     this.#loans = [];
     this.#retiredMemtables = new Retired();
@@ -241,6 +244,8 @@ export class DbCore {
    */
   install(edit: VersionEdit, flushed: readonly Memtable[] = []): void {
     this.version = this.manifest!.append(edit);
+    this.cursors.watchNew();
+    this.snapshots.watchNew();
     for (const memtable of flushed) this.#retiredMemtables.add(memtable);
     this.#tellAdded(edit);
     const kept = new Set(edit.addedTables.map(({ meta }) => meta.fileNumber));
@@ -257,6 +262,10 @@ export class DbCore {
       if (family !== undefined) this.refreshView(family);
     }
     this.collect();
+  }
+
+  #tellDropped(what: DroppedEvent['what'], seqno: number): void {
+    this.events.tell({ type: 'dropped', what, seqno });
   }
 
   #tellAdded({ addedTables, removedTables }: VersionEdit): void {

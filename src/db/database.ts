@@ -198,7 +198,8 @@ export class Db {
   /** A fixed view of all families as of now; release it when done. */
   snapshot(): Snapshot {
     this.#core.assertOpen();
-    return this.#core.snapshots.take(this.#core.lastSeqno);
+    const { lastSeqno, location, snapshots } = this.#core;
+    return snapshots.take(lastSeqno, location.clock.monotonic());
   }
 
   /**

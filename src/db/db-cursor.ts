@@ -12,6 +12,7 @@ import { LevelCursor } from '../tables/level-cursor.ts';
 import type { DbCore } from './core.ts';
 import type { FamilyView } from './family.ts';
 import { type ByteInput, type Bytes, keyInput } from './input.ts';
+import { CursorHold } from './open-cursors.ts';
 import { keyRangeOf, type RangeOptions, tableCursorOptions } from './range.ts';
 
 /**
@@ -20,29 +21,28 @@ import { keyRangeOf, type RangeOptions, tableCursorOptions } from './range.ts';
  *
  * The current entry's bytes are lent: `keyBuf[keyOff, keyOff + keyLen)` and
  * `valBuf[valOff, valOff + valLen)` stand until the next move or {@link close}; {@link key} and
- * {@link value} make copies. While open, a cursor keeps what it sees from being deleted.
+ * {@link value} make copies. While open, a cursor keeps what it sees from being deleted; one that
+ * is dropped without being closed does so until the garbage collector notices.
  */
 export class DbCursor {
   readonly #core: DbCore;
-  readonly #view: FamilyView;
-  readonly #entries: UserCursor;
+  readonly #hold: CursorHold;
+  /** Those of the hold, or none once the cursor is closed. */
+  #entries: UserCursor;
   readonly #target: ByteInput;
   readonly #copies: CopyPool;
-  #isClosed: boolean;
 
   /** Made by `db.cursor()`. */
   constructor(core: DbCore, view: FamilyView, seqno: number, range: RangeOptions) {
     this.#core = core;
-    this.#view = view;
     // The pinned view keeps memtables, and the garbage collector keeps blocks that were cached.
     const options = { ...keyRangeOf(range), valuesOutliveMoves: range.fillCache !== false };
     const cursor = openView(core, view, tableCursorOptions(range));
     this.#entries = new UserCursor(cursor, seqno, options);
     this.#target = keyInput();
     this.#copies = new CopyPool();
-    this.#isClosed = false;
-    view.pins++;
-    core.openCursors.add(this);
+    this.#hold = new CursorHold(this.#entries, view, seqno);
+    core.cursors.add(this, this.#hold);
   }
 
   /** True while the cursor stands on an entry. */
@@ -96,13 +96,13 @@ export class DbCursor {
 
   /** To the next entry; false, and no error, when the cursor stands on none. */
   next(): boolean {
-    if (this.#isClosed) this.#assertOpen();
+    if (!this.#hold.isOpen) this.#assertOpen();
     return this.#entries.next();
   }
 
   /** To the previous entry; false, and no error, when the cursor stands on none. */
   prev(): boolean {
-    if (this.#isClosed) this.#assertOpen();
+    if (!this.#hold.isOpen) this.#assertOpen();
     return this.#entries.prev();
   }
 
@@ -122,19 +122,21 @@ export class DbCursor {
 
   /** Lets go of what the cursor pins; closing twice is allowed. */
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#entries.close();
-    this.#core.openCursors.delete(this);
-    this.#core.unpin(this.#view);
+    this.#core.cursors.release(this, this.#hold);
+    this.#entries = this.#hold.entries;
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** True when no entry can follow the current one, by the bound that the cursor moves towards. */
+  static isAtBound(cursor: DbCursor): boolean {
+    return cursor.#entries.isAtBound;
+  }
+
   #assertOpen(): void {
-    if (this.#isClosed) throw new VarveError('CLOSED', 'the cursor is closed');
+    if (!this.#hold.isOpen) throw new VarveError('CLOSED', 'the cursor is closed');
   }
 }
 

@@ -2,7 +2,7 @@
  * Iterators over a range, for `for ... of`.
  * @module
  */
-import type { DbCursor } from './db-cursor.ts';
+import { DbCursor } from './db-cursor.ts';
 import type { RangeOptions } from './range.ts';
 
 /** A range and how to walk it. */
@@ -22,8 +22,9 @@ export interface EntriesOptions extends RangeOptions {
 export type EntryPart = 'key' | 'value' | 'entry';
 
 /**
- * Yields the parts of a cursor's entries and owns the cursor. The cursor closes at the end, at a
- * `break` out of the loop and with `return()`.
+ * Yields the parts of a cursor's entries and owns the cursor. The cursor closes with the last entry
+ * of the limit (with `borrow` at the step after it), at the end, at a `break` out of the loop and
+ * with `return()`.
  */
 export class EntryIterator<T> implements IterableIterator<T> {
   readonly #cursor: DbCursor;
@@ -52,7 +53,11 @@ export class EntryIterator<T> implements IterableIterator<T> {
     try {
       if (!this.#move()) return this.return();
       this.#left--;
-      return { done: false, value: this.#take() as T };
+      const value = this.#take() as T;
+      // Nobody has to ask once more for the cursor to close; a loan stands until the next step.
+      const isLast = this.#left === 0 || DbCursor.isAtBound(this.#cursor);
+      if (isLast && !this.#isBorrowing) this.return();
+      return { done: false, value };
     } catch (error) {
       this.return();
       throw error;

@@ -94,6 +94,17 @@ export interface ErrorEvent {
   readonly error: VarveError;
 }
 
+/**
+ * The garbage collector found a cursor, iterator or snapshot that was dropped without being closed
+ * or released, which is done. Until then it kept memory and files from being freed.
+ */
+export interface DroppedEvent {
+  readonly type: 'dropped';
+  readonly what: 'cursor' | 'snapshot';
+  /** What it saw: writes up to this one. */
+  readonly seqno: number;
+}
+
 /** A file could not be closed without an error; nothing is lost by that. */
 export interface CloseFailedEvent {
   readonly type: 'close-failed';
@@ -110,7 +121,8 @@ export type DbEvent =
   | TableDeletedEvent
   | RecoveryDroppedEvent
   | ErrorEvent
-  | CloseFailedEvent;
+  | CloseFailedEvent
+  | DroppedEvent;
 
 /**
  * Takes events, and counts corrections. The listener, who may call the database, is told when the

@@ -35,7 +35,7 @@ export async function closeDatabase(
   }
   core.isClosed = true;
   await attempt(() => scheduler.close());
-  for (const cursor of [...core.openCursors]) await attempt(() => cursor.close());
+  await attempt(() => core.cursors.releaseAll());
   if (canWrite && failure === undefined) {
     await attempt(() => {
       core.wal?.syncNow();

@@ -3,6 +3,7 @@
  * @module
  */
 import { VarveError } from '../errors.ts';
+import { DropWatch, type Hold } from './drop-watch.ts';
 
 /**
  * A fixed view of all column families: reads that are given it see what was written before it was
@@ -23,7 +24,7 @@ export class Snapshot {
 
   /** Gives the view up; releasing twice is allowed. */
   release(): void {
-    this.#list?.remove(this.#place);
+    this.#list?.release(this, this.#place);
     this.#list = undefined;
   }
 
@@ -47,8 +48,9 @@ export class Snapshot {
 }
 
 /** A live snapshot among its neighbours by age. */
-interface Place {
+interface Place extends Hold {
   readonly seqno: number;
+  readonly takenAtMs: number;
   older: Place | undefined;
   newer: Place | undefined;
 }
@@ -63,8 +65,14 @@ export class SnapshotList {
   #count: number;
   /** See {@link distinct}; undefined after a change. */
   #distinct: readonly number[] | undefined;
+  readonly #watch: DropWatch<Place>;
 
-  constructor() {
+  /** @param onDropped called with the seqno of each that was dropped and not released */
+  constructor(onDropped: (seqno: number) => void) {
+    this.#watch = new DropWatch((place) => {
+      onDropped(place.seqno);
+      this.#unlink(place);
+    }, ignore);
     this.#oldest = undefined;
     this.#newest = undefined;
     this.#count = 0;
@@ -76,25 +84,42 @@ export class SnapshotList {
     return this.#count;
   }
 
-  /** Seqno of the oldest live snapshot. */
-  get oldest(): number | undefined {
-    return this.#oldest?.seqno;
+  /** The oldest live snapshot. */
+  get oldest(): { readonly seqno: number; readonly takenAtMs: number } | undefined {
+    return this.#oldest;
   }
 
-  /** @param seqno the newest write; never less than that of an earlier snapshot */
-  take(seqno: number): Snapshot {
-    const place: Place = { seqno, older: this.#newest, newer: undefined };
+  /**
+   * @param seqno the newest write; never less than that of an earlier snapshot
+   * @param takenAtMs the monotonic time
+   */
+  take(seqno: number, takenAtMs = 0): Snapshot {
+    const older = this.#newest;
+    const place: Place = { seqno, takenAtMs, older, newer: undefined, isOpen: true };
     if (this.#newest === undefined) this.#oldest = place;
     else this.#newest.newer = place;
     this.#newest = place;
     this.#count++;
     this.#distinct = undefined;
-    return new Snapshot(place, this);
+    const snapshot = new Snapshot(place, this);
+    this.#watch.add(snapshot, place);
+    return snapshot;
   }
 
-  /** @param place of a snapshot that was taken here and not removed yet */
-  remove(place: Place): void {
+  /** What snapshots see begins to cost: those that were dropped shall be noticed from now on. */
+  watchNew(): void {
+    this.#watch.watchNew();
+  }
+
+  /** @param place of the snapshot, which was taken here and not released yet */
+  release(snapshot: Snapshot, place: Place): void {
+    this.#watch.remove(snapshot);
+    this.#unlink(place);
+  }
+
+  #unlink(place: Place): void {
     const { older, newer } = place;
+    place.isOpen = false;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;
@@ -113,3 +138,5 @@ export class SnapshotList {
     return this.#distinct;
   }
 }
+
+function ignore(): void {}

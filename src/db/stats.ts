@@ -89,6 +89,14 @@ export interface EncryptionStats {
   readonly tables: readonly EpochStats[];
 }
 
+/** A snapshot that is not released. */
+export interface SnapshotStats {
+  /** It sees writes up to this one. */
+  readonly seqno: number;
+  /** How long ago it was taken. */
+  readonly ageMs: number;
+}
+
 /** A database; counts are since it was opened. */
 export interface DbStats {
   readonly directory: string;
@@ -108,7 +116,11 @@ export interface DbStats {
   } & MemoryUse;
   readonly blockCacheHits: number;
   readonly blockCacheMisses: number;
+  /** Snapshots that are not released. */
   readonly snapshotCount: number;
+  /** Undefined without a snapshot. */
+  readonly oldestSnapshot: SnapshotStats | undefined;
+  /** Cursors and iterators that are not closed. */
   readonly cursorCount: number;
   readonly counters: Readonly<Counters> & {
     readonly walBytesWritten: number;
@@ -163,7 +175,8 @@ export function statsOf(core: DbCore, scheduler: Scheduler): DbStats {
     blockCacheHits: core.blocks.hits,
     blockCacheMisses: core.blocks.misses,
     snapshotCount: core.snapshots.count,
-    cursorCount: core.openCursors.size,
+    oldestSnapshot: oldestSnapshot(core),
+    cursorCount: core.cursors.count,
     counters,
     amplification: amplification(core, families),
     stalls: scheduler.stalls,
@@ -198,6 +211,12 @@ function amplification(core: DbCore, families: readonly FamilyStats[]): Amplific
 
 function ratio(part: number, whole: number): number | undefined {
   return whole === 0 ? undefined : part / whole;
+}
+
+function oldestSnapshot({ snapshots, location }: DbCore): SnapshotStats | undefined {
+  const { oldest } = snapshots;
+  if (oldest === undefined) return undefined;
+  return { seqno: oldest.seqno, ageMs: location.clock.monotonic() - oldest.takenAtMs };
 }
 
 function storageStats(core: DbCore): StorageStats[] {

@@ -65,6 +65,8 @@ export class UserCursor {
   valBuf: Uint8Array;
   valOff: number;
   valLen: number;
+  /** The shown key is an inclusive bound in the direction of the last move: none can follow. */
+  isAtBound: boolean;
 
   readonly #entries: Cursor;
   readonly #snapshotSeqno: number;
@@ -92,6 +94,7 @@ export class UserCursor {
     this.valBuf = NO_BYTES;
     this.valOff = 0;
     this.valLen = 0;
+    this.isAtBound = false;
     this.#entries = entries;
     this.#snapshotSeqno = snapshotSeqno;
     this.#range = options;
@@ -346,15 +349,19 @@ export class UserCursor {
 
   #isBeyondUpper(): boolean {
     const { upper, upperExclusive } = this.#range;
+    this.isAtBound = false;
     if (upper === undefined) return false;
     const order = compareBytes(this.keyBuf, 0, this.keyLen, upper, 0, upper.length);
+    this.isAtBound = order === 0;
     return upperExclusive === true ? order >= 0 : order > 0;
   }
 
   #isBeyondLower(): boolean {
     const { lower, lowerExclusive } = this.#range;
+    this.isAtBound = false;
     if (lower === undefined) return false;
     const order = compareBytes(this.keyBuf, 0, this.keyLen, lower, 0, lower.length);
+    this.isAtBound = order === 0;
     return lowerExclusive === true ? order <= 0 : order < 0;
   }
 }

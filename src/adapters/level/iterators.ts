@@ -6,15 +6,18 @@ import { AbstractIterator, AbstractKeyIterator, AbstractValueIterator } from 'ab
 import type { Encoded } from './formats.ts';
 import type { RangeReader } from './range-reader.ts';
 import type { ScanRequest } from './requests.ts';
+import { type Owner, WeakResource } from './weak-resource.ts';
 
 /** Entries as `[key, value]`; a part that was not asked for is undefined. */
 export class VarveIterator<TDatabase, K, V> extends AbstractIterator<TDatabase, K, V> {
   readonly #reader: RangeReader<[K, V]>;
+  readonly #resource: WeakResource;
 
   /** @param reader taken */
   constructor(db: TDatabase, request: ScanRequest, reader: RangeReader<[K, V]>) {
     super(db, request as object);
     this.#reader = reader;
+    this.#resource = new WeakResource(this.db as unknown as Owner, this);
   }
 
   protected _next(): Promise<[K, V] | undefined> {
@@ -31,17 +34,20 @@ export class VarveIterator<TDatabase, K, V> extends AbstractIterator<TDatabase, 
 
   protected async _close(): Promise<void> {
     this.#reader.close();
+    this.#resource.detach();
   }
 }
 
 /** Keys alone. */
 export class VarveKeyIterator<TDatabase, K> extends AbstractKeyIterator<TDatabase, K> {
   readonly #reader: RangeReader<K>;
+  readonly #resource: WeakResource;
 
   /** @param reader taken */
   constructor(db: TDatabase, request: ScanRequest, reader: RangeReader<K>) {
     super(db, request as object);
     this.#reader = reader;
+    this.#resource = new WeakResource(this.db as unknown as Owner, this);
   }
 
   protected _next(): Promise<K | undefined> {
@@ -58,17 +64,20 @@ export class VarveKeyIterator<TDatabase, K> extends AbstractKeyIterator<TDatabas
 
   protected async _close(): Promise<void> {
     this.#reader.close();
+    this.#resource.detach();
   }
 }
 
 /** Values alone. */
 export class VarveValueIterator<TDatabase, K, V> extends AbstractValueIterator<TDatabase, K, V> {
   readonly #reader: RangeReader<V>;
+  readonly #resource: WeakResource;
 
   /** @param reader taken */
   constructor(db: TDatabase, request: ScanRequest, reader: RangeReader<V>) {
     super(db, request as object);
     this.#reader = reader;
+    this.#resource = new WeakResource(this.db as unknown as Owner, this);
   }
 
   protected _next(): Promise<V | undefined> {
@@ -85,5 +94,6 @@ export class VarveValueIterator<TDatabase, K, V> extends AbstractValueIterator<T
 
   protected async _close(): Promise<void> {
     this.#reader.close();
+    this.#resource.detach();
   }
 }

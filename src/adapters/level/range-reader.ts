@@ -28,6 +28,8 @@ const SOUGHT = 1;
 const READ = 2;
 /** Sought to a place outside the range. */
 const OUTSIDE = 3;
+/** The last entry of the limit has been read; the cursor is closed. */
+const DONE = 4;
 
 /** Reads items of type `T`, which `part` determines, as of the moment when it was made. */
 export class RangeReader<T> {
@@ -38,6 +40,8 @@ export class RangeReader<T> {
   readonly #values: RangeCopier | undefined;
   readonly #highWaterMarkBytes: number;
   readonly #hostLoop: HostLoop;
+  /** Entries until the limit is reached. */
+  #left: number;
   #state: number;
   #portionEntries: number;
   #portionBytes: number;
@@ -52,6 +56,7 @@ export class RangeReader<T> {
     this.#values = hasValues ? RangeCopier.for(request.valueEncoding) : undefined;
     this.#highWaterMarkBytes = highWaterMark(request.highWaterMarkBytes);
     this.#hostLoop = hostLoop;
+    this.#left = request.limit < 0 ? Number.POSITIVE_INFINITY : request.limit;
     this.#state = AT_START;
     this.#portionEntries = 0;
     this.#portionBytes = 0;
@@ -76,6 +81,7 @@ export class RangeReader<T> {
 
   /** The next item becomes the closest one to `target`; none if that is outside the range. */
   seek(target: Encoded): void {
+    if (this.#state === DONE) return;
     try {
       const key = engineBytes(target);
       if (this.#isOutside(bytesOf(key))) {
@@ -97,7 +103,10 @@ export class RangeReader<T> {
 
   #readOne(): T | undefined {
     try {
-      return this.#move() ? this.#take() : undefined;
+      if (!this.#move()) return undefined;
+      const item = this.#take();
+      this.#count();
+      return item;
     } catch (error) {
       throw levelError(error);
     }
@@ -110,6 +119,7 @@ export class RangeReader<T> {
     try {
       while (items.length < size && this.#portionBytes <= end && this.#move()) {
         items.push(this.#take());
+        this.#count();
       }
     } catch (error) {
       throw levelError(error);
@@ -122,7 +132,7 @@ export class RangeReader<T> {
     const { reverse } = this.#request;
     const state = this.#state;
     if (state === READ) return reverse ? cursor.prev() : cursor.next();
-    if (state === OUTSIDE) return false;
+    if (state === OUTSIDE || state === DONE) return false;
     this.#state = READ;
     if (state === SOUGHT) return cursor.valid;
     return reverse ? cursor.last() : cursor.first();
@@ -144,6 +154,14 @@ export class RangeReader<T> {
     }
     if (this.#part === 'entry') return [key, value] as T;
     return (this.#part === 'key' ? key : value) as T;
+  }
+
+  /** With the last entry of the limit, nobody has to close the iterator for the cursor to go. */
+  #count(): void {
+    this.#left--;
+    if (this.#left > 0) return;
+    this.#state = DONE;
+    this.#cursor.close();
   }
 
   #isTurnDue(): boolean {

@@ -4,10 +4,12 @@
  */
 import { AbstractSnapshot } from 'abstract-level';
 import type { ReadOptions, Snapshot } from '../../index.ts';
+import { type Owner, WeakResource } from './weak-resource.ts';
 
 /** Made by `db.snapshot()`; close it when done. */
 export class VarveSnapshot extends AbstractSnapshot {
   readonly #snapshot: Snapshot;
+  readonly #resource: WeakResource;
   /** Read options that are the same for every read: a copy as of the snapshot, or a loan. */
   readonly #copying: ReadOptions;
   readonly #borrowing: ReadOptions;
@@ -16,16 +18,18 @@ export class VarveSnapshot extends AbstractSnapshot {
    * @param options those of abstract-level, which name the owner
    * @param snapshot taken
    */
-  constructor(options: object, snapshot: Snapshot) {
+  constructor(options: { owner: Owner }, snapshot: Snapshot) {
     // The constructor of abstract-level takes options, which its types leave out.
     super(...([options] as unknown as []));
     this.#snapshot = snapshot;
+    this.#resource = new WeakResource(options.owner, this);
     this.#copying = { snapshot };
     this.#borrowing = { snapshot, borrow: true };
   }
 
   protected async _close(): Promise<void> {
     this.#snapshot.release();
+    this.#resource.detach();
   }
 
   /** The engine's snapshot behind the `snapshot` option of a read. */

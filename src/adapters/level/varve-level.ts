@@ -33,6 +33,7 @@ import type {
 } from './requests.ts';
 import { VarveSnapshot } from './snapshot.ts';
 import type * as types from './types.ts';
+import type { Owner } from './weak-resource.ts';
 
 const DONE: Promise<void> = Promise.resolve();
 /** Keys that are read or written between two turns of the event loop. */
@@ -244,7 +245,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
     return new VarveValueIterator(this, request, this.#reader('value', request));
   }
 
-  protected _snapshot(options: object): AbstractSnapshot {
+  protected _snapshot(options: { owner: Owner }): AbstractSnapshot {
     return new VarveSnapshot(options, this.#engine().snapshot());
   }
 
