@@ -12,6 +12,8 @@
  * - `IO` the file system refused: see `cause`
  * - `NOSPACE` the device or quota is full: free space, then `resume()`
  * - `LOCKED` another process or thread has the database open
+ * - `DETACHED` the directory is no longer the one that was opened (removed, moved, replaced), or
+ *   its lock is another's: close the database and look at what is there
  * - `CLOSED` the database, snapshot or cursor was closed before the call
  * - `BUSY` the operation conflicts with one that is under way
  * - `UNSUPPORTED` this platform, file or format version cannot do it
@@ -23,6 +25,7 @@ export type ErrorCode =
   | 'IO'
   | 'NOSPACE'
   | 'LOCKED'
+  | 'DETACHED'
   | 'CLOSED'
   | 'BUSY'
   | 'UNSUPPORTED'

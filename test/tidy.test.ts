@@ -42,6 +42,7 @@ const LAYERS: readonly Layer[] = [
   { name: 'key', at: 'src/key/', mayImport: ['bytes', 'errors'] },
   { name: 'fs/port', at: 'src/fs/port.ts', mayImport: ['errors'] },
   { name: 'fs/removals', at: 'src/fs/removals.ts', mayImport: ['fs/port', 'errors'] },
+  { name: 'fs/held', at: 'src/fs/held.ts', mayImport: ['fs/port'] },
   { name: 'fs', at: 'src/fs/', mayImport: ['fs/port', 'errors', 'bytes', 'env'] },
   { name: 'cache', at: 'src/cache/', mayImport: ['bytes', 'errors'] },
   { name: 'filter', at: 'src/filter/', mayImport: ['bytes', 'errors'] },
@@ -79,7 +80,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'executor',
     at: 'src/executor/',
-    mayImport: ['compaction', 'tables', 'fs/removals', ...ENGINE_LAYERS],
+    mayImport: ['compaction', 'tables', 'fs/held', 'fs/removals', ...ENGINE_LAYERS],
   },
   {
     name: 'executor/node',
@@ -110,7 +111,7 @@ const LAYERS: readonly Layer[] = [
     name: 'db',
     at: 'src/db/',
     mayImport: [
-      ...['executor', 'compaction', 'integrity', 'wal', 'tables', 'fs/removals'],
+      ...['executor', 'compaction', 'integrity', 'wal', 'tables', 'fs/held', 'fs/removals'],
       ...ENGINE_LAYERS,
     ],
   },

@@ -12,6 +12,7 @@ import { InlineExecutor } from '../executor/inline.ts';
 import type { Executor } from '../executor/port.ts';
 import { newRateShare, RateLimiter } from '../executor/rate-limiter.ts';
 import { WorkerExecutor } from '../executor/worker-executor.ts';
+import { HeldFs } from '../fs/held.ts';
 import { joinPath } from '../fs/port.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
 import type { DbCore, Location } from './core.ts';
@@ -51,6 +52,8 @@ export async function openDatabase(
     throw new TypeError('the path of a database must be a string that is not empty');
   }
   const settings = resolveOptions(options);
+  // Before anything is awaited: the working directory may be another then.
+  const directory = environment.fs.resolve(path);
   // Those of a profile are a wish; what `options` has is asked for.
   if ((options.workers ?? 0) > 0 && environment.threads === undefined) {
     const text =
@@ -64,7 +67,7 @@ export async function openDatabase(
       ? undefined
       : await KeyRing.open(environment.crypto, encryption);
   try {
-    const location = await locate(path, settings, environment, keys, options.onEvent);
+    const location = await locate(directory, settings, environment, keys, options.onEvent);
     return await (settings.readOnly
       ? openReadOnly(location, settings)
       : openLocked(location, settings));
@@ -111,11 +114,13 @@ async function openLocked(location: Location, settings: DbSettings): Promise<Db>
   const { fs, directory } = location;
   if (settings.createIfMissing) fs.createDirectory(directory);
   else if (!fs.exists(directory)) throw missingDatabase(directory);
-  const lock = await fs.lock(joinPath(directory, LOCK_NAME));
+  const lockPath = joinPath(directory, LOCK_NAME);
+  const lock = await fs.lock(lockPath);
   let db: Db;
   try {
-    const found = await find(location, settings);
-    const core = recoverForWriting(location, settings, found, lock);
+    const held = { ...location, fs: new HeldFs(fs, lockPath, lock.token) };
+    const found = await find(held, settings);
+    const core = recoverForWriting(held, settings, found, lock);
     db = new Db(core, executorOf(core));
   } catch (error) {
     await lock.release();
@@ -127,10 +132,11 @@ async function openLocked(location: Location, settings: DbSettings): Promise<Db>
 
 /** Who does the background work. */
 function executorOf(core: DbCore): Executor {
-  const { location, settings, fs, pipeline } = core;
+  const { location, settings, fs, lock, pipeline } = core;
   const { clock, directory, hostLoop, threads } = location;
   const workerCount = settings.workers ?? threads?.defaultCount ?? 0;
-  const isInline = threads === undefined || workerCount === 0;
+  // A reader has no background work.
+  const isInline = threads === undefined || lock === undefined || workerCount === 0;
   const limit = settings.rateLimitBytesPerSecond;
   const rate = limit === 0 ? undefined : newRateShare(limit, !isInline);
   if (isInline) {
@@ -138,7 +144,8 @@ function executorOf(core: DbCore): Executor {
     return new InlineExecutor(core.mergeContext(limiter), hostLoop);
   }
   const { onCorrection } = pipeline;
-  const options = { threads, workerCount, fs, directory, pipeline, clock, rate, onCorrection };
+  const place = { fs, directory, lockToken: lock.token };
+  const options = { threads, workerCount, ...place, pipeline, clock, rate, onCorrection };
   return new WorkerExecutor(options);
 }
 

@@ -10,14 +10,14 @@ import type { WritePath } from './write.ts';
  * Makes everything durable and records where the logs end, as far as writing has not stopped
  * before; then releases all resources in any case.
  * @throws VarveError the first failure, or the one that stopped writing if it leaves writes that
- * are not durable; everything is released all the same
+ * are not durable or not in the directory; everything is released all the same
  */
 export async function closeDatabase(
   core: DbCore,
   scheduler: Scheduler,
   writes: WritePath,
 ): Promise<void> {
-  let failure: unknown = isDurable(core) ? undefined : core.backgroundError;
+  let failure: unknown = isSafe(core) ? undefined : core.backgroundError;
   const attempt = async (work: () => unknown) => {
     try {
       await work();
@@ -53,7 +53,8 @@ export async function closeDatabase(
   if (failure !== undefined) throw failure;
 }
 
-/** True when power loss would take nothing that was written. */
-function isDurable(core: DbCore): boolean {
+/** True when what was written is in the directory, and power loss would take nothing of it. */
+function isSafe(core: DbCore): boolean {
+  if (core.backgroundError?.code === 'DETACHED') return false;
   return (core.wal?.durableSeqno ?? core.persistedSeqno) >= core.lastSeqno;
 }

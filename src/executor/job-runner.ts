@@ -11,7 +11,9 @@ import type { Compression } from '../compress/port.ts';
 import type { CryptoPrimitives } from '../crypto/port.ts';
 import type { Clock, Random } from '../env/port.ts';
 import type { VarveError } from '../errors.ts';
-import type { Fs } from '../fs/port.ts';
+import { HeldFs } from '../fs/held.ts';
+import { type Fs, joinPath } from '../fs/port.ts';
+import { LOCK_NAME } from '../manifest/file-names.ts';
 import { TableCache } from '../tables/table-cache.ts';
 import { Merge } from './merge-job.ts';
 import { cancelled } from './port.ts';
@@ -37,8 +39,9 @@ class OpenJob {
   readonly #tables: TableCache;
 
   constructor(order: RunOrder, ports: WorkerEnvironment, send: (report: Report) => void) {
-    const { id, job, directory, pipeline: share, rate } = order;
-    const { fs, clock, random, compression, crypto } = ports;
+    const { id, job, directory, lockToken, pipeline: share, rate } = order;
+    const { clock, random, compression, crypto } = ports;
+    const fs = new HeldFs(ports.fs, joinPath(directory, LOCK_NAME), lockToken);
     const onCorrection = (correction: Correction): void => send({ type: 'corrected', correction });
     const onCloseFailed = (error: VarveError): void =>
       send({ type: 'close-failed', error: plainError(error) });

@@ -31,6 +31,8 @@ export type Order =
       readonly id: number;
       readonly job: MergeJob;
       readonly directory: string;
+      /** Of the lock of the directory, which the sender holds. */
+      readonly lockToken: string;
       readonly pipeline: PipelineShare;
       readonly rate: RateShare | undefined;
     }

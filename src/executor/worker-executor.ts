@@ -63,6 +63,8 @@ export interface WorkerExecutorOptions {
   readonly workerCount: number;
   readonly fs: Fs;
   readonly directory: string;
+  /** Of the lock of the directory. */
+  readonly lockToken: string;
   readonly pipeline: Pipeline;
   readonly clock: Clock;
   readonly rate: RateShare | undefined;
@@ -217,13 +219,14 @@ export class WorkerExecutor implements Executor {
 
   #send(number: number, task: MergeTask): void {
     const { job } = task;
-    const { directory, pipeline, rate } = this.#options;
+    const { directory, lockToken, pipeline, rate } = this.#options;
     try {
       const order: Order = {
         type: 'run',
         id: this.#nextId++,
         job,
         directory,
+        lockToken,
         pipeline: pipeline.share(epochsOf(job)),
         rate,
       };

@@ -183,7 +183,9 @@ export class MemoryFs implements Fs {
   readonly capabilities: FsCapabilities;
   private readonly quota: MemoryQuota;
   private readonly tree: Map<string, Map<string, MemoryFile>>;
-  private readonly locked: Set<string>;
+  /** Path to the token of who holds it. */
+  private readonly locked: Map<string, string>;
+  private lockCount: number;
 
   constructor(options: MemoryFsOptions = {}) {
     this.capabilities = {
@@ -194,7 +196,13 @@ export class MemoryFs implements Fs {
     };
     this.quota = new MemoryQuota(options.capacityBytes ?? Number.POSITIVE_INFINITY);
     this.tree = new Map([['', new Map()]]);
-    this.locked = new Set();
+    this.locked = new Map();
+    this.lockCount = 0;
+  }
+
+  /** There is no working directory: every path stays right. */
+  resolve(path: string): string {
+    return path;
   }
 
   createDirectory(path: string): void {
@@ -274,14 +282,19 @@ export class MemoryFs implements Fs {
       const message = `${path} is locked by another holder of this MemoryFs`;
       throw new VarveError('LOCKED', message, { file: path });
     }
-    this.locked.add(name);
-    let held = true;
+    const token = String(++this.lockCount);
+    this.locked.set(name, token);
     return {
+      token,
       release: async () => {
-        if (held) this.locked.delete(name);
-        held = false;
+        if (this.locked.get(name) === token) this.locked.delete(name);
       },
     };
+  }
+
+  assertHeld(path: string, token: string): void {
+    if (this.locked.get(normalizePath(path)) === token) return;
+    throw new VarveError('DETACHED', `${path} is not locked by this holder`, { file: path });
   }
 
   /** A file system of its own with the same files; without open handles, locks and limit. */

@@ -44,8 +44,9 @@ import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isMainThread, threadId } from 'node:worker_threads';
-import { corruption, VarveError } from '../errors.ts';
+import { corruption, isVarveError, VarveError } from '../errors.ts';
 import { platformError, systemCode } from './node-error.ts';
+import { assertNodeLockHeld, beginHold, type NodeHold } from './node-hold.ts';
 import {
   currentBootId,
   type LivenessSocket,
@@ -137,13 +138,24 @@ class NodeLock implements FsLock {
   private readonly names: LockNames;
   private readonly record: LockRecord;
   private readonly socket: LivenessSocket | undefined;
+  private readonly hold: NodeHold;
   private released: Promise<void> | undefined;
 
-  constructor(names: LockNames, record: LockRecord, socket: LivenessSocket | undefined) {
+  constructor(
+    names: LockNames,
+    record: LockRecord,
+    socket: LivenessSocket | undefined,
+    hold: NodeHold,
+  ) {
     this.names = names;
     this.record = record;
     this.socket = socket;
+    this.hold = hold;
     this.released = undefined;
+  }
+
+  get token(): string {
+    return this.hold.token;
   }
 
   release(): Promise<void> {
@@ -152,17 +164,18 @@ class NodeLock implements FsLock {
   }
 
   private async giveUp(): Promise<void> {
-    const { names, record } = this;
+    const { names, record, hold } = this;
     let failure: unknown;
     try {
-      if (readRecord(names.head, 'unreadable')?.token === record.token) {
-        const file = names.release(record.token);
-        fs.writeFileSync(file, JSON.stringify({ ...record, state: 'released' }));
-        fs.renameSync(file, names.head);
-      }
+      assertNodeLockHeld(names.head, hold.token);
+      // Some platforms do not replace what is open.
+      hold.close();
+      markReleased(names, record);
     } catch (error) {
-      failure = error;
+      // Where it is not ours any more there is nothing to give up.
+      if (!isVarveError(error, 'DETACHED')) failure = error;
     }
+    hold.close();
     // An owner without a socket is dead for all others, marked as released or not.
     await this.socket?.close();
     if (failure !== undefined && this.socket === undefined) {
@@ -188,7 +201,7 @@ async function contend(
     if (claim(names, predecessor, record)) {
       becomeHead(names, predecessor);
       removeLeftovers(names, token);
-      lock = new NodeLock(names, record, socket);
+      lock = new NodeLock(names, record, socket, takeHold(names, record));
     }
   } finally {
     if (lock === undefined) {
@@ -197,6 +210,21 @@ async function contend(
     }
   }
   return lock;
+}
+
+function takeHold(names: LockNames, record: LockRecord): NodeHold {
+  try {
+    return beginHold(names.head, record.token);
+  } catch (error) {
+    ignoringErrors(() => markReleased(names, record));
+    throw error;
+  }
+}
+
+function markReleased(names: LockNames, record: LockRecord): void {
+  const file = names.release(record.token);
+  fs.writeFileSync(file, JSON.stringify({ ...record, state: 'released' }));
+  fs.renameSync(file, names.head);
 }
 
 function becomeHead(names: LockNames, predecessor: string): void {

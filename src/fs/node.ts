@@ -6,9 +6,10 @@
  * @module
  */
 import * as fs from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { VarveError } from '../errors.ts';
 import { platformError, systemCode } from './node-error.ts';
+import { assertNodeLockHeld } from './node-hold.ts';
 import { acquireNodeLock } from './node-lock.ts';
 import type { FileHandle, Fs, FsCapabilities, FsLock, OpenMode } from './port.ts';
 
@@ -30,6 +31,23 @@ export class NodeFs implements Fs {
       directorySync: directoriesSync,
       sharedHandles: true,
     };
+  }
+
+  /** Absolute and without symbolic links, as far as it leads to something that can be looked at. */
+  resolve(path: string): string {
+    const missing: string[] = [];
+    const absolute = resolve(path);
+    for (let head = absolute; ; head = dirname(head)) {
+      try {
+        return join(fs.realpathSync.native(head), ...missing);
+      } catch (error) {
+        const code = systemCode(error);
+        // A path that is none, such as one with a zero byte.
+        if (code === undefined || code.startsWith('ERR_')) throw error;
+        if (code !== 'ENOENT' || head === dirname(head)) return absolute;
+      }
+      missing.unshift(basename(head));
+    }
   }
 
   /** The new directories themselves are durable when it returns. */
@@ -124,6 +142,10 @@ export class NodeFs implements Fs {
 
   lock(path: string): Promise<FsLock> {
     return acquireNodeLock(path);
+  }
+
+  assertHeld(path: string, token: string): void {
+    assertNodeLockHeld(path, token);
   }
 
   /** Makes the entries of all directories from `first` down to `last` durable. */

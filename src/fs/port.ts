@@ -68,13 +68,23 @@ export interface FileHandle {
 
 /** An exclusive lock that is held until `release` or the death of the holder. */
 export interface FsLock {
-  /** Gives the lock up. Releasing twice is allowed. */
+  /** Tells this hold of the lock from all others, for {@link Fs.assertHeld} in any thread. */
+  readonly token: string;
+  /**
+   * Gives the lock up. Touches nothing at its path that is no longer what was locked. Releasing
+   * twice is allowed.
+   */
   release(): Promise<void>;
 }
 
 /** A file system, or a part of one. */
 export interface Fs {
   readonly capabilities: FsCapabilities;
+  /**
+   * A path for the same place that stays right whatever becomes of the process's working directory
+   * and of symbolic links. There may be nothing at `path` yet.
+   */
+  resolve(path: string): string;
   /**
    * Makes a directory and its missing parents, durably: the engine cannot name the parent of an
    * opaque path, so it cannot sync it. An existing one is fine.
@@ -102,6 +112,15 @@ export interface Fs {
    * names it
    */
   lock(path: string): Promise<FsLock>;
+  /**
+   * Makes sure, in a few microseconds, that a lock is still held: that nobody has removed, moved or
+   * replaced its directory, or taken it meanwhile. Where a lock cannot be lost so, there is nothing
+   * to look at.
+   * @param path what was locked
+   * @param token the lock's
+   * @throws `DETACHED` saying what has become of it
+   */
+  assertHeld(path: string, token: string): void;
 }
 
 /**

@@ -100,6 +100,10 @@ export class CrashFs implements Fs {
     if (file !== undefined) this.tracked(file).losePending();
   }
 
+  resolve(path: string): string {
+    return this.live.resolve(path);
+  }
+
   createDirectory(path: string): void {
     if (this.power.strikes()) throw new PowerCut(`creating ${path}`);
     this.live.createDirectory(path);
@@ -176,6 +180,11 @@ export class CrashFs implements Fs {
   async lock(path: string): Promise<FsLock> {
     this.power.require();
     return this.live.lock(path);
+  }
+
+  assertHeld(path: string, token: string): void {
+    this.power.require();
+    this.live.assertHeld(path, token);
   }
 
   private recordEntry(path: string, file: CrashFile | undefined): void {

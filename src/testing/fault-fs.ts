@@ -108,6 +108,10 @@ export class FaultFs implements Fs {
     this.addRule({ ...rule, skip: count - 1 });
   }
 
+  resolve(path: string): string {
+    return this.inner.resolve(path);
+  }
+
   createDirectory(path: string): void {
     this.faultPlan.check('createDirectory', path);
     this.inner.createDirectory(path);
@@ -160,6 +164,11 @@ export class FaultFs implements Fs {
   async lock(path: string): Promise<FsLock> {
     this.faultPlan.check('lock', path);
     return this.inner.lock(path);
+  }
+
+  /** Not counted: it accompanies other calls. */
+  assertHeld(path: string, token: string): void {
+    this.inner.assertHeld(path, token);
   }
 }
 

@@ -189,6 +189,18 @@ const ENTRIES: Record<string, Check> = {
     await rejectsCode('IO', () => fs.removeAsync(joinPath(directory, 'a')));
   },
 
+  'a resolved path leads to the same place, which need not be there'(fs, directory) {
+    const resolved = fs.resolve(directory);
+    equal(fs.resolve(resolved), resolved);
+    created(fs, resolved, 'a', bytes(1)).close();
+    same(contentAt(fs, directory, 'a'), bytes(1));
+    const missing = fs.resolve(joinPath(directory, 'x/y'));
+    equal(fs.exists(missing), false);
+    fs.createDirectory(missing);
+    equal(fs.exists(joinPath(directory, 'x/y')), true);
+    equal(fs.resolve(joinPath(directory, 'x/y')), missing);
+  },
+
   'directories are made with their parents, as often as one likes'(fs, directory) {
     const deep = joinPath(directory, 'x/y/z');
     fs.createDirectory(deep);
@@ -305,6 +317,18 @@ const LOCKS: Record<string, Check> = {
     const first = await fs.lock(joinPath(directory, 'LOCK'));
     const second = await fs.lock(joinPath(other, 'LOCK'));
     await first.release();
+    await second.release();
+  },
+
+  async 'a lock is held until its holder gives it up'(fs, directory) {
+    const path = joinPath(directory, 'LOCK');
+    const first = await fs.lock(path);
+    fs.assertHeld(path, first.token);
+    await first.release();
+    throwsCode('DETACHED', () => fs.assertHeld(path, first.token));
+    const second = await fs.lock(path);
+    fs.assertHeld(path, second.token);
+    throwsCode('DETACHED', () => fs.assertHeld(path, first.token));
     await second.release();
   },
 

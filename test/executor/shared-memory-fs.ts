@@ -315,6 +315,10 @@ export class SharedMemoryFs implements Fs {
     this.#arena = new Arena(memory);
   }
 
+  resolve(path: string): string {
+    return path;
+  }
+
   createDirectory(path: string): void {
     const arena = this.#arena;
     arena.exclusively(() => {
@@ -395,16 +399,28 @@ export class SharedMemoryFs implements Fs {
     const arena = this.#arena;
     const entry = arena.exclusively(() => {
       const name = normalizePath(path);
-      if (arena.find(name) < 0) return arena.add(name, LOCKED);
+      if (arena.find(name) < 0) {
+        const added = arena.add(name, LOCKED);
+        arena.words[added + SIZE] = Math.floor(Math.random() * 2 ** 31);
+        return added;
+      }
       throw new VarveError('LOCKED', `${path} is locked by another holder`, { file: path });
     });
     let isHeld = true;
     return {
+      token: String(arena.words[entry + SIZE]),
       release: async () => {
         if (isHeld) arena.words[entry + KIND] = NOTHING;
         isHeld = false;
       },
     };
+  }
+
+  assertHeld(path: string, token: string): void {
+    const arena = this.#arena;
+    const entry = arena.exclusively(() => arena.find(normalizePath(path)));
+    if (entry >= 0 && String(arena.words[entry + SIZE]) === token) return;
+    throw new VarveError('DETACHED', `${path} is not locked by this holder`, { file: path });
   }
 
   #requireDirectory(path: string): void {

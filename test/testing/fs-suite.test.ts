@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryFs } from '../../src/fs/memory.ts';
-import type { FileHandle, Fs, OpenMode } from '../../src/fs/port.ts';
+import type { FileHandle, Fs, FsLock, OpenMode } from '../../src/fs/port.ts';
 import { fsSuite } from '../../src/testing/index.ts';
 
 /** A MemoryFs whose handles are changed by `spoil`. */
@@ -21,9 +21,11 @@ class SpoiledFs extends MemoryFs {
 }
 
 class UnlockedFs extends MemoryFs {
-  override async lock(): Promise<{ release(): Promise<void> }> {
-    return { release: async () => {} };
+  override async lock(): Promise<FsLock> {
+    return { token: '', release: async () => {} };
   }
+
+  override assertHeld(): void {}
 }
 
 class PlainFs extends MemoryFs {
@@ -68,7 +70,10 @@ test('the suite notices a handle that works after close', async () => {
 });
 
 test('the suite notices a lock that does not lock', async () => {
-  assert.deepEqual(await failures(() => new UnlockedFs()), ['a lock has one holder at a time']);
+  assert.deepEqual(await failures(() => new UnlockedFs()), [
+    'a lock has one holder at a time',
+    'a lock is held until its holder gives it up',
+  ]);
 });
 
 test('the suite expects refusal of what is not claimed', async () => {

@@ -14,6 +14,7 @@ export type LevelErrorCode =
   | 'LEVEL_NOT_SUPPORTED'
   | 'LEVEL_READONLY'
   | 'VARVE_BUSY'
+  | 'VARVE_DETACHED'
   | 'VARVE_INVALID'
   | 'VARVE_KEY';
 
@@ -23,6 +24,7 @@ const CODES: { readonly [code in ErrorCode]: LevelErrorCode } = {
   IO: 'LEVEL_IO_ERROR',
   NOSPACE: 'LEVEL_IO_ERROR',
   LOCKED: 'LEVEL_LOCKED',
+  DETACHED: 'VARVE_DETACHED',
   CLOSED: 'LEVEL_DATABASE_NOT_OPEN',
   BUSY: 'VARVE_BUSY',
   UNSUPPORTED: 'LEVEL_NOT_SUPPORTED',
