@@ -42,6 +42,7 @@ export type {
   DbEvent,
   DroppedEvent,
   ErrorEvent,
+  FileKeptEvent,
   FlushEvent,
   RecoveryDroppedEvent,
   StallEvent,
@@ -53,6 +54,7 @@ export type {
 export type { Bytes } from './db/input.ts';
 export { openDatabase } from './db/open.ts';
 export type { ColumnFamilyOptions, DbOptions, Environment, ProfileName } from './db/options.ts';
+export type { KeptFile } from './db/orphans.ts';
 export type { RangeOptions } from './db/range.ts';
 export { Snapshot } from './db/snapshot.ts';
 export type { StallStats } from './db/stall-log.ts';

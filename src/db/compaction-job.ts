@@ -166,7 +166,11 @@ export class CompactionJob {
     const shared = {
       work: 'compaction' as const,
       input: { runs: runsOf(this.plan) },
-      table: tableOptions(settings, outputLevel, core.pipeline),
+      // Every table of the version is of writes up to there.
+      table: {
+        ...tableOptions(settings, outputLevel, core.pipeline),
+        asOfSeqno: core.manifest!.lastSeqno,
+      },
       targetTableBytes: isToL0 ? L0_TABLE_BYTES_MAX : settings.targetTableBytes,
       snapshots: core.snapshots.distinct(),
       deeper: isToL0 ? undefined : deeper,

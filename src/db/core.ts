@@ -27,6 +27,7 @@ import type { DroppedEvent, EventSink } from './events.ts';
 import { Family, type FamilyView, LoggedMemtable } from './family.ts';
 import { OpenCursors } from './open-cursors.ts';
 import type { DbSettings, Environment, FamilySettings } from './options.ts';
+import type { KeptFile } from './orphans.ts';
 import { Retired } from './retired.ts';
 import { SnapshotList } from './snapshot.ts';
 import type { TableRequests } from './table-requests.ts';
@@ -78,6 +79,8 @@ export class DbCore {
   version: Version;
   /** What replaying the logs gave. */
   recovery: ReplayResult | undefined;
+  /** What opening found that nothing refers to, and did not remove. */
+  keptFiles: readonly KeptFile[];
   /** The newest write. */
   lastSeqno: number;
   /** Every write up to this one is in tables. */
@@ -128,6 +131,7 @@ export class DbCore {
     this.lastSeqno = recovered.lastSeqno;
     this.persistedSeqno = recovered.lastSeqno;
     this.recovery = undefined;
+    this.keptFiles = [];
     this.isClosed = false;
     this.backgroundError = undefined;
     this.spaceError = undefined;

@@ -88,6 +88,18 @@ export interface RecoveryDroppedEvent {
   readonly dropped: readonly DroppedRange[];
 }
 
+/**
+ * A file that nothing refers to was found when the database was opened, and may hold data that is
+ * nowhere else. It was neither used nor removed, but kept under another name.
+ */
+export interface FileKeptEvent {
+  readonly type: 'file-kept';
+  /** Path of the file as it is now. */
+  readonly file: string;
+  /** Why it may hold what the database does not. */
+  readonly reason: string;
+}
+
 /** Writing has stopped, until `resume()`. */
 export interface ErrorEvent {
   readonly type: 'error';
@@ -120,6 +132,7 @@ export type DbEvent =
   | TableCreatedEvent
   | TableDeletedEvent
   | RecoveryDroppedEvent
+  | FileKeptEvent
   | ErrorEvent
   | CloseFailedEvent
   | DroppedEvent;

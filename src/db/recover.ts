@@ -11,9 +11,8 @@ import { CODEC_ZSTD } from '../compress/port.ts';
 import { corruption, isVarveError, VarveError } from '../errors.ts';
 import { Merge } from '../executor/merge-job.ts';
 import { type FsLock, joinPath } from '../fs/port.ts';
-import { removeIfPossible } from '../fs/removals.ts';
 import { type DirectoryContents, inspectDirectory } from '../manifest/directory.ts';
-import { tableName, walName } from '../manifest/file-names.ts';
+import { walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
 import { type AddedTable, emptyEdit, type LogIdentity } from '../manifest/version-edit.ts';
 import type { TableSlot } from '../tables/table-cache.ts';
@@ -23,6 +22,7 @@ import { DbCore, type Location } from './core.ts';
 import { checkFamilyName, createFamily } from './families.ts';
 import { flushJob, persistedSeqno } from './flush-job.ts';
 import type { DbSettings } from './options.ts';
+import { Orphans } from './orphans.ts';
 import { OperationReplay } from './replay.ts';
 import { WalSet } from './wal-set.ts';
 
@@ -64,13 +64,15 @@ export function recoverForWriting(
   const manifest = found.manifest ?? Manifest.create(fs, directory, pipeline, families);
   const core = new DbCore(location, settings, lock, manifest);
   try {
+    for (const number of contents.manifestNumbers) manifest.expectNotAhead(number);
     addFamilies(core);
     const logs = replay(core, manifest, contents);
+    const orphans = new Orphans(core, manifest, contents, logs);
     if (!contents.isFresh) manifest.start();
     core.startWriting(manifest);
     const log = startLogs(core, logs.lastSeqno);
     installRecovered(core, log);
-    removeOrphans(core, contents);
+    orphans.clear();
     for (const [name, own] of settings.families) {
       if (!hasFamily(core, name)) createFamily(core, name, own);
     }
@@ -218,16 +220,4 @@ function installRecovered(core: DbCore, log: LogIdentity): void {
   const names = { logNumbers, logIdentities: [log] };
   core.install({ ...emptyEdit(), ...names, addedTables, lastSeqno: core.lastSeqno });
   core.persistedSeqno = core.lastSeqno;
-}
-
-/** Removes files that earlier processes left and nothing refers to. */
-function removeOrphans(core: DbCore, contents: DirectoryContents): void {
-  const { fs, location, version } = core;
-  const live = version.tableNumbers();
-  for (const number of contents.tableNumbers) {
-    if (!live.has(number)) removeIfPossible(fs, joinPath(location.directory, tableName(number)));
-  }
-  for (const number of contents.logNumbers) {
-    removeIfPossible(fs, joinPath(location.directory, walName(number)));
-  }
 }

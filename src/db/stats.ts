@@ -10,6 +10,7 @@ import type { Counters } from './counters.ts';
 import type { Family } from './family.ts';
 import { type MemoryUse, memoryUse } from './memory-budget.ts';
 import type { FamilySettings } from './options.ts';
+import type { KeptFile } from './orphans.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StallStats } from './stall-log.ts';
 
@@ -141,6 +142,8 @@ export interface DbStats {
     readonly recordCount: number;
     /** What was left out: torn tails, and what the recovery mode allows to be passed over. */
     readonly dropped: readonly DroppedRange[];
+    /** Files that nothing refers to and that may hold data; see the event `file-kept`. */
+    readonly keptFiles: readonly KeptFile[];
   };
   /** Message of the error that stopped writing, if one did. */
   readonly backgroundError: string | undefined;
@@ -186,6 +189,7 @@ export function statsOf(core: DbCore, scheduler: Scheduler): DbStats {
     recovery: {
       recordCount: core.recovery?.recordsRead ?? 0,
       dropped: core.recovery?.dropped ?? [],
+      keptFiles: core.keptFiles,
     },
     backgroundError: core.backgroundError?.message,
     spaceError: core.spaceError?.message,

@@ -6,7 +6,7 @@ import type { Pipeline } from '../block/pipeline.ts';
 import { corruption } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { readCurrent } from './current.ts';
-import { CURRENT_NAME, manifestName, parseFileName } from './file-names.ts';
+import { CURRENT_NAME, manifestName, parseFileName, parseLostName } from './file-names.ts';
 import { openManifestBlocks } from './manifest-recovery.ts';
 
 /** The number of a database's first manifest. */
@@ -36,8 +36,9 @@ export function inspectDirectory(fs: Fs, directory: string, pipeline: Pipeline):
   let largestNumber = 0;
   for (const name of fs.exists(directory) ? fs.list(directory) : []) {
     const parsed = parseFileName(name);
+    const { number } = parsed ?? parseLostName(name) ?? { number: 0 };
+    largestNumber = Math.max(largestNumber, number);
     if (parsed === undefined) continue;
-    largestNumber = Math.max(largestNumber, parsed.number);
     if (parsed.kind === 'table') tableNumbers.push(parsed.number);
     if (parsed.kind === 'wal') logNumbers.push(parsed.number);
     if (parsed.kind === 'manifest') manifestNumbers.push(parsed.number);

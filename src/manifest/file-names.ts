@@ -7,6 +7,7 @@
  *     MANIFEST-000012  manifest
  *     000012.sst       table
  *     000012.wal       log
+ *     000012.sst.lost  what nothing refers to, and yet may hold data: kept for its owner to look at
  *
  * All numbered files share one sequence of numbers, and no number is used twice. Numbers have at
  * least six digits.
@@ -19,6 +20,7 @@ export const CURRENT_REPLACEMENT_NAME = 'CURRENT.new';
 export const LOCK_NAME = 'LOCK';
 
 const MANIFEST_PREFIX = 'MANIFEST-';
+const LOST_SUFFIX = '.lost';
 
 export type FileKind = 'current' | 'lock' | 'manifest' | 'table' | 'wal';
 
@@ -55,6 +57,18 @@ export function parseFileName(name: string): ParsedFileName | undefined {
   if (name === tableName(number)) return { kind: 'table', number };
   if (name === walName(number)) return { kind: 'wal', number };
   return undefined;
+}
+
+/** The name under which a file is kept that nothing refers to. */
+export function lostName(name: string): string {
+  return name + LOST_SUFFIX;
+}
+
+/** What the name of such a file says of it; undefined for every other name. */
+export function parseLostName(name: string): ParsedFileName | undefined {
+  if (!name.endsWith(LOST_SUFFIX)) return undefined;
+  const parsed = parseFileName(name.slice(0, -LOST_SUFFIX.length));
+  return parsed === undefined || parsed.number === 0 ? undefined : parsed;
 }
 
 function digits(fileNumber: number): string {

@@ -12,7 +12,7 @@ import type { Pipeline } from '../block/pipeline.ts';
 import { RecordLogReader } from '../block/record-log-reader.ts';
 import { compareKeys } from '../bytes/compare.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
-import { corruption, VarveError } from '../errors.ts';
+import { corruption, isVarveError, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { authenticateCurrent, type CurrentSlot, readCurrent } from './current.ts';
 import { CURRENT_NAME, manifestName } from './file-names.ts';
@@ -90,6 +90,36 @@ export function recoverState(fs: Fs, directory: string, pipeline: Pipeline): Rec
   } finally {
     reader.close();
   }
+}
+
+/**
+ * Reads a manifest that CURRENT does not name, as far as it is sound.
+ * @returns undefined when nothing of it can be read
+ */
+export function readUnnamed(
+  fs: Fs,
+  directory: string,
+  fileNumber: number,
+  pipeline: Pipeline,
+): ManifestState | undefined {
+  let state: ManifestState | undefined;
+  try {
+    const path = joinPath(directory, manifestName(fileNumber));
+    const reader = openManifestLog(fs, path, fileNumber, pipeline);
+    try {
+      if (reader.headerState !== 'sound') return undefined;
+      while (reader.next() === 'record') {
+        const { buf, contentOff, contentLen, position } = reader;
+        const edit = decodeVersionEdit(buf, contentOff, contentLen, path, position);
+        state = applyToState(state ?? emptyState(), edit, path, position);
+      }
+    } finally {
+      reader.close();
+    }
+  } catch (error) {
+    if (!isVarveError(error)) throw error;
+  }
+  return state;
 }
 
 /** Another database, or a copy of this one that went on, has another manifest of that number. */

@@ -141,6 +141,19 @@ function applySeals(
   return { sealedFrom, keyChecks };
 }
 
+/**
+ * True if a state is of a later edit than the other one, whose every edit says the next numbers: a
+ * snapshot of the other one, whole or cut off, is not.
+ */
+export function isAhead(state: ManifestState, other: ManifestState): boolean {
+  if (state.lastSeqno > other.lastSeqno) return true;
+  if (state.version.nextFamilyId > other.version.nextFamilyId) return true;
+  for (const number of state.version.tableNumbers()) {
+    if (number >= other.nextFileNumber) return true;
+  }
+  return false;
+}
+
 /** Edits that lead from the empty state to `state`, each of bounded size. */
 export function snapshotEdits(state: ManifestState): VersionEdit[] {
   const { version, nextFileNumber, lastSeqno } = state;

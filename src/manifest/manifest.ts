@@ -17,7 +17,7 @@ import type { Pipeline } from '../block/pipeline.ts';
 import { RecordLogWriter } from '../block/record-log-writer.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { DATABASE_ID_BYTES } from '../crypto/derive.ts';
-import { assert, isVarveError, VarveError } from '../errors.ts';
+import { assert, corruption, isVarveError, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { createCurrent, writeCurrent } from './current.ts';
 import { inspectDirectory } from './directory.ts';
@@ -27,8 +27,14 @@ import {
   manifestName,
   parseFileName,
 } from './file-names.ts';
-import { recoverState } from './manifest-recovery.ts';
-import { applyToState, emptyState, type ManifestState, snapshotEdits } from './manifest-state.ts';
+import { readUnnamed, recoverState } from './manifest-recovery.ts';
+import {
+  applyToState,
+  emptyState,
+  isAhead,
+  type ManifestState,
+  snapshotEdits,
+} from './manifest-state.ts';
 import type { Version } from './version.ts';
 import {
   type CreatedFamily,
@@ -186,6 +192,19 @@ export class Manifest {
     const isLast = first + count === this.#state.nextFileNumber;
     if (!isLast || first < this.#loggedFileNumber) return;
     this.#state = { ...this.#state, nextFileNumber: first };
+  }
+
+  /**
+   * Makes sure, of a manifest in the directory after `recover`, that CURRENT does not keep back what
+   * it says. One that CURRENT never named holds at most the state of the one it names.
+   * @throws VarveError `CORRUPTION` when that manifest knows more; any error of the `Fs`
+   */
+  expectNotAhead(fileNumber: number): void {
+    if (fileNumber <= this.#manifestNumber) return;
+    const state = readUnnamed(this.#fs, this.#directory, fileNumber, this.#pipeline);
+    if (state === undefined || !isAhead(state, this.#state)) return;
+    const what = `CURRENT is older than ${manifestName(fileNumber)}, which has later edits`;
+    throw corruption(what, joinPath(this.#directory, CURRENT_NAME), 0);
   }
 
   /**

@@ -5,8 +5,9 @@
  *     varint       number of properties
  *     each         varint n, n bytes of name (ASCII) | varint m, m bytes of value
  *
- * A number is a varint, a key the bytes themselves. Every property named in `NUMBERS` and `KEYS` is
- * written once; unknown names are ignored.
+ * A number is a varint, a key the bytes themselves. Every property named in `NUMBERS`, `LATER_NUMBERS`
+ * and `KEYS` is written once; older versions did not write those of `LATER_NUMBERS`. Unknown names
+ * are ignored.
  * @module
  */
 import { ByteWriter } from '../bytes/byte-writer.ts';
@@ -47,6 +48,11 @@ export interface TableProperties {
   readonly writerVersion: number;
   /** 1 when each entry is stored with its checksum, 0 otherwise. */
   readonly entryChecksums: number;
+  /**
+   * No entry is of a later write, also where seqnos were set to 0; undefined in a table of an older
+   * version.
+   */
+  readonly asOfSeqno: number | undefined;
 }
 
 const NUMBERS = [
@@ -70,6 +76,7 @@ const NUMBERS = [
   'writerVersion',
   'entryChecksums',
 ] as const;
+const LATER_NUMBERS = ['asOfSeqno'] as const;
 const KEYS = ['smallestKey', 'largestKey'] as const;
 const NAME_BYTES_MAX = 64;
 const VALUE_SCRATCH_BYTES = 16;
@@ -77,11 +84,12 @@ const VALUE_SCRATCH_BYTES = 16;
 /** Appends the content of the properties block. */
 export function encodeProperties(out: ByteWriter, properties: TableProperties): void {
   const value = new ByteWriter(VALUE_SCRATCH_BYTES);
-  out.varint(NUMBERS.length + KEYS.length);
-  for (const name of NUMBERS) {
+  const numbers = [...NUMBERS, ...LATER_NUMBERS].filter((name) => properties[name] !== undefined);
+  out.varint(numbers.length + KEYS.length);
+  for (const name of numbers) {
     writeName(out, name);
     value.reset();
-    value.varint(properties[name]);
+    value.varint(properties[name]!);
     out.lengthPrefixed(value.buf, 0, value.length);
   }
   for (const name of KEYS) {
@@ -112,7 +120,8 @@ export function decodeProperties(
   }
   if (reader.failed || reader.off !== reader.end) return undefined;
   const properties: Partial<Record<keyof TableProperties, number | Uint8Array>> = {};
-  for (const name of NUMBERS) {
+  const later = LATER_NUMBERS.filter((name) => values.has(name));
+  for (const name of [...NUMBERS, ...later]) {
     const value = values.get(name);
     if (value === undefined) return undefined;
     const number = new VarintReader(value, 0, value.length);

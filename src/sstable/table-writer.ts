@@ -55,6 +55,8 @@ export interface TableWriterOptions {
   readonly filterBitsPerKey: number;
   readonly compression: CodecSettings;
   readonly protection: FileProtection;
+  /** No entry is of a later write, whatever its seqno is by then; absent where none was changed. */
+  readonly asOfSeqno?: number;
 }
 
 export class TableWriter {
@@ -415,6 +417,7 @@ export class TableWriter {
       createdAtMs,
       writerVersion: WRITER_VERSION,
       entryChecksums: this.hasEntryChecksums ? 1 : 0,
+      asOfSeqno: Math.max(this.largestSeqno, this.options.asOfSeqno ?? 0),
     });
   }
 

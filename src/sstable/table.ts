@@ -14,7 +14,7 @@ import {
 import type { BlockReader } from '../block/block-reader.ts';
 import { BlockPosition } from '../block/data-block-reader.ts';
 import { FILE_CLASS_TABLE, FILE_HEADER_BYTES_MIN, fileHeaderBytes } from '../block/file-header.ts';
-import { isSameProtection } from '../block/file-protection.ts';
+import { type FileProtection, isSameProtection } from '../block/file-protection.ts';
 import type { Pipeline } from '../block/pipeline.ts';
 import { compareBytes, compareKeys } from '../bytes/compare.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
@@ -24,7 +24,7 @@ import {
   DICTIONARY_BYTES_MIN,
   ZstdDictionary,
 } from '../compress/zstd-dictionary.ts';
-import { corruption, VarveError } from '../errors.ts';
+import { corruption, isVarveError, VarveError } from '../errors.ts';
 import { BloomFilter, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
 import { closeFile, type FileHandle } from '../fs/port.ts';
 import type { Cursor } from '../key/cursor.ts';
@@ -64,7 +64,7 @@ export class Table {
 
   private constructor(file: FileHandle, meta: TableMeta, cache: BlockCache, pipeline: Pipeline) {
     const reader = openReader(file, meta, pipeline);
-    const footer = readFooter(reader, meta);
+    const footer = readFooter(reader, meta.protection, meta.sizeBytes);
     useDictionary(reader, footer, pipeline);
     const index = readIndex(reader, footer, meta);
     this.meta = meta;
@@ -160,12 +160,7 @@ export class Table {
    * @throws VarveError `CORRUPTION` or `IO`
    */
   properties(): TableProperties {
-    const { propertiesOff, propertiesLen } = this.#footer;
-    const { reader, path } = this.#blocks;
-    reader.read(BLOCK_PROPERTIES, propertiesLen, propertiesOff);
-    const properties = decodeProperties(reader.buf, reader.contentOff, reader.contentLen);
-    if (properties === undefined) throw corruption('properties are damaged', path, propertiesOff);
-    return properties;
+    return readProperties(this.#blocks.reader, this.#footer);
   }
 
   /**
@@ -198,6 +193,42 @@ export class Table {
   }
 }
 
+/**
+ * True if the file is the table that the manifest means, by its size and header; no block is read.
+ * @param file borrowed
+ * @throws VarveError `KEY`, `UNSUPPORTED`, or of the `Fs`
+ */
+export function isTableOf(file: FileHandle, meta: TableMeta, pipeline: Pipeline): boolean {
+  return ifSound(() => openReader(file, meta, pipeline)) !== undefined;
+}
+
+/**
+ * Reads what a table says of itself, where nothing else is known of it but its name.
+ * @param file borrowed
+ * @returns undefined for a table that is not complete: its footer is written last
+ * @throws VarveError `KEY`, `UNSUPPORTED`, or of the `Fs`
+ */
+export function readOwnProperties(
+  file: FileHandle,
+  fileNumber: number,
+  pipeline: Pipeline,
+): TableProperties | undefined {
+  return ifSound(() => {
+    const header = pipeline.readHeader(file, FILE_CLASS_TABLE, fileNumber);
+    const reader = pipeline.reader(file, header);
+    return readProperties(reader, readFooter(reader, header.protection, file.size()));
+  });
+}
+
+function ifSound<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isVarveError(error, 'CORRUPTION')) return undefined;
+    throw error;
+  }
+}
+
 /** Checks size and header, and that the header promises what the manifest says. */
 function openReader(file: FileHandle, meta: TableMeta, pipeline: Pipeline): BlockReader {
   const size = file.size();
@@ -217,16 +248,28 @@ function openReader(file: FileHandle, meta: TableMeta, pipeline: Pipeline): Bloc
   return pipeline.reader(file, header);
 }
 
-function readFooter(reader: BlockReader, meta: TableMeta): TableFooter {
-  const length = footerBlockBytes(meta.protection);
-  const position = meta.sizeBytes - length - reader.parityBytes(length);
-  const dataOff = fileHeaderBytes(meta.protection);
+function readFooter(
+  reader: BlockReader,
+  protection: FileProtection,
+  sizeBytes: number,
+): TableFooter {
+  const length = footerBlockBytes(protection);
+  const position = sizeBytes - length - reader.parityBytes(length);
+  const dataOff = fileHeaderBytes(protection);
   if (position < dataOff) throw corruption('table is cut short', reader.path, 0);
   reader.read(BLOCK_FOOTER, length, position);
   const { buf, contentOff, contentLen } = reader;
   const footer = decodeFooter(buf, contentOff, contentLen, dataOff, position, reader);
   if (footer === undefined) throw corruption('table footer is damaged', reader.path, position);
   return footer;
+}
+
+function readProperties(reader: BlockReader, footer: TableFooter): TableProperties {
+  const { propertiesOff, propertiesLen } = footer;
+  reader.read(BLOCK_PROPERTIES, propertiesLen, propertiesOff);
+  const properties = decodeProperties(reader.buf, reader.contentOff, reader.contentLen);
+  if (properties !== undefined) return properties;
+  throw corruption('properties are damaged', reader.path, propertiesOff);
 }
 
 function useDictionary(reader: BlockReader, footer: TableFooter, pipeline: Pipeline): void {

@@ -96,7 +96,18 @@ test('meta and properties state what was written', () => {
     createdAtMs: 1234,
     writerVersion: 1,
     entryChecksums: 0,
+    asOfSeqno: 9,
   } satisfies TableProperties);
+});
+
+test('a table says as of which write it is, unless an older version wrote it', () => {
+  const asOf = (seqno: number) => tableOf(numbered(3, 3), { ...OPTIONS, asOfSeqno: seqno });
+  assert.equal(asOf(1000).properties().asOfSeqno, 1000);
+  assert.equal(asOf(0).properties().asOfSeqno, asOf(0).properties().largestSeqno);
+  const out = new ByteWriter(64);
+  encodeProperties(out, { ...asOf(7).properties(), asOfSeqno: undefined });
+  const older = decodeProperties(out.buf, 0, out.length);
+  assert.deepEqual([older?.asOfSeqno, older?.entryCount], [undefined, 3]);
 });
 
 test('properties that are not known are skipped, missing or damaged ones refused', () => {

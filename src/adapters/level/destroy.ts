@@ -4,7 +4,12 @@
  */
 import { joinPath } from '../../fs/port.ts';
 import type { Fs } from '../../index.ts';
-import { CURRENT_NAME, LOCK_NAME, parseFileName } from '../../manifest/file-names.ts';
+import {
+  CURRENT_NAME,
+  LOCK_NAME,
+  parseFileName,
+  parseLostName,
+} from '../../manifest/file-names.ts';
 
 /**
  * Removes the files of a database and leaves others alone. The directory stays, and in it the lock
@@ -26,7 +31,7 @@ export async function destroyDatabase(location: string, fs: Fs): Promise<void> {
 
 function ownFiles(fs: Fs, location: string): string[] {
   return fs.list(location).filter((name) => {
-    const kind = parseFileName(name)?.kind;
+    const kind = (parseFileName(name) ?? parseLostName(name))?.kind;
     return kind !== undefined && kind !== 'lock';
   });
 }
