@@ -38,12 +38,14 @@ export { type EntriesOptions, EntryIterator } from './db/entries.ts';
 export type {
   CloseFailedEvent,
   CompactionEvent,
+  CompactionFailedEvent,
   CorrectedEvent,
   DbEvent,
   DroppedEvent,
   ErrorEvent,
   FileKeptEvent,
   FlushEvent,
+  KeptFile,
   RecoveryDroppedEvent,
   StallEvent,
   StallKind,
@@ -54,7 +56,6 @@ export type {
 export type { Bytes } from './db/input.ts';
 export { openDatabase } from './db/open.ts';
 export type { ColumnFamilyOptions, DbOptions, Environment, ProfileName } from './db/options.ts';
-export type { KeptFile } from './db/orphans.ts';
 export type { RangeOptions } from './db/range.ts';
 export { Snapshot } from './db/snapshot.ts';
 export type { StallStats } from './db/stall-log.ts';
@@ -68,6 +69,7 @@ export type {
   SnapshotStats,
   StorageStats,
 } from './db/stats.ts';
+export type { UnreadableTable } from './db/unreadable-tables.ts';
 export { WriteBatch, type WriteBatchOptions } from './db/write-batch.ts';
 export type { EccOptions } from './ecc/options.ts';
 export type { Clock, HostLoop, Random } from './env/port.ts';

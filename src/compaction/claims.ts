@@ -6,6 +6,9 @@
  *   its keys, none overtakes older versions that a running one has.
  * - Two plans never write into the same range of one level: their tables could overlap, even if
  *   their inputs do not. In L0 they may.
+ *
+ * A table that cannot be read is no input of a plan that reads it, as if a compaction had it that
+ * never ends.
  * @module
  */
 import type { TableMeta } from '../sstable/table-meta.ts';
@@ -20,20 +23,28 @@ interface RunningPlan {
 export class Claims {
   readonly #running: readonly RunningPlan[];
   readonly #numbers: ReadonlySet<number>;
+  readonly #unreadable: ReadonlySet<number>;
 
-  constructor(running: readonly CompactionPlan[]) {
+  /** @param unreadable numbers of tables */
+  constructor(running: readonly CompactionPlan[], unreadable: ReadonlySet<number> = new Set()) {
+    this.#unreadable = unreadable;
     this.#running = running.map((plan) => ({ plan, range: keyRange(planTables(plan)) }));
     this.#numbers = new Set(running.flatMap(planTables).map((table) => table.fileNumber));
   }
 
   /** True when a running plan has the table among its inputs. */
-  has(table: TableMeta): boolean {
-    return this.#numbers.has(table.fileNumber);
+  isInput({ fileNumber }: TableMeta): boolean {
+    return this.#numbers.has(fileNumber);
   }
 
-  /** True when a running plan has any of the tables among its inputs. */
+  /** True when a running plan has the table among its inputs, or it cannot be read. */
+  has(table: TableMeta): boolean {
+    return this.isInput(table) || this.#unreadable.has(table.fileNumber);
+  }
+
+  /** True when that holds for any of the tables. */
   hasAny(tables: readonly TableMeta[]): boolean {
-    return tables.some((table) => this.#numbers.has(table.fileNumber));
+    return tables.some((table) => this.has(table));
   }
 
   /** True when a running plan leaves something in a level. */
@@ -41,11 +52,12 @@ export class Claims {
     return this.#running.some(({ plan }) => plan.outputLevel === level);
   }
 
-  /** True when the plan can run beside all that run. */
+  /** True when the plan can run beside all that run, and all that it reads can be read. */
   allows(plan: CompactionPlan): boolean {
-    if (this.#running.length === 0) return true;
-    if (plan.inputs.some(({ tables }) => this.hasAny(tables))) return false;
-    if (plan.kind === 'drop' || plan.outputLevel === 0) return true;
+    const isDrop = plan.kind === 'drop';
+    const isTaken = (table: TableMeta) => (isDrop ? this.isInput(table) : this.has(table));
+    if (plan.inputs.some(({ tables }) => tables.some(isTaken))) return false;
+    if (isDrop || plan.outputLevel === 0) return true;
     const range = keyRange(planTables(plan));
     return this.#running.every(
       (other) => other.plan.outputLevel !== plan.outputLevel || !meets(other.range, range),

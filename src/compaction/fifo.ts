@@ -44,7 +44,8 @@ function pickDrop(
   claims: Claims,
 ): CompactionPlan | undefined {
   const tables = oldestFirst(levels);
-  const claimed = tables.findIndex((table) => claims.has(table));
+  // What cannot be read can be dropped.
+  const claimed = tables.findIndex((table) => claims.isInput(table));
   const free = claimed < 0 ? tables : tables.slice(0, claimed);
   const expired =
     policy.maxAgeMs === 0 ? 0 : leading(free, (one) => isOlder(one, nowMs, policy.maxAgeMs));

@@ -33,12 +33,14 @@ export interface PickInput extends Requests {
   readonly policy: CompactionPolicy;
   /** Compactions of the family that are under way; see `claims.ts`. */
   readonly running: readonly CompactionPlan[];
+  /** Numbers of tables that cannot be read, and are left alone; absent: none. */
+  readonly unreadable?: ReadonlySet<number>;
 }
 
 /** The most urgent compaction that running ones allow, or undefined when none is called for. */
 export function pickCompaction(input: PickInput): CompactionPlan | undefined {
   const { levels, options, policy } = input;
-  const claims = new Claims(input.running);
+  const claims = new Claims(input.running, input.unreadable);
   switch (policy.policy) {
     case 'leveled':
       return (

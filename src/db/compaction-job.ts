@@ -13,9 +13,10 @@ import {
   totalBytes,
 } from '../compaction/plan.ts';
 import { cutKeys } from '../compaction/split.ts';
-import type { VarveError } from '../errors.ts';
+import type { ErrorCode, VarveError } from '../errors.ts';
 import type { MergeJob, TableRuns } from '../executor/merge-job.ts';
 import type { Executor } from '../executor/port.ts';
+import { tableNumberOf } from '../manifest/file-names.ts';
 import { emptyEdit, type RemovedTable } from '../manifest/version-edit.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import type { DbCore } from './core.ts';
@@ -31,6 +32,15 @@ const PART_BYTES_MIN = 0x40_0000;
 const PARTS_PER_TASK = 2;
 /** Samples of the inputs' sizes for each part: it is off by that share of itself at most. */
 const SAMPLES_PER_PART = 32;
+
+/** Of what a file can be that was there, or should be. */
+const INPUT_ERRORS: readonly ErrorCode[] = ['CORRUPTION', 'IO', 'UNSUPPORTED'];
+
+/** An input of a compaction that could not be read. */
+export interface InputFailure {
+  readonly fileNumber: number;
+  readonly error: VarveError;
+}
 
 /** A compaction under way. */
 export class CompactionJob {
@@ -91,11 +101,12 @@ export class CompactionJob {
   }
 
   /**
-   * True when it was to heal a table that is damaged beyond its code; then {@link abort} it. The
-   * table is left to those who read it.
+   * Set when nothing but an input of it that cannot be read was in its way; then {@link abort} it.
+   * The table is left to those who read it.
    */
-  get isHopeless(): boolean {
-    return this.plan.reason === 'heal' && this.#tasks.errorOf('CORRUPTION') !== undefined;
+  get inputFailure(): InputFailure | undefined {
+    const failures = this.#tasks.errors.map((error) => inputFailureOf(this.plan, error));
+    return failures.includes(undefined) ? undefined : failures[0];
   }
 
   /**
@@ -228,6 +239,14 @@ export class CompactionJob {
     const addedTables = outputs.map((meta) => ({ familyId, level, meta }));
     this.#core.install({ ...emptyEdit(), addedTables, removedTables });
   }
+}
+
+/** The input that an error is about; undefined when it is about something else. */
+export function inputFailureOf(plan: CompactionPlan, error: VarveError): InputFailure | undefined {
+  if (!INPUT_ERRORS.includes(error.code) || error.file === undefined) return undefined;
+  const fileNumber = tableNumberOf(error.file);
+  const isInput = planTables(plan).some((table) => table.fileNumber === fileNumber);
+  return fileNumber !== undefined && isInput ? { fileNumber, error } : undefined;
 }
 
 /** L0 tables are runs of their own; those of a deeper level are one. */

@@ -80,6 +80,7 @@ export class CompactionPicker {
         heal: core.requests.damaged,
         seekVictims: core.requests.seekVictims,
         oldestSnapshotSeqno,
+        unreadable: core.requests.unreadable.waiting(now),
       });
       if (plan === undefined) continue;
       const taskMax = leavesL0Room(family, plan) && tasksMax > 1 ? free - 1 : free;

@@ -3,10 +3,10 @@
  * side as the executor has room for.
  * @module
  */
-import { type CompactionPlan, planBytes, planTables } from '../compaction/plan.ts';
-import { VarveError } from '../errors.ts';
+import { type CompactionPlan, planBytes } from '../compaction/plan.ts';
+import { isVarveError, VarveError } from '../errors.ts';
 import type { Executor } from '../executor/port.ts';
-import { CompactionJob } from './compaction-job.ts';
+import { CompactionJob, type InputFailure, inputFailureOf } from './compaction-job.ts';
 import { CompactionPicker } from './compaction-picker.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
@@ -104,7 +104,8 @@ export class CompactionQueue {
   /**
    * Installs what is written, and starts what can begin.
    * @returns true when a compaction has begun or ended
-   * @throws VarveError when a compaction has failed otherwise than for want of space
+   * @throws VarveError when a compaction has failed otherwise than for want of space, or over an
+   * input that cannot be read
    */
   pump(mayBegin: boolean): boolean {
     this.#hasChanged = false;
@@ -140,20 +141,26 @@ export class CompactionQueue {
       this.#end(job);
       job.abort();
     } else if (job.isWritten) {
-      const error = job.spaceError;
-      if (job.isHopeless) this.#giveUpHealing(job);
-      else if (error === undefined) job.install();
-      else job.abort();
+      const { inputFailure, spaceError } = job;
+      if (inputFailure !== undefined || spaceError !== undefined) job.abort();
+      else job.install();
       this.#losses.reset();
-      this.#end(job, error);
-      this.#waitForSpace(error);
+      this.#end(job, inputFailure?.error ?? spaceError);
+      if (inputFailure !== undefined) this.#giveUp(job.family, job.plan, inputFailure);
+      else this.#waitForSpace(spaceError);
     }
   }
 
-  #giveUpHealing(job: CompactionJob): void {
-    job.abort();
-    const { requests } = this.#core;
-    for (const { fileNumber } of planTables(job.plan)) requests.giveUpHealing(fileNumber);
+  /** What cannot be read stops no write: it is left alone, and looked at again after a while. */
+  #giveUp(family: Family, plan: CompactionPlan, { fileNumber, error }: InputFailure): void {
+    const { requests, events, location } = this.#core;
+    const { reason } = plan;
+    const now = location.clock.monotonic();
+    if (reason === 'heal') requests.giveUpHealing(fileNumber);
+    requests.unreadable.note(family.handle.id, fileNumber, error, now);
+    const columnFamily = family.handle.name;
+    events.tell({ type: 'compaction-failed', columnFamily, reason, fileNumber, error });
+    this.#noteChange();
   }
 
   /** Takes a job out. Its request goes on waiting unless this was all of it, or an error. */
@@ -200,8 +207,12 @@ export class CompactionQueue {
       if (plan !== undefined) request.error = this.#missingSpace(plan);
       else if (!request.hasSlices) request.error = missing;
     }
-    if (plan === undefined || request.error !== undefined) this.#drop(request);
-    else request.job = this.#begin(family, plan, free);
+    if (plan !== undefined && request.error === undefined) {
+      const begun = this.#begin(family, plan, free);
+      if (begun instanceof CompactionJob) request.job = begun;
+      else request.error = begun.error;
+    }
+    if (request.job === undefined) this.#drop(request);
     return true;
   }
 
@@ -222,11 +233,19 @@ export class CompactionQueue {
     return true;
   }
 
-  #begin(family: Family, plan: CompactionPlan, taskMax: number): CompactionJob {
-    const job = new CompactionJob(this.#core, this.#executor, family, plan, taskMax);
-    this.#running.push(job);
-    this.#noteChange();
-    return job;
+  /** @returns why not, where an input cannot be read, which is then noted */
+  #begin(family: Family, plan: CompactionPlan, taskMax: number): CompactionJob | InputFailure {
+    try {
+      const job = new CompactionJob(this.#core, this.#executor, family, plan, taskMax);
+      this.#running.push(job);
+      this.#noteChange();
+      return job;
+    } catch (error) {
+      const failure = isVarveError(error) ? inputFailureOf(plan, error) : undefined;
+      if (failure === undefined) throw error;
+      this.#giveUp(family, plan, failure);
+      return failure;
+    }
   }
 
   #noteChange(): void {

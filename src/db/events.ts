@@ -89,15 +89,32 @@ export interface RecoveryDroppedEvent {
 }
 
 /**
+ * A compaction was given up, because a table that it reads is missing, damaged or another. Writing
+ * goes on, and compactions leave the table alone for a while; reads of its keys fail.
+ */
+export interface CompactionFailedEvent {
+  readonly type: 'compaction-failed';
+  readonly columnFamily: string;
+  readonly reason: CompactionReason;
+  /** Of the table that cannot be read. */
+  readonly fileNumber: number;
+  readonly error: VarveError;
+}
+
+/**
  * A file that nothing refers to was found when the database was opened, and may hold data that is
  * nowhere else. It was neither used nor removed, but kept under another name.
  */
-export interface FileKeptEvent {
-  readonly type: 'file-kept';
+export interface KeptFile {
   /** Path of the file as it is now. */
   readonly file: string;
   /** Why it may hold what the database does not. */
   readonly reason: string;
+}
+
+/** Such a file was found. */
+export interface FileKeptEvent extends KeptFile {
+  readonly type: 'file-kept';
 }
 
 /** Writing has stopped, until `resume()`. */
@@ -132,6 +149,7 @@ export type DbEvent =
   | TableCreatedEvent
   | TableDeletedEvent
   | RecoveryDroppedEvent
+  | CompactionFailedEvent
   | FileKeptEvent
   | ErrorEvent
   | CloseFailedEvent

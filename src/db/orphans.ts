@@ -6,9 +6,9 @@
  * is. So an orphan goes only where it can be shown that its content is elsewhere:
  *
  * - everything that the manifest names is there, and the logs are whole;
- * - and no entry of a table is of a later write than was recovered: then what it was made of, or the
- *   log, still holds its entries. A table without a sound footer was never part of the database, for a table
- *   is on stable storage before an edit names it.
+ * - and no entry of a table is of a later write than was recovered: then what it was made of, or
+ *   the log, still holds its entries. A table without a sound footer was never part of the
+ *   database, for a table is on stable storage before an edit names it.
  *
  * Any other one is kept, under a name that the engine does not use. Where a table is missing and a
  * newer one that nothing refers to has keys of its range, the manifest has lost the edit between
@@ -29,14 +29,6 @@ import type { TableMeta } from '../sstable/table-meta.ts';
 import type { TableProperties } from '../sstable/table-properties.ts';
 import type { ReplayResult } from '../wal/wal-replay.ts';
 import type { DbCore } from './core.ts';
-
-/** A file that was neither used nor removed. */
-export interface KeptFile {
-  /** Path of the file as it is now. */
-  readonly file: string;
-  /** Why it may hold what the database does not. */
-  readonly reason: string;
-}
 
 /** What a file system without rename copies at a time. */
 const COPY_BYTES = 0x10_0000;

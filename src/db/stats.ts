@@ -7,12 +7,13 @@ import type { EccOptions } from '../ecc/options.ts';
 import type { DroppedRange } from '../wal/wal-replay.ts';
 import type { DbCore } from './core.ts';
 import type { Counters } from './counters.ts';
+import type { KeptFile } from './events.ts';
 import type { Family } from './family.ts';
 import { type MemoryUse, memoryUse } from './memory-budget.ts';
 import type { FamilySettings } from './options.ts';
-import type { KeptFile } from './orphans.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StallStats } from './stall-log.ts';
+import type { UnreadableTable } from './unreadable-tables.ts';
 
 /** One level of one family. */
 export interface LevelStats {
@@ -145,6 +146,8 @@ export interface DbStats {
     /** Files that nothing refers to and that may hold data; see the event `file-kept`. */
     readonly keptFiles: readonly KeptFile[];
   };
+  /** Tables over which compactions were given up; reads of their keys fail. */
+  readonly unreadableTables: readonly UnreadableTable[];
   /** Message of the error that stopped writing, if one did. */
   readonly backgroundError: string | undefined;
   /** Message of the error for which compactions wait until there is more space, if they do. */
@@ -191,6 +194,7 @@ export function statsOf(core: DbCore, scheduler: Scheduler): DbStats {
       dropped: core.recovery?.dropped ?? [],
       keptFiles: core.keptFiles,
     },
+    unreadableTables: core.requests.unreadable.list(),
     backgroundError: core.backgroundError?.message,
     spaceError: core.spaceError?.message,
   };

@@ -55,6 +55,11 @@ export class TaskGroup {
     return this.#tasks.find(({ error }) => error?.code === code)?.error;
   }
 
+  /** The errors of all tasks that failed; fresh. */
+  get errors(): VarveError[] {
+    return this.#tasks.flatMap(({ error }) => (error === undefined ? [] : [error]));
+  }
+
   /** Key and value bytes read so far, where the jobs run in the caller's time. */
   get bytesRead(): number {
     let sum = 0;

@@ -51,12 +51,15 @@ function familyPressures(core: DbCore, { handle, settings }: Family): Pressure[]
   // Tables that were merged inside of L0 count for all that they hold.
   const l0Buffers = totalBytes(l0) / core.settings.writeBufferBytes;
   const isLeveled = compaction.policy === 'leveled';
+  const byCount: Pressure = {
+    reason: 'l0-count',
+    share: shareOf(l0.length + 1, settings.l0SlowdownCount, settings.l0StopCount + 1),
+  };
+  // What lies above a table that cannot be read stays there: no waiting makes it less.
+  if (core.requests.unreadable.concerns(handle.id)) return [byCount];
   return [
     { reason: 'garbage', share: isLeveled ? garbageShare(levels, settings) : 0 },
-    {
-      reason: 'l0-count',
-      share: shareOf(l0.length + 1, settings.l0SlowdownCount, settings.l0StopCount + 1),
-    },
+    byCount,
     {
       reason: 'l0-size',
       share: shareOf(l0Buffers, settings.l0SlowdownCount, settings.l0StopCount),

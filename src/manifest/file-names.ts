@@ -59,6 +59,12 @@ export function parseFileName(name: string): ParsedFileName | undefined {
   return undefined;
 }
 
+/** The number of the table at a path; undefined for any other file. */
+export function tableNumberOf(path: string): number | undefined {
+  const parsed = parseFileName(path.slice(path.lastIndexOf('/') + 1));
+  return parsed?.kind === 'table' ? parsed.number : undefined;
+}
+
 /** The name under which a file is kept that nothing refers to. */
 export function lostName(name: string): string {
   return name + LOST_SUFFIX;

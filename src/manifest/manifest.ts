@@ -195,8 +195,8 @@ export class Manifest {
   }
 
   /**
-   * Makes sure, of a manifest in the directory after `recover`, that CURRENT does not keep back what
-   * it says. One that CURRENT never named holds at most the state of the one it names.
+   * Makes sure, of a manifest in the directory after `recover`, that CURRENT does not keep back
+   * what it says. One that CURRENT never named holds at most the state of the one it names.
    * @throws VarveError `CORRUPTION` when that manifest knows more; any error of the `Fs`
    */
   expectNotAhead(fileNumber: number): void {

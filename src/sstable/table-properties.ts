@@ -5,9 +5,9 @@
  *     varint       number of properties
  *     each         varint n, n bytes of name (ASCII) | varint m, m bytes of value
  *
- * A number is a varint, a key the bytes themselves. Every property named in `NUMBERS`, `LATER_NUMBERS`
- * and `KEYS` is written once; older versions did not write those of `LATER_NUMBERS`. Unknown names
- * are ignored.
+ * A number is a varint, a key the bytes themselves. Every property named in `NUMBERS`,
+ * `LATER_NUMBERS` and `KEYS` is written once; older versions did not write those of
+ * `LATER_NUMBERS`. Unknown names are ignored.
  * @module
  */
 import { ByteWriter } from '../bytes/byte-writer.ts';

@@ -107,6 +107,31 @@ suite('compactions that run at once', () => {
     );
   });
 
+  test('read no table that cannot be read, and come to an end all the same', () => {
+    let passed = 0;
+    fc.assert(
+      fc.property(trees, leveledOptions, policies, fc.nat(4), (build, options, policy, kind) => {
+        const tree = build();
+        for (let round = 0; ; round++) {
+          assert.ok(round < 200, 'no end');
+          const all = tree.levels.flat().map(({ fileNumber }) => fileNumber);
+          const unreadable = new Set(all.filter((number) => number <= 12 && number % 5 === kind));
+          const plan = pick(tree, { options, policy, unreadable });
+          if (plan === undefined) break;
+          checkPlan(plan, tree);
+          const isRead = (number: number) =>
+            planTables(plan).some(({ fileNumber }) => fileNumber === number);
+          if (plan.kind !== 'drop') assert.ok([...unreadable].every((number) => !isRead(number)));
+          if (unreadable.size > 0) passed++;
+          tree.begin(plan, { entriesMax: 3 })();
+          tree.check();
+        }
+      }),
+      { numRuns: 500 },
+    );
+    assert.ok(passed > 100, `${passed} plans beside such tables`);
+  });
+
   test('do not write into one range of a level, though their inputs are apart', () => {
     const tree = new Tree();
     const options = {

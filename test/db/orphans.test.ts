@@ -7,7 +7,7 @@ import type { DbOptions } from '../../src/db/options.ts';
 import { WriteBatch } from '../../src/db/write-batch.ts';
 import { isVarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
-import type { Fs, FsCapabilities } from '../../src/fs/port.ts';
+import type { Fs } from '../../src/fs/port.ts';
 import { parseFileName } from '../../src/manifest/file-names.ts';
 import { openManifestBlocks } from '../../src/manifest/manifest-recovery.ts';
 import { open } from '../../src/node.ts';
@@ -217,7 +217,7 @@ suite('a table that the manifest does not name', () => {
 
   test('is kept where there is no rename, and before the next seqno is given out', async () => {
     const memory = await withNewerTable();
-    const fs = new WithoutRename(memory);
+    const fs = withoutRename(memory);
     const db = await open(PATH, { ...SMALL, wal: false, fs });
     const [kept, ...others] = db.stats().recovery.keptFiles;
     assert.deepEqual(others, []);
@@ -281,25 +281,13 @@ suite('a table that the manifest does not name', () => {
   });
 });
 
-/** A file system that can do no more than OPFS. */
-class WithoutRename implements Fs {
-  readonly capabilities: FsCapabilities;
-  private readonly inner: MemoryFs;
-
-  constructor(inner: MemoryFs) {
-    this.inner = inner;
-    this.capabilities = { ...inner.capabilities, atomicRename: false, hardLinks: false };
-  }
-
-  createDirectory: Fs['createDirectory'] = (path) => this.inner.createDirectory(path);
-  exists: Fs['exists'] = (path) => this.inner.exists(path);
-  list: Fs['list'] = (directory) => this.inner.list(directory);
-  open: Fs['open'] = (path, mode) => this.inner.open(path, mode);
-  remove: Fs['remove'] = (path) => this.inner.remove(path);
-  removeAsync: Fs['removeAsync'] = (path) => this.inner.removeAsync(path);
-  rename: Fs['rename'] = () => assert.fail('there is no rename');
-  link: Fs['link'] = () => assert.fail('there is no link');
-  syncDirectory: Fs['syncDirectory'] = (path) => this.inner.syncDirectory(path);
-  freeBytes: Fs['freeBytes'] = (directory) => this.inner.freeBytes(directory);
-  lock: Fs['lock'] = (path) => this.inner.lock(path);
+/** A file system that can do no more than OPFS, over another one. */
+function withoutRename(memory: MemoryFs): Fs {
+  const capabilities = { ...memory.capabilities, atomicRename: false, hardLinks: false };
+  const refuse = () => assert.fail('there is no such call');
+  return Object.create(memory, {
+    capabilities: { value: capabilities },
+    rename: { value: refuse },
+    link: { value: refuse },
+  });
 }
