@@ -52,6 +52,7 @@ export type {
   StallReason,
   TableCreatedEvent,
   TableDeletedEvent,
+  WorkersUnavailableEvent,
 } from './db/events.ts';
 export type { Bytes } from './db/input.ts';
 export { openDatabase } from './db/open.ts';
@@ -76,8 +77,9 @@ export type { Clock, HostLoop, Random } from './env/port.ts';
 export { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
 export { type ErrorCode, type ErrorDetail, isVarveError, VarveError } from './errors.ts';
 export type { ModuleExport } from './executor/module-export.ts';
+export type { WorkerStats } from './executor/port.ts';
 export { type WebThreads, type WebThreadsOptions, webThreads } from './executor/web.ts';
-export type { WorkerEndpoint, WorkerListener, WorkerThreads } from './executor/worker-executor.ts';
+export type { WorkerEndpoint, WorkerListener, WorkerThreads } from './executor/worker-threads.ts';
 export { MemoryFs } from './fs/memory.ts';
 export type { FileHandle, Fs, FsCapabilities, FsLock, OpenMode } from './fs/port.ts';
 export type { Damage } from './integrity/verify-table.ts';

@@ -140,6 +140,16 @@ export interface CloseFailedEvent {
   readonly error: VarveError;
 }
 
+/**
+ * No worker thread can be started: flushes and compactions are done in the caller's time, as with
+ * `workers: 0`. It is tried again after a while, and told again only after one has come.
+ */
+export interface WorkersUnavailableEvent {
+  readonly type: 'workers-unavailable';
+  /** Code `UNSUPPORTED`; its cause is what the runtime says. */
+  readonly error: VarveError;
+}
+
 /** Told apart by `type`; later versions add types. */
 export type DbEvent =
   | CorrectedEvent
@@ -151,6 +161,7 @@ export type DbEvent =
   | RecoveryDroppedEvent
   | CompactionFailedEvent
   | FileKeptEvent
+  | WorkersUnavailableEvent
   | ErrorEvent
   | CloseFailedEvent
   | DroppedEvent;

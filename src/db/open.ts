@@ -132,21 +132,23 @@ async function openLocked(location: Location, settings: DbSettings): Promise<Db>
 
 /** Who does the background work. */
 function executorOf(core: DbCore): Executor {
-  const { location, settings, fs, lock, pipeline } = core;
-  const { clock, directory, hostLoop, threads } = location;
+  const { location, settings, lock } = core;
+  const { clock, hostLoop, threads } = location;
   const workerCount = settings.workers ?? threads?.defaultCount ?? 0;
   // A reader has no background work.
   const isInline = threads === undefined || lock === undefined || workerCount === 0;
   const limit = settings.rateLimitBytesPerSecond;
   const rate = limit === 0 ? undefined : newRateShare(limit, !isInline);
-  if (isInline) {
-    const limiter = rate === undefined ? undefined : new RateLimiter(rate, clock);
-    return new InlineExecutor(core.mergeContext(limiter), hostLoop);
-  }
-  const { onCorrection } = pipeline;
-  const place = { fs, directory, lockToken: lock.token };
-  const options = { threads, workerCount, ...place, pipeline, clock, rate, onCorrection };
-  return new WorkerExecutor(options);
+  const limiter = rate === undefined ? undefined : new RateLimiter(rate, clock);
+  const context = core.mergeContext(limiter);
+  const inline = new InlineExecutor(context, hostLoop);
+  if (isInline) return inline;
+  const onUnavailable = (error: VarveError): void => {
+    core.events.tell({ type: 'workers-unavailable', error });
+  };
+  const { token: lockToken } = lock;
+  const shared = { threads, workerCount, inline, context, lockToken, rate };
+  return new WorkerExecutor({ ...shared, onUnavailable });
 }
 
 async function openReadOnly(location: Location, settings: DbSettings): Promise<Db> {

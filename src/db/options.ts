@@ -15,7 +15,7 @@ import type { EncryptionOptions } from '../crypto/key-options.ts';
 import type { CryptoPrimitives } from '../crypto/port.ts';
 import type { EccOptions } from '../ecc/options.ts';
 import type { Clock, HostLoop, Random } from '../env/port.ts';
-import type { WorkerThreads } from '../executor/worker-executor.ts';
+import type { WorkerThreads } from '../executor/worker-threads.ts';
 import type { Fs } from '../fs/port.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { WalRecoveryMode } from '../wal/wal-replay.ts';
@@ -137,7 +137,8 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
   /** Table files that stay open: at least 16; 500 if absent. */
   readonly openTablesMax?: number;
   /**
-   * Threads for flushes and compactions: 0 to 64; with 0 they are done in steps between the writes.
+   * Threads that may be busy with its flushes and compactions at a time: 0 to 64; with 0 these are
+   * done in steps between the writes. All databases of a thread share as many as the largest needs.
    * As many as the machine has cores, 4 at most, if absent; 0 with an `fs`, `clock` or `random` of
    * your own (other than a `NodeFs`), which other threads do not have.
    */

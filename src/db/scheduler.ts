@@ -10,7 +10,7 @@
  */
 import { compactionDebtBytes } from '../compaction/pick.ts';
 import { VarveError } from '../errors.ts';
-import type { Executor } from '../executor/port.ts';
+import type { Executor, WorkerStats } from '../executor/port.ts';
 import { CompactionQueue, type Wish } from './compaction-queue.ts';
 import type { DbCore } from './core.ts';
 import type { StallReason } from './events.ts';
@@ -81,6 +81,11 @@ export class Scheduler {
   /** True when no flush is waiting or under way. */
   get isFlushed(): boolean {
     return this.#flushes.count === 0;
+  }
+
+  /** What there is of worker threads; fresh. */
+  get workers(): WorkerStats {
+    return this.#executor.workers;
   }
 
   get isPaused(): boolean {

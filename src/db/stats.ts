@@ -4,6 +4,7 @@
  */
 import { compactionDebtBytes, levelLimits, totalBytes } from '../compaction/pick.ts';
 import type { EccOptions } from '../ecc/options.ts';
+import type { WorkerStats } from '../executor/port.ts';
 import type { DroppedRange } from '../wal/wal-replay.ts';
 import type { DbCore } from './core.ts';
 import type { Counters } from './counters.ts';
@@ -132,6 +133,8 @@ export interface DbStats {
   readonly amplification: Amplification;
   /** What writes have waited for, by kind and reason. */
   readonly stalls: readonly StallStats[];
+  /** What it has of worker threads. */
+  readonly workers: WorkerStats;
   /** True between `pauseBackgroundWork` and `continueBackgroundWork`. */
   readonly isPaused: boolean;
   /** How tables are stored; what is written now may be stored otherwise. */
@@ -186,6 +189,7 @@ export function statsOf(core: DbCore, scheduler: Scheduler): DbStats {
     counters,
     amplification: amplification(core, families),
     stalls: scheduler.stalls,
+    workers: scheduler.workers,
     isPaused: scheduler.isPaused,
     storage: storageStats(core),
     encryption: encryptionStats(core),

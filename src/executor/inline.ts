@@ -5,7 +5,7 @@
  */
 import type { HostLoop } from '../env/port.ts';
 import { Merge, type MergeContext, type MergeJob } from './merge-job.ts';
-import { cancelled, type Executor, MergeTask } from './port.ts';
+import { cancelled, type Executor, MergeTask, type WorkerStats } from './port.ts';
 
 /** Step of a wait, between two turns of the host. */
 const WAIT_STEP_BYTES = 1_048_576;
@@ -36,13 +36,28 @@ export class InlineExecutor implements Executor {
     this.#open = [];
   }
 
+  get workers(): WorkerStats {
+    return { countMax: 0, runningCount: 0, error: undefined };
+  }
+
+  /** Jobs that are under way. */
+  get openCount(): number {
+    return this.#open.length;
+  }
+
   start(job: MergeJob): MergeTask {
     const task = new MergeTask(job);
+    this.adopt(task);
+    return task;
+  }
+
+  /** The same, for a task that others were to do and have not begun. */
+  adopt(task: MergeTask): void {
+    const { job } = task;
     const open = { task, merge: undefined };
     const firstCompaction = this.#open.findIndex((other) => other.task.job.work === 'compaction');
     if (job.work === 'compaction' || firstCompaction < 0) this.#open.push(open);
     else this.#open.splice(firstCompaction, 0, open);
-    return task;
   }
 
   cancel(task: MergeTask): void {

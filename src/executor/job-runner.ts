@@ -17,7 +17,7 @@ import { LOCK_NAME } from '../manifest/file-names.ts';
 import { TableCache } from '../tables/table-cache.ts';
 import { Merge } from './merge-job.ts';
 import { cancelled } from './port.ts';
-import { type Order, plainError, type Report } from './protocol.ts';
+import { dropKeys, type Order, plainError, type Report, take } from './protocol.ts';
 import { RateLimiter } from './rate-limiter.ts';
 
 /** The ports of the worker's runtime. */
@@ -31,38 +31,47 @@ export interface WorkerEnvironment {
 
 type RunOrder = Extract<Order, { type: 'run' }>;
 
-/** A job, and what was opened for it. */
+/** A job that was ordered, and once it has begun what was opened for it. */
 class OpenJob {
-  readonly id: number;
-  readonly merge: Merge;
-  readonly #pipeline: Pipeline;
-  readonly #tables: TableCache;
+  readonly order: RunOrder;
+  /** Undefined until it begins. */
+  merge: Merge | undefined;
+  #pipeline: Pipeline | undefined;
+  #tables: TableCache | undefined;
 
-  constructor(order: RunOrder, ports: WorkerEnvironment, send: (report: Report) => void) {
-    const { id, job, directory, lockToken, pipeline: share, rate } = order;
-    const { clock, random, compression, crypto } = ports;
-    const fs = new HeldFs(ports.fs, joinPath(directory, LOCK_NAME), lockToken);
-    const onCorrection = (correction: Correction): void => send({ type: 'corrected', correction });
-    const onCloseFailed = (error: VarveError): void =>
-      send({ type: 'close-failed', error: plainError(error) });
-    const told = { onCorrection, onCloseFailed };
-    this.id = id;
-    this.#pipeline = Pipeline.of(share, crypto, { random, compression, ...told });
-    const inputs = 'runs' in job.input ? job.input.runs.length : 0;
-    this.#tables = new TableCache(fs, directory, new BlockCache(0), this.#pipeline, inputs + 1);
-    this.merge = new Merge(job, {
-      fs,
-      directory,
-      pipeline: this.#pipeline,
-      clock,
-      tables: this.#tables,
-      limiter: rate === undefined ? undefined : new RateLimiter(rate, clock),
-    });
+  constructor(order: RunOrder) {
+    this.order = order;
+    this.merge = undefined;
+    this.#pipeline = undefined;
+    this.#tables = undefined;
   }
 
+  /** Only once its claim is taken. */
+  begin(ports: WorkerEnvironment, send: (report: Report) => void): Merge {
+    const { id, job, directory, lockToken, pipeline: share, rate } = this.order;
+    const { clock, random, compression, crypto } = ports;
+    const fs = new HeldFs(ports.fs, joinPath(directory, LOCK_NAME), lockToken);
+    const told = {
+      onCorrection: (correction: Correction): void => send({ type: 'corrected', id, correction }),
+      onCloseFailed: (error: VarveError): void => {
+        send({ type: 'close-failed', id, error: plainError(error) });
+      },
+    };
+    const pipeline = Pipeline.of(share, crypto, { random, compression, ...told });
+    this.#pipeline = pipeline;
+    const inputs = 'runs' in job.input ? job.input.runs.length : 0;
+    const tables = new TableCache(fs, directory, new BlockCache(0), pipeline, inputs + 1);
+    this.#tables = tables;
+    const limiter = rate === undefined ? undefined : new RateLimiter(rate, clock);
+    this.merge = new Merge(job, { fs, directory, pipeline, clock, tables, limiter });
+    return this.merge;
+  }
+
+  /** Nothing of the keys is left. */
   close(): void {
-    this.#tables.closeAll();
-    this.#pipeline.close();
+    this.#tables?.closeAll();
+    this.#pipeline?.close();
+    dropKeys(this.order);
   }
 }
 
@@ -89,21 +98,29 @@ export class JobRunner {
   take(order: Order): Promise<void> | undefined {
     if (order.type === 'cancel') this.#cancel(order.id);
     else if (order.pipeline.needsZstd && !this.#hasZstd) return this.#loadZstd(order);
-    else this.#begin(order);
+    else this.#open.push(new OpenJob(order));
     return undefined;
   }
 
   /** How long until {@link step} has a job that the rate limit lets go on. */
   get pauseMs(): number {
-    return this.#open.length === 0 ? 0 : this.#next().merge.pauseMs;
+    return this.#open.length === 0 ? 0 : pauseMsOf(this.#next());
   }
 
-  /** Merges about `budgetBytes` of the most urgent job; not while idle. */
+  /**
+   * Merges about `budgetBytes` of the most urgent job; not while idle. A job that has not begun
+   * begins, unless it was withdrawn.
+   */
   step(budgetBytes: number): void {
     const open = this.#next();
-    const { id } = open;
+    if (open.merge === undefined && !take(open.order.claim)) {
+      this.#close(open);
+      return;
+    }
+    const { id } = open.order;
     try {
-      const result = open.merge.step(budgetBytes);
+      const merge = open.merge ?? open.begin(this.#ports, this.#send);
+      const result = merge.step(budgetBytes);
       if (result === undefined) return;
       this.#close(open);
       this.#send({ type: 'done', id, result });
@@ -117,8 +134,8 @@ export class JobRunner {
   #next(): OpenJob {
     let best: OpenJob | undefined;
     for (const open of this.#open) {
-      if (open.merge.job.work === 'flush') return open;
-      if (best === undefined || open.merge.pauseMs < best.merge.pauseMs) best = open;
+      if (open.order.job.work === 'flush') return open;
+      if (best === undefined || pauseMsOf(open) < pauseMsOf(best)) best = open;
     }
     return best!;
   }
@@ -128,26 +145,21 @@ export class JobRunner {
       await this.#ports.compression.loadZstd();
       this.#hasZstd = true;
     } catch (error) {
+      dropKeys(order);
+      if (!take(order.claim)) return;
       this.#send({ type: 'failed', id: order.id, error: plainError(error) });
       return;
     }
-    this.#begin(order);
+    this.#open.push(new OpenJob(order));
   }
 
-  #begin(order: RunOrder): void {
-    try {
-      this.#open.push(new OpenJob(order, this.#ports, this.#send));
-    } catch (error) {
-      this.#send({ type: 'failed', id: order.id, error: plainError(error) });
-    }
-  }
-
+  /** Of a job that has begun: others are withdrawn. */
   #cancel(id: number): void {
-    const open = this.#open.find((other) => other.id === id);
+    const open = this.#open.find((other) => other.order.id === id);
     if (open === undefined) return;
     let error: unknown = cancelled();
     try {
-      open.merge.abort();
+      open.merge?.abort();
     } catch (failure) {
       error = failure;
     }
@@ -159,4 +171,8 @@ export class JobRunner {
     this.#open = this.#open.filter((other) => other !== open);
     open.close();
   }
+}
+
+function pauseMsOf({ merge }: OpenJob): number {
+  return merge?.pauseMs ?? 0;
 }

@@ -3,9 +3,10 @@
  * @module
  */
 import { availableParallelism } from 'node:os';
+import { setTimeout } from 'node:timers';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { REPORTS_WORD, type Report } from './protocol.ts';
-import type { WorkerEndpoint, WorkerListener, WorkerThreads } from './worker-executor.ts';
+import type { WorkerEndpoint, WorkerListener, WorkerThreads } from './worker-threads.ts';
 
 /** More do not help one database. */
 const DEFAULT_COUNT_MAX = 4;
@@ -18,6 +19,10 @@ export const nodeThreads: WorkerThreads = {
   },
   timer(milliseconds, callback) {
     const timer = setTimeout(callback, milliseconds);
+    return () => clearTimeout(timer);
+  },
+  later(milliseconds, callback) {
+    const timer = setTimeout(callback, milliseconds).unref();
     return () => clearTimeout(timer);
   },
 };

@@ -47,8 +47,19 @@ export class MergeTask {
   }
 }
 
+/** What a database has of worker threads. */
+export interface WorkerStats {
+  /** Workers that it may keep busy at a time; 0 where its jobs run in the caller's time. */
+  readonly countMax: number;
+  /** Workers that run or are starting, for all databases of the thread. */
+  readonly runningCount: number;
+  /** Why none can be started, and jobs run in the caller's time; tried again after a while. */
+  readonly error: string | undefined;
+}
+
 /** See the module head. */
 export interface Executor {
+  readonly workers: WorkerStats;
   /** Jobs go on while the caller does something else. */
   readonly isParallel: boolean;
   /** Compaction jobs that can run at the same time. */
@@ -71,7 +82,7 @@ export interface Executor {
   block(milliseconds?: number): void;
   /** As `block`, and the host goes on meanwhile. */
   turn(milliseconds?: number): Promise<void>;
-  /** Ends all threads, once all tasks are settled. */
+  /** After all tasks were cancelled: resolves when nothing of them goes on anywhere. */
   close(): Promise<void>;
 }
 

@@ -1,12 +1,16 @@
 /**
- * What a database and its workers say to each other. Messages are plain data.
+ * What databases and their workers say to each other. Messages are plain data.
  *
- * The database sends `run` and `cancel`; the worker answers each `run` with `done` or `failed`, and
+ * A database sends `run` and `cancel`; the worker answers each `run` with `done` or `failed`, and
  * tells of damage that it put right on the way, and of files that closed with an error. After each
  * message the worker raises the count of reports, so that a thread that cannot take in messages by
  * events sees that there is one.
  *
- * The shared words, one Int32Array for all workers of a database:
+ * The claim of an order, one word of its own, says whose the job is: a worker begins no job that it
+ * has not taken, and what no worker has taken yet can be withdrawn, also from one that never comes.
+ * The worker does not answer what was withdrawn.
+ *
+ * The shared words, one Int32Array for all workers of a thread:
  *
  *     word  meaning
  *     0     reports sent by all workers, modulo 2^32; notified with each
@@ -24,11 +28,38 @@ export const REPORTS_WORD = 0;
 export const HEARTBEAT_WORD = 1;
 export const HEARTBEAT_ENDED = -1;
 
+const CLAIM_FREE = 0;
+const CLAIM_TAKEN = 1;
+const CLAIM_WITHDRAWN = 2;
+
+/** Whose a job is; see the module head. */
+export type Claim = Int32Array;
+
+/** Of a job that nobody has begun. */
+export function newClaim(): Claim {
+  return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+}
+
+/** For workers: false when the job was withdrawn. */
+export function take(claim: Claim): boolean {
+  return Atomics.compareExchange(claim, 0, CLAIM_FREE, CLAIM_TAKEN) === CLAIM_FREE;
+}
+
+/** From now on no worker begins the job; false when one has. */
+export function withdraw(claim: Claim): boolean {
+  return Atomics.compareExchange(claim, 0, CLAIM_FREE, CLAIM_WITHDRAWN) !== CLAIM_TAKEN;
+}
+
+export function isTaken(claim: Claim): boolean {
+  return Atomics.load(claim, 0) === CLAIM_TAKEN;
+}
+
 /** To a worker. `id` tells jobs of one worker apart. */
 export type Order =
   | {
       readonly type: 'run';
       readonly id: number;
+      readonly claim: Claim;
       readonly job: MergeJob;
       readonly directory: string;
       /** Of the lock of the directory, which the sender holds. */
@@ -42,8 +73,14 @@ export type Order =
 export type Report =
   | { readonly type: 'done'; readonly id: number; readonly result: MergeResult }
   | { readonly type: 'failed'; readonly id: number; readonly error: PlainError }
-  | { readonly type: 'corrected'; readonly correction: Correction }
-  | { readonly type: 'close-failed'; readonly error: PlainError };
+  | { readonly type: 'corrected'; readonly id: number; readonly correction: Correction }
+  | { readonly type: 'close-failed'; readonly id: number; readonly error: PlainError };
+
+/** Overwrites the keys of an order that is not followed, or was sent. */
+export function dropKeys(order: Order): void {
+  if (order.type === 'cancel') return;
+  for (const key of order.pipeline.keys?.keys.values() ?? []) key.fill(0);
+}
 
 /** A VarveError as plain data. */
 export interface PlainError {

@@ -11,7 +11,7 @@ import type { Fs } from '../fs/port.ts';
 import { JobRunner } from './job-runner.ts';
 import { MailboxSender } from './mailbox.ts';
 import { encodePlainData } from './plain-data.ts';
-import { type Order, plainError, type Report } from './protocol.ts';
+import type { Order, Report } from './protocol.ts';
 import type { NamedExport, WorkerStart } from './web-protocol.ts';
 import { type Collect, WorkerProgram, WorkerSignals } from './worker-program.ts';
 
@@ -36,10 +36,8 @@ async function run({ signals: words, number, mailbox, port, fs, lock }: WorkerSt
   try {
     runner = await makeRunner(fs, send);
   } catch (error) {
-    port.onmessage = ({ data: order }: MessageEvent<Order>) => {
-      if (order.type === 'run') send({ type: 'failed', id: order.id, error: plainError(error) });
-      reportError(error);
-    };
+    // It has not said that it takes orders: the database does them without it.
+    reportError(error);
     return;
   }
   const program = new WorkerProgram(runner, signals, collector());

@@ -9,7 +9,7 @@ import type { ModuleExport } from './module-export.ts';
 import { decodePlainData } from './plain-data.ts';
 import { type Order, REPORTS_WORD, type Report } from './protocol.ts';
 import type { NamedExport, StewardOrder, StewardStart, WorkerEnded } from './web-protocol.ts';
-import type { WorkerEndpoint, WorkerListener, WorkerThreads } from './worker-executor.ts';
+import type { WorkerEndpoint, WorkerListener, WorkerThreads } from './worker-threads.ts';
 
 /** More do not help one database. */
 const DEFAULT_COUNT_MAX = 4;
@@ -141,6 +141,11 @@ class Threads implements WebThreads {
   timer(milliseconds: number, callback: () => void): () => void {
     const timer = setTimeout(callback, milliseconds);
     return () => clearTimeout(timer);
+  }
+
+  /** A browser does not end for lack of work. */
+  later(milliseconds: number, callback: () => void): () => void {
+    return this.timer(milliseconds, callback);
   }
 
   close(): void {

@@ -1,370 +1,203 @@
 /**
- * Jobs on worker threads. Workers are started when the first job needs them and live as long as the
- * database; each works on one or more jobs at a time.
- *
- * A worker that dies, or that shows no sign of life for long, loses its jobs: their tasks settle as
- * lost, what they had written is removed, and another worker takes its place when it is needed.
+ * Jobs of one database on the workers of the pool. What no worker has begun, and somebody waits
+ * for, is done here, in the caller's time: small jobs for which no worker runs yet, jobs for which
+ * no worker can be had, and those of a caller who blocks his thread while workers still start. For
+ * the start of a worker may depend on that very thread, which hooks of module loaders bring about.
  * @module
  */
-
 import type { Correction } from '../block/block-reader.ts';
-import type { Pipeline } from '../block/pipeline.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
-import type { Clock } from '../env/port.ts';
-import { VarveError } from '../errors.ts';
-import type { Fs } from '../fs/port.ts';
+import type { VarveError } from '../errors.ts';
 import { fileNumberOf, numbersOf, removeTables } from './directory-sink.ts';
-import type { MergeJob } from './merge-job.ts';
-import { cancelled, type Executor, MergeTask } from './port.ts';
-import {
-  errorOf,
-  HEARTBEAT_ENDED,
-  HEARTBEAT_WORD,
-  type Order,
-  REPORTS_WORD,
-  type Report,
-} from './protocol.ts';
+import type { InlineExecutor } from './inline.ts';
+import type { MergeContext, MergeJob, MergeResult } from './merge-job.ts';
+import { inputBytes, type PoolClient, PoolTask } from './pool-task.ts';
+import { cancelled, type Executor, MergeTask, type WorkerStats } from './port.ts';
+import type { Order } from './protocol.ts';
 import type { RateShare } from './rate-limiter.ts';
-
-/** A worker as its database sees it. */
-export interface WorkerEndpoint {
-  send(order: Order): void;
-  /** The next report, if one has arrived. */
-  receive(): Report | undefined;
-  /** Whether the host must not end before the worker reports. */
-  hold(isHeld: boolean): void;
-  /** Ends the worker, whatever it does. */
-  terminate(): Promise<void>;
-}
-
-/** What a worker tells without being asked. */
-export interface WorkerListener {
-  /** Reports can be received. */
-  onReport(): void;
-  /** The worker has ended. */
-  onDeath(cause: unknown): void;
-}
-
-/** The threads of a runtime. */
-export interface WorkerThreads {
-  /** Workers that fit the machine. */
-  readonly defaultCount: number;
-  /** @param signals see protocol.ts @param number of the worker, from 0 */
-  start(signals: Int32Array, number: number, listener: WorkerListener): WorkerEndpoint;
-  /** Blocks until the word at `REPORTS_WORD` is not `seen` any more, or a time has passed. */
-  wait(signals: Int32Array, seen: number, milliseconds: number): void;
-  /** Calls back once after a time; returns how to call it off. */
-  timer(milliseconds: number, callback: () => void): () => void;
-}
+import { CHECK_MS, WorkerPool } from './worker-pool.ts';
+import type { WorkerThreads } from './worker-threads.ts';
 
 /** What the executor itself needs of the database. */
 export interface WorkerExecutorOptions {
   readonly threads: WorkerThreads;
   readonly workerCount: number;
-  readonly fs: Fs;
-  readonly directory: string;
+  /** For jobs that are done here. */
+  readonly inline: InlineExecutor;
+  readonly context: MergeContext;
   /** Of the lock of the directory. */
   readonly lockToken: string;
-  readonly pipeline: Pipeline;
-  readonly clock: Clock;
   readonly rate: RateShare | undefined;
-  readonly onCorrection: (correction: Correction) => void;
+  /** Told when jobs have to be done here for want of a worker; not again until there was one. */
+  readonly onUnavailable: (error: VarveError) => void;
 }
 
-/** How often a wait looks whether the workers are alive. */
-const CHECK_MS = 1000;
-/** A worker that cannot take orders after so long does not come. */
-const START_MS_MAX = 20_000;
-/** A worker without a sign of life for so long is given up; to sync a large file takes a while. */
-const SILENCE_MS_MAX = 120_000;
+/** A job of so many bytes is done while a worker would start. */
+const SMALL_BYTES = 0x4_0000;
+/** Flushes of more, which come of many writes, have a worker started at once. */
+const LARGE_FLUSH_BYTES = 0x10_0000;
+/** Who waits for a job does it himself if nobody has begun it after so long. */
+const PATIENCE_MS = 2000;
 
-/** Number of the worker that does all flushes. */
-const FLUSH_WORKER = 0;
-
-/** A worker that has been started. */
-interface Crew {
-  readonly number: number;
-  readonly endpoint: WorkerEndpoint;
-  readonly tasks: Map<number, MergeTask>;
-  heartbeat: number;
-  heardAtMs: number;
-}
-
-export class WorkerExecutor implements Executor {
+export class WorkerExecutor implements Executor, PoolClient {
   readonly isParallel: boolean;
   readonly compactionJobsMax: number;
+  readonly workerCount: number;
+  readonly tasks: Set<PoolTask>;
+  readonly endings: Set<Promise<void>>;
+  hasNews: boolean;
   onReport: () => void;
   readonly #options: WorkerExecutorOptions;
-  readonly #signals: Int32Array;
-  /** By number; undefined where none was started yet, or it was lost. */
-  readonly #crews: (Crew | undefined)[];
-  /** Compactions that no worker has yet. */
-  #queue: MergeTask[];
-  readonly #waiters: Set<() => void>;
-  /** Workers that were given up and may not have ended yet. */
-  readonly #endings: Set<Promise<void>>;
-  /** Reports that had been sent when reports were last taken in. */
-  #reportsSeen: number;
-  #nextId: number;
-  #isClosed: boolean;
+  readonly #inline: InlineExecutor;
+  readonly #pool: WorkerPool;
+  /** Why no worker could be had, as it was told. */
+  #toldFailure: VarveError | undefined;
 
   constructor(options: WorkerExecutorOptions) {
     this.isParallel = true;
     this.compactionJobsMax = options.workerCount;
+    this.workerCount = options.workerCount;
+    this.tasks = new Set();
+    this.endings = new Set();
+    this.hasNews = false;
     this.onReport = () => {};
     this.#options = options;
-    const words = HEARTBEAT_WORD + options.workerCount;
-    this.#signals = new Int32Array(new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT));
-    this.#crews = Array.from({ length: options.workerCount }, () => undefined);
-    this.#queue = [];
-    this.#waiters = new Set();
-    this.#endings = new Set();
-    this.#reportsSeen = 0;
-    this.#nextId = 0;
-    this.#isClosed = false;
+    this.#inline = options.inline;
+    this.#pool = WorkerPool.of(options.threads, options.context.clock);
+    this.#pool.join(this);
+    this.#toldFailure = undefined;
+  }
+
+  get workers(): WorkerStats {
+    const { runningCount, failure } = this.#pool;
+    return { countMax: this.workerCount, runningCount, error: failure?.message };
   }
 
   start(job: MergeJob): MergeTask {
-    const task = new MergeTask(job);
-    if (job.work === 'flush') {
-      this.#send(FLUSH_WORKER, task);
-    } else {
-      this.#queue.push(task);
-      this.#assign();
-    }
-    return task;
+    const task = new PoolTask(new MergeTask(job), this, this.#options.context.clock.monotonic());
+    task.isUrgent = task.isFlush && inputBytes(job) > LARGE_FLUSH_BYTES;
+    this.tasks.add(task);
+    this.#pool.add(task);
+    return task.task;
   }
 
-  cancel(task: MergeTask): void {
-    if (this.#queue.includes(task)) {
-      this.#queue = this.#queue.filter((other) => other !== task);
-      task.fail(cancelled());
-    }
-    for (const crew of this.#crews) {
-      for (const [id, other] of crew?.tasks ?? []) {
-        if (other !== task) continue;
-        task.isCancelled = true;
-        crew!.endpoint.send({ type: 'cancel', id });
+  cancel(merge: MergeTask): void {
+    this.#inline.cancel(merge);
+    for (const task of this.tasks) {
+      if (task.task !== merge) continue;
+      if (this.#pool.giveBack(task)) {
+        merge.fail(cancelled());
+      } else {
+        merge.isCancelled = true;
+        this.#pool.cancel(task);
       }
+      return;
     }
   }
 
-  advance(): void {
-    if (Atomics.load(this.#signals, REPORTS_WORD) !== this.#reportsSeen) this.#takeIn();
+  advance(budgetBytes: number): void {
+    this.#pool.poll(this);
+    this.hasNews = false;
+    if (this.#inline.openCount > 0) this.#inline.advance(budgetBytes);
   }
 
-  block(milliseconds: number = CHECK_MS): void {
-    const seen = Atomics.load(this.#signals, REPORTS_WORD);
-    if (this.#takeIn() > 0 || this.#openTasks() === 0) return;
-    this.#options.threads.wait(this.#signals, seen, Math.min(milliseconds, CHECK_MS));
-    if (this.#takeIn() === 0) this.#giveUpSilent();
+  block(milliseconds?: number): void {
+    this.#pool.takeIn(this);
+    if (this.#tookNews() || this.#openCount === 0) return;
+    const isLimited = milliseconds !== undefined;
+    if (this.#inline.openCount === 0 && !isLimited) this.#takeOver((task) => this.#isNobodys(task));
+    if (this.#inline.openCount > 0) {
+      this.#inline.block();
+    } else {
+      this.#pool.block(this, milliseconds ?? CHECK_MS);
+      this.hasNews = false;
+    }
   }
 
   async turn(milliseconds: number = CHECK_MS): Promise<void> {
-    if (this.#takeIn() > 0 || this.#openTasks() === 0) return;
-    await new Promise<void>((resolve) => {
-      const callOff = this.#options.threads.timer(Math.min(milliseconds, CHECK_MS), () => {
-        this.#giveUpSilent();
-        done();
-      });
-      const done = (): void => {
-        callOff();
-        this.#waiters.delete(done);
-        if (this.#waiters.size === 0) this.#hold(false);
-        resolve();
-      };
-      this.#waiters.add(done);
-      this.#hold(true);
-    });
+    this.#pool.takeIn(this);
+    if (this.#tookNews() || this.#openCount === 0) return;
+    if (this.#inline.openCount === 0) {
+      this.#takeOver((task) => this.#isQuicklyDone(task) || this.#isLate(task));
+      if (this.#inline.openCount === 0) this.#pool.urge(this);
+    }
+    if (this.#inline.openCount > 0) await this.#inline.turn(milliseconds);
+    else if (!this.#tookNews()) await this.#pool.turn(milliseconds);
   }
 
   async close(): Promise<void> {
-    while (this.#openTasks() > 0) await this.turn();
-    this.#isClosed = true;
-    const crews = this.#crews.filter((crew) => crew !== undefined);
-    this.#crews.fill(undefined);
-    const endings = crews.map(({ endpoint }) => endpoint.terminate());
-    await Promise.all([...endings, ...this.#endings]);
+    for (const task of this.tasks) this.#pool.giveBack(task);
+    while (this.tasks.size > 0) await this.turn();
+    await this.#pool.leave(this);
   }
 
-  #openTasks(): number {
-    let count = 0;
-    for (const crew of this.#crews) count += crew?.tasks.size ?? 0;
-    return count;
+  orderOf(id: number, { claim, task: { job } }: PoolTask): Order {
+    const { context, lockToken, rate } = this.#options;
+    const { directory } = context;
+    const pipeline = context.pipeline.share(epochsOf(job));
+    return { type: 'run', id, claim, job, directory, lockToken, pipeline, rate };
   }
 
-  /** Gives compactions that wait to workers that have little else to do. */
-  #assign(): void {
-    while (this.#queue.length > 0) {
-      const number = this.#freeWorker();
-      if (number === undefined) return;
-      this.#send(number, this.#queue.shift()!);
-    }
+  onCorrection(correction: Correction): void {
+    this.#options.context.pipeline.onCorrection(correction);
   }
 
-  /**
-   * Who takes the next compaction: of the workers that have none, the last, which does no flushes.
-   * A worker that does the same again does it faster: it has the code compiled. One that flushes
-   * now takes none if there are others, for the flushes would hold it up. None has a second one
-   * waiting, which another might begin before.
-   */
-  #freeWorker(): number | undefined {
-    for (let number = this.#crews.length - 1; number >= 0; number--) {
-      const tasks = [...(this.#crews[number]?.tasks.values() ?? [])];
-      if (tasks.some(({ job }) => job.work === 'compaction')) continue;
-      if (tasks.length === 0 || this.#crews.length === 1) return number;
-    }
-    return undefined;
+  onCloseFailed(error: VarveError): void {
+    this.#options.context.pipeline.onCloseFailed?.(error);
   }
 
-  #send(number: number, task: MergeTask): void {
-    const { job } = task;
-    const { directory, lockToken, pipeline, rate } = this.#options;
-    try {
-      const order: Order = {
-        type: 'run',
-        id: this.#nextId++,
-        job,
-        directory,
-        lockToken,
-        pipeline: pipeline.share(epochsOf(job)),
-        rate,
-      };
-      const crew = this.#crews[number] ?? this.#startWorker(number);
-      crew.endpoint.send(order);
-      // It was silent for want of work, for however long.
-      if (crew.tasks.size === 0) crew.heardAtMs = this.#options.clock.monotonic();
-      crew.tasks.set(order.id, task);
-    } catch (error) {
-      task.fail(error);
-    }
+  discard({ outputs }: MergeResult): void {
+    const { fs, directory } = this.#options.context;
+    removeTables(fs, directory, outputs.map(fileNumberOf));
   }
 
-  #startWorker(number: number): Crew {
-    const { clock, threads } = this.#options;
-    // A worker of this number may have ended before.
-    Atomics.store(this.#signals, HEARTBEAT_WORD + number, 0);
-    const endpoint = threads.start(this.#signals, number, {
-      onReport: () => this.#takeInLate(),
-      onDeath: (cause) => {
-        if (this.#crews[number]?.endpoint === endpoint) this.#lose(number, cause);
-        this.#takeInLate();
-      },
-    });
-    const crew = {
-      number,
-      endpoint,
-      tasks: new Map<number, MergeTask>(),
-      heartbeat: 0,
-      heardAtMs: clock.monotonic(),
-    };
-    this.#crews[number] = crew;
-    if (this.#waiters.size > 0) endpoint.hold(true);
-    return crew;
+  sweep({ fileNumbers }: MergeJob): void {
+    const { fs, directory } = this.#options.context;
+    removeTables(fs, directory, numbersOf(fileNumbers));
   }
 
-  /** Takes in what came while the host did something else. */
-  #takeInLate(): void {
-    this.#takeIn();
-    if (!this.#isClosed) this.onReport();
+  onUnavailable({ task }: PoolTask, error: VarveError): void {
+    this.#inline.adopt(task);
+    if (this.#toldFailure === error) return;
+    this.#toldFailure = error;
+    this.#options.onUnavailable(error);
   }
 
-  /** Settles the tasks whose reports have come. Returns the number of reports. */
-  #takeIn(): number {
-    this.#reportsSeen = Atomics.load(this.#signals, REPORTS_WORD);
-    let count = 0;
-    for (const crew of this.#crews) {
-      if (crew === undefined) continue;
-      for (let report = crew.endpoint.receive(); report !== undefined; count++) {
-        this.#settle(crew, report);
-        report = crew.endpoint.receive();
-      }
-    }
-    if (count > 0) {
-      this.#assign();
-      this.#wake();
-    }
-    return count;
+  onNews(): void {
+    this.hasNews = false;
+    this.onReport();
   }
 
-  #settle(crew: Crew, report: Report): void {
-    crew.heardAtMs = this.#options.clock.monotonic();
-    if (report.type === 'corrected') {
-      this.#options.onCorrection(report.correction);
-      return;
-    }
-    if (report.type === 'close-failed') {
-      this.#options.pipeline.onCloseFailed?.(errorOf(report.error));
-      return;
-    }
-    const task = crew.tasks.get(report.id)!;
-    crew.tasks.delete(report.id);
-    if (report.type === 'failed') {
-      task.error = errorOf(report.error);
-    } else if (task.isCancelled) {
-      // It was done before the worker heard that nobody wants it.
-      const { fs, directory } = this.#options;
-      removeTables(fs, directory, report.result.outputs.map(fileNumberOf));
-      task.error = cancelled();
-    } else {
-      task.result = report.result;
-    }
+  #tookNews(): boolean {
+    const { hasNews } = this;
+    this.hasNews = false;
+    return hasNews;
   }
 
-  #wake(): void {
-    for (const waiter of [...this.#waiters]) waiter();
+  get #openCount(): number {
+    return this.tasks.size + this.#inline.openCount;
   }
 
-  #hold(isHeld: boolean): void {
-    for (const crew of this.#crews) crew?.endpoint.hold(isHeld);
+  /** Does a job of this kind here, a flush if there is one, unless a worker begins it just now. */
+  #takeOver(isWanted: (task: PoolTask) => boolean): void {
+    const wanted = [...this.tasks].filter((task) => !task.hasBegun && isWanted(task));
+    const task = wanted.find(({ isFlush }) => isFlush) ?? wanted[0];
+    if (task !== undefined && this.#pool.giveBack(task)) this.#inline.adopt(task.task);
   }
 
-  #giveUpSilent(): void {
-    const now = this.#options.clock.monotonic();
-    for (const crew of this.#crews) {
-      if (crew === undefined) continue;
-      const heartbeat = Atomics.load(this.#signals, HEARTBEAT_WORD + crew.number);
-      const silenceMs = now - crew.heardAtMs;
-      if (heartbeat === HEARTBEAT_ENDED) {
-        this.#giveUp(crew, 'it has ended');
-      } else if (heartbeat !== crew.heartbeat || crew.tasks.size === 0) {
-        crew.heartbeat = heartbeat;
-        crew.heardAtMs = now;
-      } else if (silenceMs > (heartbeat === 0 ? START_MS_MAX : SILENCE_MS_MAX)) {
-        this.#giveUp(crew, 'it showed no sign of life');
-      }
-    }
+  /** True if a thread that blocks for a job would wait for nobody who works on it, or soon will. */
+  #isNobodys(task: PoolTask): boolean {
+    for (const { hasBegun } of this.tasks) if (hasBegun) return false;
+    return !this.#pool.isWithReady(task) || this.#isLate(task);
   }
 
-  #giveUp(crew: Crew, why: string): void {
-    const tasks = [...crew.tasks.values()];
-    // It may go on for a moment: what it writes then has to go as well, before somebody else has
-    // the directory, who may use its file numbers again.
-    const ending = crew.endpoint.terminate().then(() => {
-      this.#sweep(tasks);
-      this.#endings.delete(ending);
-    });
-    this.#endings.add(ending);
-    this.#lose(crew.number, new Error(why));
+  #isQuicklyDone(task: PoolTask): boolean {
+    return inputBytes(task.task.job) <= SMALL_BYTES && this.#pool.needsStart(task);
   }
 
-  #sweep(tasks: Iterable<MergeTask>): void {
-    const { fs, directory } = this.#options;
-    for (const { job } of tasks) removeTables(fs, directory, numbersOf(job.fileNumbers));
-  }
-
-  /** Settles the tasks of a worker that is gone, and removes what it left. */
-  #lose(number: number, cause: unknown): void {
-    const crew = this.#crews[number]!;
-    this.#crews[number] = undefined;
-    for (const task of crew.tasks.values()) {
-      task.isLost = true;
-      const text = `the worker that ran a ${task.job.work} is gone`;
-      task.error = new VarveError('IO', text, { cause });
-    }
-    this.#sweep(crew.tasks.values());
-    this.#assign();
-    this.#wake();
+  #isLate(task: PoolTask): boolean {
+    const { clock } = this.#options.context;
+    return task.worker !== undefined && clock.monotonic() - task.sinceMs > PATIENCE_MS;
   }
 }
 

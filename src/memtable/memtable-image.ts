@@ -25,6 +25,8 @@ export interface MemtableImage {
   /** True if `waiting` happens to ascend. */
   readonly isWaitingSorted: boolean;
   readonly hasChecksums: boolean;
+  /** Bytes of keys and entries. */
+  readonly sizeBytes: number;
 }
 
 /** Records whose memory is asked for at once. */

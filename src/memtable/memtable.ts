@@ -196,6 +196,7 @@ export class Memtable {
       waiting: this.#keys.waiting(),
       isWaitingSorted: this.#keys.isWaitingSorted,
       hasChecksums: this.#checksumBytes > 0,
+      sizeBytes: this.#arena.usedBytes,
     };
   }
 

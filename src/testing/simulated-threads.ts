@@ -8,7 +8,7 @@
  */
 import { JobRunner, type WorkerEnvironment } from '../executor/job-runner.ts';
 import { HEARTBEAT_WORD, type Order, REPORTS_WORD, type Report } from '../executor/protocol.ts';
-import type { WorkerEndpoint, WorkerListener, WorkerThreads } from '../executor/worker-executor.ts';
+import type { WorkerEndpoint, WorkerListener, WorkerThreads } from '../executor/worker-threads.ts';
 import { PowerCut } from './power-cut.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
@@ -71,6 +71,8 @@ export class SimulatedThreads implements WorkerThreads {
       runner,
     };
     this.#workers.push(worker);
+    // It takes orders from now on.
+    Atomics.store(signals, HEARTBEAT_WORD + number, 1);
     return {
       send: (order) => void worker.inbox.push(structuredClone(order)),
       receive: () => outbox.shift(),

@@ -6,7 +6,7 @@
 import type { Db } from '../../src/db/database.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import type { Order } from '../../src/executor/protocol.ts';
-import type { WorkerThreads } from '../../src/executor/worker-executor.ts';
+import type { WorkerThreads } from '../../src/executor/worker-threads.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import type { SimulatedThreads } from '../../src/testing/simulated-threads.ts';

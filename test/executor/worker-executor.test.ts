@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { isVarveError } from '../../src/errors.ts';
-import { HEARTBEAT_ENDED, HEARTBEAT_WORD } from '../../src/executor/protocol.ts';
-import type { WorkerThreads } from '../../src/executor/worker-executor.ts';
+import { HEARTBEAT_ENDED, HEARTBEAT_WORD, take } from '../../src/executor/protocol.ts';
+import type { WorkerThreads } from '../../src/executor/worker-threads.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { tableName } from '../../src/manifest/file-names.ts';
 import type { SimulatedThreads } from '../../src/testing/simulated-threads.ts';
@@ -163,7 +163,8 @@ test('close waits for a worker that was given up, and sweeps what it wrote', asy
       return {
         ...endpoint,
         send: (order) => {
-          if (order.type === 'run') lateName = tableName(order.job.fileNumbers.first);
+          if (order.type !== 'run' || !take(order.claim)) return;
+          lateName = tableName(order.job.fileNumbers.first);
         },
         terminate: () => {
           isStuck = false;
@@ -186,9 +187,8 @@ test('close waits for a worker that was given up, and sweeps what it wrote', asy
   assert.equal(fs.exists(`${DIRECTORY}/${lateName}`), false);
 });
 
-/** What a silent worker has said of itself, and how many seconds it gets. */
+/** What a silent worker that has begun a job says, and how many seconds it gets. */
 const SILENT = {
-  'does not come': { heartbeat: 0, seconds: 20 },
   'shows no sign of life': { heartbeat: 5, seconds: 120 },
   'has ended': { heartbeat: HEARTBEAT_ENDED, seconds: 0 },
 };
@@ -211,8 +211,11 @@ for (const [what, { heartbeat, seconds }] of Object.entries(SILENT)) {
       start: (signals, number, listener) => {
         const endpoint = threads.start(signals, number, listener);
         if (isStuck) signals[HEARTBEAT_WORD + number] = heartbeat;
+        if (!isStuck) return endpoint;
         return {
           ...endpoint,
+          // It begins what it is given, and does no more.
+          send: (order) => void (order.type === 'run' && take(order.claim)),
           terminate: () => {
             isStuck = false;
             return endpoint.terminate();

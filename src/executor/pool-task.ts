@@ -1,0 +1,88 @@
+/**
+ * What databases give the pool of workers: who they are, and the jobs that wait or are under way.
+ * @module
+ */
+import type { Correction } from '../block/block-reader.ts';
+import type { VarveError } from '../errors.ts';
+import type { MergeJob, MergeResult } from './merge-job.ts';
+import type { MergeTask } from './port.ts';
+import { type Claim, isTaken, newClaim, type Order, withdraw } from './protocol.ts';
+
+/** A database as the pool sees it. */
+export interface PoolClient {
+  /** Workers that may have jobs of this database at a time. */
+  readonly workerCount: number;
+  /** Its jobs that wait or are with a worker. */
+  readonly tasks: Set<PoolTask>;
+  /** Ends of workers that had jobs of it when they were given up. */
+  readonly endings: Set<Promise<void>>;
+  /** Tasks have settled, or become the client's own, since it last looked. */
+  hasNews: boolean;
+  /**
+   * The order of a job; its keys are fresh copies.
+   * @throws VarveError `KEY` when a key provider fails
+   */
+  orderOf(id: number, task: PoolTask): Order;
+  /** A worker has put damage right. */
+  onCorrection(correction: Correction): void;
+  /** A file of a worker could not be closed without an error. */
+  onCloseFailed(error: VarveError): void;
+  /** Removes what a job has made, which nobody wants any more. */
+  discard(result: MergeResult): void;
+  /** Removes whatever a job may have left, whose worker is gone. */
+  sweep(job: MergeJob): void;
+  /** Takes a job over that no worker can be had for, and why. */
+  onUnavailable(task: PoolTask, error: VarveError): void;
+  /** There is news, and the client was not the one who asked. */
+  onNews(): void;
+}
+
+/** A job of a client. */
+export class PoolTask {
+  readonly task: MergeTask;
+  readonly client: PoolClient;
+  /** Of the order that was sent last. */
+  claim: Claim;
+  /** Since when it waits for somebody to begin it, on the monotonic clock. */
+  readonly sinceMs: number;
+  /** Its worker need not be spared. */
+  isUrgent: boolean;
+  /** Number of the worker that has its order; undefined while it waits for one. */
+  worker: number | undefined;
+  /** Of the order. */
+  id: number;
+
+  constructor(task: MergeTask, client: PoolClient, sinceMs: number) {
+    this.task = task;
+    this.client = client;
+    this.claim = newClaim();
+    this.sinceMs = sinceMs;
+    this.isUrgent = false;
+    this.worker = undefined;
+    this.id = -1;
+  }
+
+  get isFlush(): boolean {
+    return this.task.job.work === 'flush';
+  }
+
+  /** A worker works on it, or has. */
+  get hasBegun(): boolean {
+    return isTaken(this.claim);
+  }
+
+  /** Takes it back from its worker, who may be anywhere; false if that has begun it. */
+  takeBack(): boolean {
+    if (!withdraw(this.claim)) return false;
+    this.claim = newClaim();
+    return true;
+  }
+}
+
+/** Bytes that a job reads, about. */
+export function inputBytes({ input }: MergeJob): number {
+  if ('memtable' in input) return input.memtable.sizeBytes;
+  let sum = 0;
+  for (const run of input.runs) for (const { sizeBytes } of run) sum += sizeBytes;
+  return sum;
+}
