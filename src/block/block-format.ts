@@ -7,7 +7,8 @@
  *     2       1     cipher suite of the payload: that of the file's header
  *     3       1     checksum kind: 1 XXH64
  *     4       2     key epoch: that of the file's header
- *     6       2     reserved, 0
+ *     6       1     mask of the payload (mask.ts); 0 but in some records of logs
+ *     7       1     reserved, 0
  *     8       4     payload length n in bytes, as stored
  *     12      4     content length in bytes, as before compression and encryption
  *     16      n     payload
@@ -15,7 +16,8 @@
  *     24+n    p     parity section, if the file's header names an error-correcting code
  *
  * Integers are little-endian. The content is compressed if that is worthwhile, then encrypted if
- * the file is (the payload is then ciphertext and tag; nonce and additional data: file-cipher.ts).
+ * the file is (the payload is then ciphertext and tag; nonce and additional data: file-cipher.ts),
+ * then masked if there is a mask.
  * The checksum is the XXH64, seeded with the first 8 bytes of the file's salt, of header and
  * payload, XORed with the block's position in the file: a block that is read from another place or
  * another file fails. The parity section is a function of the 24+n bytes before it (src/ecc); a
@@ -38,6 +40,8 @@ export const BLOCK_MANIFEST_EDIT = 32;
 
 export const BLOCK_HEADER_BYTES = 16;
 export const BLOCK_TRAILER_BYTES = 8;
+/** Where in a block's header its mask stands. */
+export const BLOCK_MASK_OFF = 6;
 /** What a block costs beyond its payload. */
 export const BLOCK_OVERHEAD_BYTES: number = BLOCK_HEADER_BYTES + BLOCK_TRAILER_BYTES;
 /** Largest content: 1 GiB, which holds a write batch of the largest permitted size. */

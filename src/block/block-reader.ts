@@ -19,11 +19,13 @@ import { closeFile, type FileHandle } from '../fs/port.ts';
 import {
   BLOCK_CONTENT_BYTES_MAX,
   BLOCK_HEADER_BYTES,
+  BLOCK_MASK_OFF,
   BLOCK_OVERHEAD_BYTES,
   BLOCK_PAYLOAD_BYTES_MAX,
   CHECKSUM_KIND_XXH64,
 } from './block-format.ts';
 import { BlockChecksum } from './checksum.ts';
+import { applyMask, NO_MASK } from './mask.ts';
 
 /** What {@link BlockReader.inspect} found. */
 export type BlockFault = 'none' | 'truncated' | 'header' | 'checksum';
@@ -146,7 +148,7 @@ export class BlockReader {
    */
   inspect(buf: Uint8Array, off: number, end: number, position: number): BlockFault {
     if (end - off < BLOCK_OVERHEAD_BYTES) return 'truncated';
-    if (buf[off + 3] !== CHECKSUM_KIND_XXH64 || readU16(buf, off + 6) !== 0) return 'header';
+    if (buf[off + 3] !== CHECKSUM_KIND_XXH64 || buf[off + 7] !== 0) return 'header';
     const payloadLen = readU32(buf, off + 8);
     const contentLen = readU32(buf, off + 12);
     if (payloadLen > BLOCK_PAYLOAD_BYTES_MAX || contentLen > BLOCK_CONTENT_BYTES_MAX) {
@@ -178,6 +180,8 @@ export class BlockReader {
     const suiteId = this.#cipher?.suiteId ?? SUITE_NONE;
     const isOwn = buf[off + 2] === suiteId && readU16(buf, off + 4) === (this.#cipher?.epoch ?? 0);
     if (!isOwn) return 'forged';
+    const mask = buf[off + BLOCK_MASK_OFF]!;
+    if (mask !== NO_MASK) return this.#unmask(buf, off, mask, reuse);
     let from = buf;
     let fromOff = this.#payloadOff;
     let fromLen = this.#payloadLen;
@@ -197,6 +201,20 @@ export class BlockReader {
     this.buf = from;
     this.contentOff = fromOff;
     return 'none';
+  }
+
+  /** Decodes the block at `buf[off]` without its mask, in a copy if it is not given up. */
+  #unmask(buf: Uint8Array, off: number, mask: number, reuse: Room | undefined): ContentFault {
+    let own = buf;
+    let ownOff = off;
+    if (reuse !== undefined) {
+      own = buf.slice(off, off + this.blockLen);
+      ownOff = 0;
+    }
+    this.#payloadOff = ownOff + BLOCK_HEADER_BYTES;
+    applyMask(own, this.#payloadOff, this.#payloadLen, mask);
+    own[ownOff + BLOCK_MASK_OFF] = NO_MASK;
+    return this.decode(own, reuse);
   }
 
   /**

@@ -16,10 +16,13 @@ import { assert } from '../errors.ts';
 import {
   BLOCK_CONTENT_BYTES_MAX,
   BLOCK_HEADER_BYTES,
+  BLOCK_MASK_OFF,
+  BLOCK_OVERHEAD_BYTES,
   BLOCK_TRAILER_BYTES,
   CHECKSUM_KIND_XXH64,
 } from './block-format.ts';
 import { BlockChecksum } from './checksum.ts';
+import { applyMask, NO_MASK } from './mask.ts';
 
 /** No codec takes larger contents: 16 MiB. */
 const COMPRESSED_CONTENT_BYTES_MAX: number = LZ4_CONTENT_BYTES_MAX;
@@ -134,13 +137,35 @@ export class BlockWriter {
       out.length += cipher.seal(context, out.buf, contentOff, len, out.buf, contentOff) - len;
     }
     out.reserve(BLOCK_TRAILER_BYTES);
-    const { buf, length: end } = out;
+    const { buf } = out;
     const suite = cipher?.suiteId ?? SUITE_NONE;
     writeU32(buf, start, type | (codec << 8) | (suite << 16) | (CHECKSUM_KIND_XXH64 << 24));
     writeU16(buf, start + 4, cipher?.epoch ?? 0);
     writeU16(buf, start + 6, 0);
-    writeU32(buf, start + 8, end - contentOff);
+    writeU32(buf, start + 8, out.length - contentOff);
     writeU32(buf, start + 12, contentLen);
+    return this.#close(out, start, position);
+  }
+
+  /**
+   * Gives the block at `out.buf[start]`, which {@link seal} made last and nothing follows, another
+   * mask (mask.ts).
+   */
+  remask(out: ByteWriter, start: number, blockLen: number, position: number, mask: number): void {
+    const { buf } = out;
+    const payloadOff = start + BLOCK_HEADER_BYTES;
+    const payloadLen = blockLen - BLOCK_OVERHEAD_BYTES;
+    const worn = buf[start + BLOCK_MASK_OFF]!;
+    if (worn !== NO_MASK) applyMask(buf, payloadOff, payloadLen, worn);
+    applyMask(buf, payloadOff, payloadLen, mask);
+    buf[start + BLOCK_MASK_OFF] = mask;
+    out.length = payloadOff + payloadLen;
+    this.#close(out, start, position);
+  }
+
+  /** Checksum and parity; returns the length of the block. */
+  #close(out: ByteWriter, start: number, position: number): number {
+    const { buf, length: end } = out;
     const digest = this.#checksum.of(buf, start, end - start, position);
     digest.write(buf, end);
     out.length = end + BLOCK_TRAILER_BYTES;

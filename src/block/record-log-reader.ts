@@ -18,9 +18,9 @@ import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { assert, corruption, VarveError } from '../errors.ts';
 import { closeFile, type FileHandle, type Fs } from '../fs/port.ts';
 import {
+  BLOCK_HEADER_BYTES,
   BLOCK_OVERHEAD_BYTES,
   BLOCK_PAYLOAD_BYTES_MAX,
-  BLOCK_TRAILER_BYTES,
 } from './block-format.ts';
 import {
   type BlockFault,
@@ -39,13 +39,12 @@ import {
   isIntactHeader,
 } from './file-header.ts';
 import { UNPROTECTED } from './file-protection.ts';
+import { END_BYTES, SECTOR_BYTES } from './mask.ts';
 import type { Pipeline } from './pipeline.ts';
 import { FRAME_COPY_BYTES, NO_FRAME, RecordFrame } from './record-frame.ts';
 
 /** Bytes read at once; the window grows only for a record that is longer. */
 const WINDOW_BYTES = 256 * 1024;
-/** The unit in which storage writes; a power cut leaves each one old or new. */
-const SECTOR_BYTES = 512;
 /** A search gives up after looking closely at this many times the searched range. */
 const SEARCH_WORK_MAX = 32;
 const SEARCH_WORK_MIN_BYTES = 16 * 1024 * 1024;
@@ -261,12 +260,15 @@ export class RecordLogReader {
   }
 
   /**
-   * True when the bad range `[from, to)` looks like one that a power cut left partly unwritten:
-   * one of its sectors holds only zeros, or zeros stand where its last checksum should. Damage to
-   * written bytes leaves no such trace.
+   * True when the bad range `[position, to)`, where a record begins and none goes on, was partly
+   * unwritten when the power went: zeros stand where a block header begins, throughout a sector, or
+   * at the end of a record. No record is written that has them there, whatever it holds.
    */
-  looksUnwritten(from: number, to: number): boolean {
-    if (this.#isZero(Math.max(from, to - BLOCK_TRAILER_BYTES), to)) return true;
+  looksUnwritten(position: number, to: number): boolean {
+    // Where the frame alone is lost, the record is sound.
+    const from = position + this.#frame.sizeBytes;
+    if (this.#isZero(from, Math.min(to, from + BLOCK_HEADER_BYTES))) return true;
+    if (this.#isZero(Math.max(from, to - END_BYTES), to)) return true;
     for (let at = from; at < to; ) {
       const end = Math.min(to, at - (at % SECTOR_BYTES) + SECTOR_BYTES);
       if (this.#isZero(at, end)) return true;
@@ -276,15 +278,29 @@ export class RecordLogReader {
   }
 
   /**
-   * True when the bad block at `position`, with nothing sound behind it, looks like the last write
-   * of a writer that died: the file ends before the block does, or parts of it are unwritten.
+   * True when the bad record at `position`, with nothing sound behind it, is what a writer that
+   * died may have left: the file ends before its block does, or parts of it are unwritten.
    */
   looksTorn(position: number): boolean {
-    if (this.endBytes - position < this.#recordBytesMin) return true;
-    if (this.looksUnwritten(position, this.endBytes)) return true;
-    if (this.#inspect(position) !== 'truncated') return false;
-    if (this.#frame.sizeBytes > 0) return true;
+    const { endBytes } = this;
+    if (endBytes - position < this.#recordBytesMin) return true;
+    this.#load(position, this.#recordBytesMin);
     const off = position - this.#windowStart;
+    const blockAt = position + this.#frame.sizeBytes;
+    const framed =
+      this.#frame.sizeBytes === 0 ? NO_FRAME : this.#frame.read(this.#window, off, position);
+    const blockLen =
+      framed === NO_FRAME ? this.#claimedLength(blockAt) + BLOCK_OVERHEAD_BYTES : framed;
+    if (blockLen > endBytes - blockAt) {
+      if (framed !== NO_FRAME || this.#isPlausible(blockAt - this.#windowStart)) return true;
+      return this.looksUnwritten(position, endBytes);
+    }
+    const recordEnd = blockAt + blockLen + this.#blocks!.parityBytes(blockLen);
+    return this.looksUnwritten(position, Math.min(endBytes, recordEnd));
+  }
+
+  /** Whether the lengths in the block header at `off` of the window bear each other out. */
+  #isPlausible(off: number): boolean {
     const buf = this.#window;
     if (buf[off] !== this.#blockType) return false;
     const added = buf[off + 2] === SUITE_NONE ? 0 : TAG_BYTES;

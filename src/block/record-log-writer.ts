@@ -8,6 +8,9 @@
  * A record is one block (block-format.ts), all of one type; in a log with an error-correcting code
  * a frame stands before each (record-frame.ts) and a parity section behind it.
  *
+ * No record is zeros throughout what it has of a sector, its frame left out, or at its end: where
+ * it would be, it gets a mask (mask.ts). So zeros prove that a write was cut off.
+ *
  * The log ends where the file ends or at the first block that is not sound; how that end is judged
  * is the reader's part (record-log-reader.ts).
  * @module
@@ -19,6 +22,7 @@ import { removeIfPossible } from '../fs/removals.ts';
 import { BLOCK_HEADER_BYTES } from './block-format.ts';
 import type { BlockCompression, BlockWriter } from './block-writer.ts';
 import { encodeFileHeader, type FileHeader, fileHeaderBytes } from './file-header.ts';
+import { hasBlankPart, MASK_MAX } from './mask.ts';
 import type { Pipeline } from './pipeline.ts';
 import { RecordFrame } from './record-frame.ts';
 
@@ -47,6 +51,8 @@ export class RecordLogWriter {
   readonly #frame: RecordFrame;
   /** Undefined where records are sealed in the caller's buffer. */
   readonly #sealed: ByteWriter | undefined;
+  /** Holds the last record that got a mask. */
+  readonly #masked: ByteWriter;
   #entryDurable: boolean;
 
   private constructor(
@@ -70,6 +76,7 @@ export class RecordLogWriter {
     this.#frame = new RecordFrame(header.protection.ecc, header.salt);
     const isInPlace = this.#blocks.isPlain && this.#compression === undefined;
     this.#sealed = isInPlace ? undefined : new ByteWriter(SEALED_INITIAL_BYTES);
+    this.#masked = new ByteWriter(0);
     this.#entryDurable = false;
   }
 
@@ -105,18 +112,26 @@ export class RecordLogWriter {
     if (this.failure !== undefined) throw this.failure;
     const { length } = out;
     const sealed = this.#sealed ?? out;
-    if (sealed === out) this.#blocks.seal(this.#blockType, out, BLOCK_HEADER_BYTES, this.sizeBytes);
-    else this.#sealCopy(out, sealed);
+    const position = this.sizeBytes;
+    const blockLen =
+      sealed === out
+        ? this.#blocks.seal(this.#blockType, out, BLOCK_HEADER_BYTES, position)
+        : this.#sealCopy(out, sealed);
     const bytes = sealed.length;
     out.length = length;
+    const frameBytes = this.#frame.sizeBytes;
+    const at = position + frameBytes;
+    const isBlank = hasBlankPart(sealed.buf, frameBytes, bytes - frameBytes, at);
+    const whole = isBlank ? this.#mask(sealed.buf, bytes, blockLen) : sealed.buf;
     try {
-      this.#file.write(sealed.buf, 0, bytes, this.sizeBytes);
+      this.#file.write(whole, 0, bytes, position);
     } catch (error) {
       this.#poison(error);
       throw error;
     }
     this.sizeBytes += bytes;
     if (sealed !== out) sealed.restart(SEALED_KEPT_BYTES_MAX, SEALED_INITIAL_BYTES);
+    if (isBlank) this.#masked.restart(SEALED_KEPT_BYTES_MAX, SEALED_INITIAL_BYTES);
   }
 
   /** Blocks until every appended record, and the file's directory entry, is on stable storage. */
@@ -155,7 +170,7 @@ export class RecordLogWriter {
   }
 
   /** Leaves `out` as it is: a batch is applied after it was logged. */
-  #sealCopy(out: ByteWriter, sealed: ByteWriter): void {
+  #sealCopy(out: ByteWriter, sealed: ByteWriter): number {
     const frameBytes = this.#frame.sizeBytes;
     const contentOff = frameBytes + BLOCK_HEADER_BYTES;
     sealed.reset(contentOff);
@@ -169,6 +184,21 @@ export class RecordLogWriter {
       this.#compression,
     );
     if (frameBytes > 0) this.#frame.write(sealed.buf, 0, blockLen, position);
+    return blockLen;
+  }
+
+  /** A copy of the sealed record with the first mask that leaves no part of it blank; borrowed. */
+  #mask(sealed: Uint8Array, length: number, blockLen: number): Uint8Array {
+    const out = this.#masked;
+    const frameBytes = this.#frame.sizeBytes;
+    const position = this.sizeBytes + frameBytes;
+    out.reset();
+    out.bytes(sealed, 0, length);
+    for (let mask = 1; mask <= MASK_MAX; mask++) {
+      this.#blocks.remask(out, frameBytes, blockLen, position, mask);
+      if (!hasBlankPart(out.buf, frameBytes, length - frameBytes, position)) return out.buf;
+    }
+    throw new Error('varve invariant broken: some mask leaves no part of a record blank');
   }
 
   #syncEntry(): void {

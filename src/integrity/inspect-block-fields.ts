@@ -89,7 +89,8 @@ export function* blockFields(
   yield fields.u8('cipher suite', (suite) => `${suite}, ${suiteName(suite)}`);
   yield fields.u8('checksum kind', (kind) => (kind === 1 ? '1, XXH64' : String(kind)));
   yield fields.u16('key epoch');
-  yield fields.u16('reserved');
+  yield fields.u8('mask');
+  yield fields.u8('reserved');
   yield fields.u32('payload length');
   yield fields.u32('content length');
   yield* payload(fields, blockLen - BLOCK_HEADER_BYTES - BLOCK_TRAILER_BYTES);

@@ -371,7 +371,9 @@ class Replay {
       for (;;) {
         const search = reader.seekSound(from);
         if (search === 'unclear') return 'what follows cannot be judged';
-        if (search === 'none') return undefined;
+        if (search === 'none') {
+          return bad < 0 || reader.looksTorn(bad) ? undefined : 'it was written as a whole';
+        }
         const found = reader.position;
         from = reader.nextPosition;
         const isBatch = prefix.read(reader.buf, reader.contentOff, reader.contentLen);

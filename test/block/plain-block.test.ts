@@ -178,12 +178,10 @@ suite('a damaged block', () => {
   });
 
   test('has no reserved bits', () => {
-    for (const offset of [6, 7]) {
-      const block = sealed(new Uint8Array(10), 0);
-      block[offset] = 1;
-      reseal(block, 0);
-      assert.equal(reader().inspect(block, 0, block.length, 0), 'header');
-    }
+    const block = sealed(new Uint8Array(10), 0);
+    block[7] = 1;
+    reseal(block, 0);
+    assert.equal(reader().inspect(block, 0, block.length, 0), 'header');
   });
 });
 

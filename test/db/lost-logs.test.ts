@@ -1,4 +1,4 @@
-/** A log is lost as a whole, or another one stands under its name. */
+/** A log is lost as a whole, another one stands under its name, or a byte of it has changed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Db } from '../../src/db/database.ts';
@@ -152,3 +152,30 @@ test('a log under a retired key is damage', async () => {
   assert.equal(text(db.get('a balance', { columnFamily: 'a' })), '100');
   await db.close();
 });
+
+for (const [name, byte] of [
+  ['zeros', 0],
+  ['text', 0x41],
+] as const) {
+  test(`a changed byte in a log of ${name} is damage, whatever record it is in`, async () => {
+    const source = new MemoryFs();
+    const db = await open(PATH, { ...OPTIONS, fs: source });
+    for (let i = 0; i < 20; i++) db.put(`k${i}`, new Uint8Array(1100).fill(byte));
+    await db.sync();
+    const fs = source.clone();
+    const [log] = logsOf(fs);
+    const whole = bytesOf(fs, log!);
+    for (let at = 180; at < whole.length; at += 557) {
+      const bytes = whole.slice();
+      bytes[at]! ^= 1;
+      setBytes(fs, log!, bytes);
+      for (const readOnly of [true, false]) {
+        await assert.rejects(open(PATH, { ...OPTIONS, fs, readOnly }), code('CORRUPTION'));
+      }
+    }
+    setBytes(fs, log!, whole);
+    const again = await open(PATH, { ...OPTIONS, fs });
+    assert.deepEqual(again.get('k19'), new Uint8Array(1100).fill(byte));
+    await again.close();
+  });
+}

@@ -52,6 +52,16 @@ for (const [name, options] of Object.entries({
   });
 }
 
+test('it reads values of zeros in the WAL', async () => {
+  const fs = new MemoryFs();
+  const db = await openIn(fs, {});
+  for (let length = 0; length < 3000; length += 97) db.put(`${length}`, new Uint8Array(length));
+  const raw = readDatabase(filesOf(fs));
+  assert.equal(raw.operationCount, 31);
+  compareContent(raw, db, 0);
+  await db.close();
+});
+
 test('it reads what the death of the process leaves, also when that comes twice', async () => {
   let fs = new MemoryFs();
   for (const seed of [1, 2]) {

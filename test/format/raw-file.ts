@@ -182,10 +182,11 @@ export class RawFile {
     const epoch = reader.u16();
     const { protection } = this.header;
     assert.deepEqual([suite, epoch], [protection.suite, protection.epoch], 'stages of the file');
-    assert.deepEqual([checksumKind, reader.u16()], [1, 0]);
+    const mask = reader.u8();
+    assert.deepEqual([checksumKind, reader.u8()], [1, 0]);
     const payloadBytes = reader.u32();
     const contentBytes = reader.u32();
-    let payload = reader.take(payloadBytes);
+    let payload = unmask(reader.take(payloadBytes), mask);
     const dictionary = codec === 3 ? this.dictionary : undefined;
     if (suite !== 0) {
       const id = dictionary === undefined ? 0 : dictionaryId(dictionary);
@@ -279,10 +280,20 @@ export class RawFile {
   }
 }
 
+function unmask(payload: Uint8Array, mask: number): Uint8Array {
+  if (mask === 0) return payload;
+  return payload.map((byte, at) => {
+    let x = (Math.imul((at >>> 2) + 1, 0x9e3779b1) + Math.imul(mask, 0x85ebca77)) >>> 0;
+    x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d) >>> 0;
+    x = (x ^ (x >>> 13)) >>> 0;
+    return byte ^ ((x >>> (8 * (at & 3))) & 0xff);
+  });
+}
+
 /** The length of a block, as its header says; undefined when that cannot be a header. */
 function soundLength(block: Uint8Array): number | undefined {
   if (block.length < BLOCK_OVERHEAD_BYTES) return undefined;
-  if (block[3] !== 1 || block[6] !== 0 || block[7] !== 0) return undefined;
+  if (block[3] !== 1 || block[7] !== 0) return undefined;
   return BLOCK_OVERHEAD_BYTES + new Bytes(block, BLOCK_HEADER_BYTES - 8).u32();
 }
 

@@ -133,8 +133,6 @@ describe('a log with one damaged byte', () => {
         const record = starts.findLast((start) => start <= offset);
         if (record === undefined) {
           assert.equal(replay(fs, [3]).seqnos.length, 6, `header byte ${offset}`);
-        } else if (record === starts.at(-1)) {
-          assert.deepEqual(replay(fs, [3]).seqnos, seqnosFrom(1, 5));
         } else {
           assert.throws(() => replay(fs, [3]), corruptionAt(logPath(3), record), `byte ${offset}`);
         }
