@@ -37,7 +37,7 @@ const ENGINE_LAYERS = ['sstable', 'manifest', 'memtable', 'iterator', 'env', ...
 const LAYERS: readonly Layer[] = [
   { name: 'bytes', at: 'src/bytes/', mayImport: ['errors'] },
   { name: 'errors', at: 'src/errors.ts', mayImport: [] },
-  { name: 'env', at: 'src/env/', mayImport: [] },
+  { name: 'env', at: 'src/env/', mayImport: ['errors'] },
   { name: 'env/system', at: 'src/env/system.ts', mayImport: ['env'] },
   { name: 'key', at: 'src/key/', mayImport: ['bytes', 'errors'] },
   { name: 'fs/port', at: 'src/fs/port.ts', mayImport: ['errors'] },

@@ -15,7 +15,7 @@ import { type FileCipher, type MutableSealContext, newSealContext } from '../cry
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import type { EccCodec, EccRepair } from '../ecc/port.ts';
 import { corruption, VarveError } from '../errors.ts';
-import { closeFile, type FileHandle } from '../fs/port.ts';
+import { closeFile, type FileHandle, readAt } from '../fs/port.ts';
 import {
   BLOCK_CONTENT_BYTES_MAX,
   BLOCK_HEADER_BYTES,
@@ -271,7 +271,7 @@ export class BlockReader {
    * @throws VarveError `CORRUPTION` when the file ends before them, `IO`
    */
   fill(buf: Uint8Array, off: number, length: number, position: number): void {
-    const got = this.file.read(buf, off, length, position);
+    const got = readAt(this.file, buf, off, length, position);
     if (got === length) return;
     if (!this.hasParity) throw corruption('file is cut short', this.path, position + got);
     buf.fill(0, off + got, off + length);

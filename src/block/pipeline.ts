@@ -17,7 +17,7 @@ import type { EccOptions } from '../ecc/options.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import type { Random } from '../env/port.ts';
 import { VarveError } from '../errors.ts';
-import { closeFile, type FileHandle } from '../fs/port.ts';
+import { closeFile, type FileHandle, readAt } from '../fs/port.ts';
 import { BlockReader, type Correction } from './block-reader.ts';
 import { type BlockCompression, BlockWriter } from './block-writer.ts';
 import {
@@ -178,7 +178,7 @@ export class Pipeline {
    */
   readHeader(file: FileHandle, fileClass: number, fileNumber: number): FileHeader {
     const buf = new Uint8Array(FILE_HEADER_BYTES_MAX);
-    const length = file.read(buf, 0, buf.length, 0);
+    const length = readAt(file, buf, 0, buf.length, 0);
     const header = expectFileHeader(buf, length, file.path, fileClass, fileNumber);
     if (!isIntactHeader(buf, length, header)) this.noteRepair(file.path);
     return header;

@@ -16,7 +16,7 @@ import { readU32 } from '../bytes/fixed.ts';
 import { NO_ROOM, type Room } from '../bytes/room.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { assert, corruption, VarveError } from '../errors.ts';
-import { closeFile, type FileHandle, type Fs } from '../fs/port.ts';
+import { closeFile, type FileHandle, type Fs, readAt, sizeOf } from '../fs/port.ts';
 import {
   BLOCK_HEADER_BYTES,
   BLOCK_OVERHEAD_BYTES,
@@ -126,7 +126,7 @@ export class RecordLogReader {
     this.headerState = state;
     this.header = header;
     this.isHeaderDamaged = isHeaderDamaged;
-    this.sizeBytes = file.size();
+    this.sizeBytes = sizeOf(file);
     this.endBytes = this.sizeBytes;
     this.position = 0;
     this.nextPosition = fileHeaderBytes(header?.protection ?? UNPROTECTED);
@@ -188,7 +188,7 @@ export class RecordLogReader {
     const file = fs.open(path, 'read');
     try {
       const bytes = new Uint8Array(FILE_HEADER_BYTES_MAX);
-      const length = file.read(bytes, 0, bytes.length, 0);
+      const length = readAt(file, bytes, 0, bytes.length, 0);
       const own = { fileClass, fileNumber };
       const header = decodeFileHeader(bytes, length, path, own);
       const state = judgeHeader(header, bytes, length, own);
@@ -401,7 +401,7 @@ export class RecordLogReader {
     const fault = this.#inspectWindow(blockAt);
     if (fault === 'none' && blocks.blockLen === blockLen) return fault;
     const whole = new Uint8Array(blockLen + blocks.parityBytes(blockLen));
-    this.#file.read(whole, 0, Math.min(whole.length, rest), blockAt);
+    readAt(this.#file, whole, 0, Math.min(whole.length, rest), blockAt);
     this.#blockBuf = whole;
     if (blocks.repair(this.#blockType, whole, 0, blockLen, blockAt)) return 'none';
     this.#wastedBytes += blockLen;
@@ -463,7 +463,7 @@ export class RecordLogReader {
     const wanted = Math.min(Math.max(length, WINDOW_BYTES), this.endBytes - at);
     if (wanted > this.#window.length) this.#window = new Uint8Array(wanted);
     this.#windowStart = at;
-    this.#windowEnd = at + this.#file.read(this.#window, 0, wanted, at);
+    this.#windowEnd = at + readAt(this.#file, this.#window, 0, wanted, at);
   }
 }
 

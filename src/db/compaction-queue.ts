@@ -6,6 +6,7 @@
 import { type CompactionPlan, planBytes } from '../compaction/plan.ts';
 import { isVarveError, VarveError } from '../errors.ts';
 import type { Executor } from '../executor/port.ts';
+import { freeBytesIn } from '../fs/port.ts';
 import { CompactionJob, type InputFailure, inputFailureOf } from './compaction-job.ts';
 import { CompactionPicker } from './compaction-picker.ts';
 import type { DbCore } from './core.ts';
@@ -265,10 +266,10 @@ export class CompactionQueue {
     if (plan.kind !== 'merge') return undefined;
     const { fs, location, removals, settings } = this.#core;
     const neededBytes = planBytes(plan) + settings.writeBufferBytes;
-    let freeBytes = fs.freeBytes(location.directory);
+    let freeBytes = freeBytesIn(fs, location.directory);
     if (freeBytes !== undefined && freeBytes < neededBytes) {
       removals.hurry();
-      freeBytes = fs.freeBytes(location.directory);
+      freeBytes = freeBytesIn(fs, location.directory);
     }
     if (freeBytes === undefined || freeBytes >= neededBytes) return undefined;
     const text = `a compaction needs ${neededBytes} bytes, of which ${freeBytes} are free`;

@@ -7,6 +7,7 @@ import { loadChecksum } from '../block/checksum.ts';
 import { Pipeline } from '../block/pipeline.ts';
 import { needsZstd } from '../compress/options.ts';
 import { KeyRing } from '../crypto/key-ring.ts';
+import { CheckedClock, CheckedRandom } from '../env/checked.ts';
 import { isVarveError, VarveError } from '../errors.ts';
 import { InlineExecutor } from '../executor/inline.ts';
 import type { Executor } from '../executor/port.ts';
@@ -67,7 +68,12 @@ export async function openDatabase(
       ? undefined
       : await KeyRing.open(environment.crypto, encryption);
   try {
-    const location = await locate(directory, settings, environment, keys, options.onEvent);
+    const checked = {
+      ...environment,
+      clock: new CheckedClock(environment.clock),
+      random: new CheckedRandom(environment.random),
+    };
+    const location = await locate(directory, settings, checked, keys, options.onEvent);
     return await (settings.readOnly
       ? openReadOnly(location, settings)
       : openLocked(location, settings));

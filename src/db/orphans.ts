@@ -19,7 +19,7 @@
  */
 import { compareKeys } from '../bytes/compare.ts';
 import { corruption, isVarveError, VarveError } from '../errors.ts';
-import { type FileHandle, type Fs, joinPath } from '../fs/port.ts';
+import { type FileHandle, type Fs, joinPath, readAt } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import type { DirectoryContents } from '../manifest/directory.ts';
 import { lostName, manifestName, tableName, walName } from '../manifest/file-names.ts';
@@ -227,7 +227,7 @@ function copyFile(fs: Fs, from: string, to: string): void {
 function copyContent(source: FileHandle, target: FileHandle): void {
   const buf = new Uint8Array(COPY_BYTES);
   for (let at = 0; ; ) {
-    const length = source.read(buf, 0, buf.length, at);
+    const length = readAt(source, buf, 0, buf.length, at);
     if (length === 0) return;
     target.write(buf, 0, length, at);
     at += length;

@@ -11,7 +11,7 @@ import { CODEC_ZSTD } from '../compress/port.ts';
 import { corruption, isVarveError, VarveError } from '../errors.ts';
 import { Merge } from '../executor/merge-job.ts';
 import { type FsLock, joinPath } from '../fs/port.ts';
-import { type DirectoryContents, inspectDirectory } from '../manifest/directory.ts';
+import { type DirectoryContents, inspectDirectory, ownContents } from '../manifest/directory.ts';
 import { walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
 import { type AddedTable, emptyEdit, type LogIdentity } from '../manifest/version-edit.ts';
@@ -39,8 +39,9 @@ export function findDatabase(location: Location, settings: DbSettings): Found {
   for (const name of settings.families.keys()) checkFamilyName(name);
   const contents = inspectDirectory(fs, directory, pipeline);
   checkExistence(contents, directory, settings);
-  const manifest = contents.isFresh ? undefined : Manifest.recover(fs, directory, pipeline);
-  return { contents, manifest };
+  if (contents.isFresh) return { contents, manifest: undefined };
+  const manifest = Manifest.recover(fs, directory, pipeline);
+  return { contents: ownContents(contents, manifest.nextFileNumber), manifest };
 }
 
 /** True if tables of the database cannot be read without zstd. */

@@ -4,6 +4,7 @@
  */
 import { hash32 } from '../bytes/hash32.ts';
 import { assert, VarveError } from '../errors.ts';
+import { freeBytesIn } from '../fs/port.ts';
 import { entryMismatch, NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
 import { DEFAULT_FAMILY_ID } from './column-family.ts';
@@ -158,7 +159,7 @@ export class WritePath {
     this.#resumesAfter = backgroundError;
     this.#resumeAtMs = now + RESUME_INTERVAL_MS;
     if (isNew) return;
-    const freeBytes = fs.freeBytes(location.directory) ?? Number.POSITIVE_INFINITY;
+    const freeBytes = freeBytesIn(fs, location.directory) ?? Number.POSITIVE_INFINITY;
     if (freeBytes < settings.writeBufferBytes) return;
     try {
       this.resume();

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Time, in milliseconds. */
+/** Time, in milliseconds. An opened database takes what is no time for the one told before. */
 export interface Clock {
   /** Wall time since the Unix epoch; may jump. */
   now(): number;
@@ -14,7 +14,10 @@ export interface Clock {
 
 /** A source of unpredictable bytes: file salts and, later, database ids. */
 export interface Random {
-  /** Overwrites all of `bytes`; borrows it for the call. */
+  /**
+   * Overwrites all of `bytes`; borrows it for the call. A database is not opened, and writes no
+   * file, with bytes that are left 0 or that repeat themselves.
+   */
   fill(bytes: Uint8Array): void;
 }
 

@@ -9,6 +9,7 @@ import { Pipeline } from '../block/pipeline.ts';
 import { BlockCache } from '../cache/block-cache.ts';
 import type { Compression } from '../compress/port.ts';
 import type { CryptoPrimitives } from '../crypto/port.ts';
+import { CheckedClock } from '../env/checked.ts';
 import type { Clock, Random } from '../env/port.ts';
 import type { VarveError } from '../errors.ts';
 import { HeldFs } from '../fs/held.ts';
@@ -49,7 +50,8 @@ class OpenJob {
   /** Only once its claim is taken. */
   begin(ports: WorkerEnvironment, send: (report: Report) => void): Merge {
     const { id, job, directory, lockToken, pipeline: share, rate } = this.order;
-    const { clock, random, compression, crypto } = ports;
+    const { random, compression, crypto } = ports;
+    const clock = new CheckedClock(ports.clock);
     const fs = new HeldFs(ports.fs, joinPath(directory, LOCK_NAME), lockToken);
     const told = {
       onCorrection: (correction: Correction): void => send({ type: 'corrected', id, correction }),

@@ -138,6 +138,40 @@ export function closeFile(file: FileHandle, tell?: (error: VarveError) => void):
   }
 }
 
+/**
+ * Like `FileHandle.read`.
+ * @throws VarveError `IO` when the file system tells of bytes that it cannot have read
+ */
+export function readAt(
+  file: FileHandle,
+  buf: Uint8Array,
+  off: number,
+  length: number,
+  position: number,
+): number {
+  const count = file.read(buf, off, length, position);
+  if (Number.isInteger(count) && count >= 0 && count <= length) return count;
+  const what = `the file system read ${count} bytes of ${length}`;
+  throw new VarveError('IO', `${what} (${file.path})`, { file: file.path, offset: position });
+}
+
+/**
+ * The size of a file in bytes.
+ * @throws VarveError `IO` when the file system tells what is no size
+ */
+export function sizeOf(file: FileHandle): number {
+  const size = file.size();
+  if (Number.isSafeInteger(size) && size >= 0) return size;
+  const what = `the file system tells a size of ${size}`;
+  throw new VarveError('IO', `${what} (${file.path})`, { file: file.path });
+}
+
+/** Like `Fs.freeBytes`; what is no number of bytes is not known. */
+export function freeBytesIn(fs: Fs, directory: string): number | undefined {
+  const bytes = fs.freeBytes(directory);
+  return typeof bytes === 'number' && bytes >= 0 ? bytes : undefined;
+}
+
 /** Joins a directory and a file name. */
 export function joinPath(directory: string, name: string): string {
   return directory.endsWith('/') ? directory + name : `${directory}/${name}`;

@@ -46,7 +46,7 @@ import { DATABASE_ID_BYTES, KEY_CHECK_BYTES } from '../crypto/derive.ts';
 import type { FileCipher } from '../crypto/file-cipher.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { corruption, VarveError } from '../errors.ts';
-import { closeFile, type FileHandle, type Fs, joinPath } from '../fs/port.ts';
+import { closeFile, type FileHandle, type Fs, joinPath, readAt } from '../fs/port.ts';
 import { CURRENT_NAME, CURRENT_REPLACEMENT_NAME } from './file-names.ts';
 
 export const CURRENT_SLOTS = 2;
@@ -102,7 +102,7 @@ export function readCurrent(fs: Fs, directory: string): FoundSlot | undefined {
   const buf = new Uint8Array(CURRENT_SLOTS * CURRENT_SLOT_BYTES);
   const file = fs.open(path, 'read');
   try {
-    file.read(buf, 0, buf.length, 0);
+    readAt(file, buf, 0, buf.length, 0);
   } finally {
     closeFile(file);
   }
@@ -205,7 +205,7 @@ function replaceCurrent(
     throw new VarveError('UNSUPPORTED', text, { file: shared.path });
   }
   const whole = new Uint8Array(CURRENT_SLOTS * CURRENT_SLOT_BYTES);
-  shared.read(whole, 0, whole.length, 0);
+  readAt(shared, whole, 0, whole.length, 0);
   whole.set(slot, off);
   const path = joinPath(directory, CURRENT_REPLACEMENT_NAME);
   if (fs.exists(path)) fs.remove(path);

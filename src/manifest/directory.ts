@@ -19,8 +19,29 @@ export interface DirectoryContents {
   readonly tableNumbers: readonly number[];
   readonly logNumbers: readonly number[];
   readonly manifestNumbers: readonly number[];
-  /** The highest number in any name, 0 without any. */
-  readonly largestNumber: number;
+  /** Of these and of files that are kept; in any order. */
+  readonly numbers: readonly number[];
+}
+
+/** A file whose number is so much higher than the next one to be given out is somebody else's. */
+const FOREIGN_GAP = 2 ** 32;
+
+/**
+ * What of a directory belongs to a database that gives out this file number next. Numbers are set
+ * aside before an edit says so, but never by far.
+ */
+export function ownContents(
+  { isFresh, tableNumbers, logNumbers, manifestNumbers, numbers }: DirectoryContents,
+  nextFileNumber: number,
+): DirectoryContents {
+  const isOwn = (number: number) => number < nextFileNumber + FOREIGN_GAP;
+  return {
+    isFresh,
+    tableNumbers: tableNumbers.filter(isOwn),
+    logNumbers: logNumbers.filter(isOwn),
+    manifestNumbers: manifestNumbers.filter(isOwn),
+    numbers: numbers.filter(isOwn),
+  };
 }
 
 /**
@@ -33,17 +54,17 @@ export function inspectDirectory(fs: Fs, directory: string, pipeline: Pipeline):
   const tableNumbers: number[] = [];
   const logNumbers: number[] = [];
   const manifestNumbers: number[] = [];
-  let largestNumber = 0;
+  const numbers: number[] = [];
   for (const name of fs.exists(directory) ? fs.list(directory) : []) {
     const parsed = parseFileName(name);
     const { number } = parsed ?? parseLostName(name) ?? { number: 0 };
-    largestNumber = Math.max(largestNumber, number);
+    if (number > 0) numbers.push(number);
     if (parsed === undefined) continue;
     if (parsed.kind === 'table') tableNumbers.push(parsed.number);
     if (parsed.kind === 'wal') logNumbers.push(parsed.number);
     if (parsed.kind === 'manifest') manifestNumbers.push(parsed.number);
   }
-  for (const numbers of [tableNumbers, logNumbers, manifestNumbers]) numbers.sort((a, b) => a - b);
+  for (const list of [tableNumbers, logNumbers, manifestNumbers]) list.sort((a, b) => a - b);
   const isFresh = readCurrent(fs, directory) === undefined;
   if (isFresh) {
     const isUsed =
@@ -52,7 +73,7 @@ export function inspectDirectory(fs: Fs, directory: string, pipeline: Pipeline):
       manifestNumbers.some((number) => isUsedManifest(fs, directory, number, pipeline));
     if (isUsed) throw missingCurrent(fs, directory);
   }
-  return { isFresh, tableNumbers, logNumbers, manifestNumbers, largestNumber };
+  return { isFresh, tableNumbers, logNumbers, manifestNumbers, numbers };
 }
 
 /** Creation writes one record, and more only follow once CURRENT counts. */

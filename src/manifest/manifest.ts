@@ -20,7 +20,7 @@ import { DATABASE_ID_BYTES } from '../crypto/derive.ts';
 import { assert, corruption, isVarveError, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { createCurrent, writeCurrent } from './current.ts';
-import { inspectDirectory } from './directory.ts';
+import { inspectDirectory, ownContents } from './directory.ts';
 import {
   CURRENT_NAME,
   CURRENT_REPLACEMENT_NAME,
@@ -180,9 +180,13 @@ export class Manifest {
   /**
    * The first of `count` numbers that no file had before, which follow each other. They are
    * persisted by the next edit.
+   * @throws VarveError `INVALID` when there are no numbers left
    */
   newFileNumber(count = 1): number {
     const { nextFileNumber } = this.#state;
+    if (nextFileNumber > Number.MAX_SAFE_INTEGER - count) {
+      throw new VarveError('INVALID', 'the database has used up its file numbers');
+    }
     this.#state = { ...this.#state, nextFileNumber: nextFileNumber + count };
     return nextFileNumber;
   }
@@ -212,8 +216,10 @@ export class Manifest {
    * every number in the directory. A further call after a failure ends it when it succeeds.
    */
   start(): void {
-    const { largestNumber } = inspectDirectory(this.#fs, this.#directory, this.#pipeline);
-    const nextFileNumber = Math.max(this.#state.nextFileNumber, largestNumber + 1);
+    const contents = inspectDirectory(this.#fs, this.#directory, this.#pipeline);
+    const { numbers } = ownContents(contents, this.#state.nextFileNumber);
+    let { nextFileNumber } = this.#state;
+    for (const number of numbers) nextFileNumber = Math.max(nextFileNumber, number + 1);
     this.#state = { ...this.#state, nextFileNumber };
     this.#install();
   }
@@ -350,6 +356,9 @@ export class Manifest {
    */
   #writeBothSlots(manifestBytes: number, isClean: boolean): void {
     const { suiteId, epoch } = this.#pipeline.logProtection;
+    if (this.#generation > Number.MAX_SAFE_INTEGER - 2) {
+      throw new VarveError('INVALID', 'CURRENT has used up its generations');
+    }
     for (let i = 0; i < 2; i++) {
       const slot = {
         generation: this.#generation + 1,
@@ -371,7 +380,9 @@ export class Manifest {
     try {
       for (const name of this.#fs.list(this.#directory)) {
         const parsed = parseFileName(name);
-        const isOther = parsed?.kind === 'manifest' && parsed.number !== this.#manifestNumber;
+        // Those of this database have numbers that were given out.
+        const isOwn = parsed?.kind === 'manifest' && parsed.number < this.#state.nextFileNumber;
+        const isOther = isOwn && parsed.number !== this.#manifestNumber;
         if (!isOther && name !== CURRENT_REPLACEMENT_NAME) continue;
         this.#fs.remove(joinPath(this.#directory, name));
       }

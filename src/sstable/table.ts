@@ -26,7 +26,7 @@ import {
 } from '../compress/zstd-dictionary.ts';
 import { corruption, isVarveError, VarveError } from '../errors.ts';
 import { BloomFilter, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
-import { closeFile, type FileHandle } from '../fs/port.ts';
+import { closeFile, type FileHandle, sizeOf } from '../fs/port.ts';
 import type { Cursor } from '../key/cursor.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
 import type { Lookup } from '../key/lookup.ts';
@@ -216,7 +216,7 @@ export function readOwnProperties(
   return ifSound(() => {
     const header = pipeline.readHeader(file, FILE_CLASS_TABLE, fileNumber);
     const reader = pipeline.reader(file, header);
-    return readProperties(reader, readFooter(reader, header.protection, file.size()));
+    return readProperties(reader, readFooter(reader, header.protection, sizeOf(file)));
   });
 }
 
@@ -231,7 +231,7 @@ function ifSound<T>(read: () => T): T | undefined {
 
 /** Checks size and header, and that the header promises what the manifest says. */
 function openReader(file: FileHandle, meta: TableMeta, pipeline: Pipeline): BlockReader {
-  const size = file.size();
+  const size = sizeOf(file);
   const headerBytes = fileHeaderBytes(meta.protection);
   const isCut = size < meta.sizeBytes && meta.protection.ecc === undefined;
   if (size > meta.sizeBytes || isCut || meta.sizeBytes < headerBytes + FILE_HEADER_BYTES_MIN) {
