@@ -7,7 +7,7 @@ import type { Pipeline } from '../block/pipeline.ts';
 import { ArenaPool } from '../bytes/arena.ts';
 import { BlockCache } from '../cache/block-cache.ts';
 import { isVarveError, VarveError } from '../errors.ts';
-import type { FileNumbers } from '../executor/directory-sink.ts';
+import { type FileNumbers, removeTables } from '../executor/directory-sink.ts';
 import type { MergeContext, MergeJob } from '../executor/merge-job.ts';
 import type { MergeTask } from '../executor/port.ts';
 import type { RateLimiter } from '../executor/rate-limiter.ts';
@@ -96,6 +96,8 @@ export class DbCore {
   #loans: Loan[];
   readonly #retiredMemtables: Retired<Memtable>;
   readonly #retiredTables: Retired<TableSlot>;
+  /** Numbers of tables whose edit failed: it may be on disk all the same. */
+  readonly #uninstalled: number[];
 
   constructor(
     location: Location,
@@ -142,6 +144,7 @@ export class DbCore {
     this.#loans = [];
     this.#retiredMemtables = new Retired();
     this.#retiredTables = new Retired();
+    this.#uninstalled = [];
   }
 
   /** @throws VarveError `CLOSED` */
@@ -241,12 +244,31 @@ export class DbCore {
   }
 
   /**
+   * Removes the tables of edits that failed. It takes a manifest that was written since: until then
+   * nobody knows whether such an edit counts after a crash.
+   */
+  removeUninstalled(): void {
+    removeTables(this.fs, this.location.directory, this.#uninstalled.splice(0));
+  }
+
+  #append(edit: VersionEdit): Version {
+    try {
+      return this.manifest!.append(edit);
+    } catch (error) {
+      const moved = new Set(edit.removedTables.map(({ fileNumber }) => fileNumber));
+      const added = edit.addedTables.map(({ meta }) => meta.fileNumber);
+      this.#uninstalled.push(...added.filter((fileNumber) => !moved.has(fileNumber)));
+      throw error;
+    }
+  }
+
+  /**
    * Makes an edit durable and part of the version.
    * Memtables and tables that it makes obsolete go as soon as no cursor stands on them.
    * @throws VarveError when the manifest cannot be written; the database then stops writing
    */
   install(edit: VersionEdit, flushed: readonly Memtable[] = []): void {
-    this.version = this.manifest!.append(edit);
+    this.version = this.#append(edit);
     this.cursors.watchNew();
     this.snapshots.watchNew();
     for (const memtable of flushed) this.#retiredMemtables.add(memtable);

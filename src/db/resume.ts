@@ -21,6 +21,7 @@ export function resumeWriting(core: DbCore, scheduler: Scheduler, flushNow: () =
   core.backgroundError = undefined;
   try {
     core.manifest!.start();
+    core.removeUninstalled();
     // A new log even if all memtables are empty: the active one may be the one that failed.
     core.wal?.rotate(core.newFileNumber(), core.lastSeqno);
     flushNow();
