@@ -17,9 +17,10 @@
  * All is judged before anything is written, and done when what was recovered is durable.
  * @module
  */
+import { FILE_HEADER_BYTES_MAX } from '../block/file-header.ts';
 import { compareKeys } from '../bytes/compare.ts';
 import { corruption, isVarveError, VarveError } from '../errors.ts';
-import { type FileHandle, type Fs, joinPath, readAt } from '../fs/port.ts';
+import { type FileHandle, type Fs, joinPath, readAt, sizeOf } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import type { DirectoryContents } from '../manifest/directory.ts';
 import { lostName, manifestName, tableName, walName } from '../manifest/file-names.ts';
@@ -84,16 +85,27 @@ export class Orphans {
     for (const name of this.#redundant) removeIfPossible(fs, joinPath(directory, name));
   }
 
-  /** All of them were replayed; a mode that passes over damage may have left some of one out. */
+  /**
+   * All of them were replayed, but for torn ends, and what a mode that passes over damage has left
+   * out. A log that was left out as a whole, for nothing names it, may have been named once.
+   */
   #judgeLogs({ logNumbers }: DirectoryContents, { dropped }: ReplayResult): void {
     const { location } = this.#core;
     for (const number of logNumbers) {
       const name = walName(number);
       const path = joinPath(location.directory, name);
-      const loss = this.#isStrict ? undefined : dropped.find(({ file }) => file === path);
+      const losses = dropped.filter(({ file }) => file === path);
+      const loss = this.#isStrict
+        ? losses.find(({ offset }) => offset === 0 && this.#holdsRecords(name))
+        : losses[0];
       if (loss === undefined) this.#redundant.push(name);
       else this.#kept.push([name, `not all of it was replayed: ${loss.reason}`]);
     }
+  }
+
+  /** True if a log is longer than one whose creation was cut off. */
+  #holdsRecords(name: string): boolean {
+    return this.#withFile(name, sizeOf) > FILE_HEADER_BYTES_MAX;
   }
 
   #judgeTables({ tableNumbers }: DirectoryContents, { dropped }: ReplayResult): void {
@@ -130,7 +142,7 @@ export class Orphans {
   #look(fileNumber: number): OrphanTable {
     const { pipeline } = this.#core;
     try {
-      const properties = this.#withTable(fileNumber, (file) =>
+      const properties = this.#withFile(tableName(fileNumber), (file) =>
         readOwnProperties(file, fileNumber, pipeline),
       );
       return { fileNumber, properties, error: undefined };
@@ -146,16 +158,16 @@ export class Orphans {
     if (!present.has(fileNumber)) return false;
     const { pipeline } = this.#core;
     try {
-      return this.#withTable(fileNumber, (file) => isTableOf(file, meta, pipeline));
+      return this.#withFile(tableName(fileNumber), (file) => isTableOf(file, meta, pipeline));
     } catch (error) {
       if (!isVarveError(error)) throw error;
       return false;
     }
   }
 
-  #withTable<T>(fileNumber: number, read: (file: FileHandle) => T): T {
+  #withFile<T>(name: string, read: (file: FileHandle) => T): T {
     const { fs, location } = this.#core;
-    const file = fs.open(joinPath(location.directory, tableName(fileNumber)), 'read');
+    const file = fs.open(joinPath(location.directory, name), 'read');
     try {
       return read(file);
     } finally {

@@ -158,6 +158,26 @@ suite('a manifest that lost its end', () => {
   });
 });
 
+test('a log that nothing names is kept if it holds records', async () => {
+  const whole = new MemoryFs();
+  const db = await open(PATH, { ...SMALL, fs: whole });
+  for (let i = 0; i < 20; i++) db.put(`key ${i}`, 'never synced');
+  const fs = whole.clone();
+  await db.close();
+  const [log] = namesIn(fs).filter((name) => name.endsWith('.wal'));
+  const bytes = bytesOf(fs, log!);
+  // The edit that names the log was the last one.
+  setBytes(fs, manifestOf(fs), bytesOf(fs, manifestOf(fs)).slice(0, endsOf(fs).at(-2)));
+  const again = await open(PATH, { ...SMALL, fs });
+  const { keptFiles } = again.stats().recovery;
+  await again.close();
+  assert.deepEqual(
+    keptFiles.map(({ file }) => file),
+    [`${PATH}/${log}.lost`],
+  );
+  assert.deepEqual(bytesOf(fs, `${log}.lost`), bytes);
+});
+
 test('CURRENT that names an older manifest than there is is refused', async () => {
   const fs = await fallen({});
   const [current, manifest] = [bytesOf(fs, 'CURRENT'), manifestOf(fs)];
