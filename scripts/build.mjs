@@ -6,10 +6,12 @@
 import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { compile, ensureInstalled, fail, root } from './ensure.mjs';
+import { writeZstdBinding } from './zstd-binding.mjs';
 
 ensureInstalled();
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 compile(['-p', 'tsconfig.json']);
+writeZstdBinding(join(root, 'dist/compress/zstd-binding.js'));
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const commands = Object.values(manifest.bin);

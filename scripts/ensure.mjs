@@ -8,12 +8,16 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { writeZstdBinding } from './zstd-binding.mjs';
 
 /** The folder of package.json. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Folders whose sources tsconfig.dev.json compiles into build/. */
 const SOURCE_FOLDERS = ['src', 'test', 'bench', 'fuzz', 'demo'];
+
+/** What is not compiled. */
+const ZSTD_BINDING = 'src/compress/zstd-binding';
 
 /** Ends the script with a message for people; `code` is the exit code. */
 export function fail(message, code = 1) {
@@ -82,12 +86,13 @@ export function buildDev() {
   const sources = SOURCE_FOLDERS.flatMap((folder) => filesUnder(folder))
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
     .map((path) => path.slice(0, -'.ts'.length));
-  const wanted = new Set(sources);
+  const wanted = new Set([...sources, ZSTD_BINDING]);
   // The incremental state records what was emitted, not what is still there.
   if (!sources.every((stem) => existsSync(join(root, 'build', `${stem}.js`)))) {
     rmSync(join(root, 'build/.tsbuildinfo'), { force: true });
   }
   compile(['-p', 'tsconfig.dev.json']);
+  writeZstdBinding(join(root, 'build', `${ZSTD_BINDING}.js`));
   for (const path of filesUnder('build')) {
     const stem = path.slice('build/'.length).replace(/\.js(\.map)?$/, '');
     if (/\.js(\.map)?$/.test(path) && !wanted.has(stem)) rmSync(join(root, path));

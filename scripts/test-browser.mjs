@@ -111,15 +111,11 @@ function answer({ url }, response) {
 }
 
 /**
- * A script as a bundler would put it: names of packages become addresses (workers take no import
- * map), and the one CommonJS module among them gets a default export.
+ * A script as a bundler would put it: names of packages become addresses, for workers take no
+ * import map.
  */
 function scriptOf(path) {
   const text = readFileSync(path, 'utf8');
-  if (/[/\\]zstd-codec[/\\]/.test(path)) {
-    const start = 'const exports = {};\nconst module = { exports };';
-    return `${start}\n${text}\nexport default module.exports;`;
-  }
   return text.replace(
     /(\bfrom |\bimport |\bimport\()(['"])([@a-z][^'"]*)\2/g,
     (_, keyword, quote, name) => `${keyword}${quote}${addressOf(name)}${quote}`,

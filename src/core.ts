@@ -11,13 +11,13 @@ export type {
   LeveledCompactionOptions,
   SizeTieredCompactionOptions,
 } from './compaction/options.ts';
+export { lz4Compression } from './compress/lz4-compression.ts';
 export type {
   CompressionChoice,
   CompressionOptions,
   ZstdOptions,
 } from './compress/options.ts';
 export type { CodecName, Compression, Compressor } from './compress/port.ts';
-export { portableCompression } from './compress/portable.ts';
 export { trainDictionary } from './compress/train-dictionary.ts';
 export type { EncryptionOptions, KeyProvider } from './crypto/key-options.ts';
 export { nobleCrypto } from './crypto/noble.ts';

@@ -159,10 +159,22 @@ const LAYERS: readonly Layer[] = [
       'errors',
     ],
   },
+  { name: 'zstd', at: 'src/zstd.ts', mayImport: ['compress'] },
   {
     name: 'index',
     at: 'src/index.ts',
-    mayImport: ['core', 'node', 'db', 'fs', 'fs/port', 'env', 'env/system', 'key', 'errors'],
+    mayImport: [
+      'compress',
+      'core',
+      'node',
+      'db',
+      'fs',
+      'fs/port',
+      'env',
+      'env/system',
+      'key',
+      'errors',
+    ],
   },
   {
     name: 'adapters',
@@ -193,7 +205,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'cli-progress': ['cli'],
   'cli-table3': ['cli'],
   'abstract-level': ['adapters'],
-  'zstd-codec': ['compress'],
   '@noble/ciphers': ['crypto'],
   '@noble/hashes': ['crypto'],
 };
@@ -313,7 +324,11 @@ test('functions have at most 70 lines', () => none(longFunctions(sources, 70)));
 test('files of src have at most 500 lines', () => none(longFiles(inSrc, 500)));
 test('imports follow the layers', () => none(layerBreaks(inSrc, LAYERS)));
 test('imports go in no circle', () => none(circles(sources)));
-test('every file of src is in use', () => none(deadFiles(inSrc, entryPoints())));
+test('every file of src is in use', () => {
+  // A declaration stands for a module that a script makes.
+  const compiled = inSrc.filter(({ path }) => !path.endsWith('.d.ts'));
+  none(deadFiles(compiled, entryPoints()));
+});
 test('the core takes its world through ports', () => none(bannedNames(inSrc, BANS)));
 test('packages stay in their layers', () => none(strayPackages(inSrc, LAYERS, PACKAGES)));
 test('tests are neither singled out nor left out', () => none(modifiedTests(sources)));

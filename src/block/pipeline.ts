@@ -8,7 +8,7 @@ import { compareKeys } from '../bytes/compare.ts';
 import type { CodecSettings } from '../compress/options.ts';
 import { CODEC_LZ4, CODEC_ZSTD, type Compression, type Compressor } from '../compress/port.ts';
 import { NO_DICTIONARY, type ZstdDictionary } from '../compress/zstd-dictionary.ts';
-import { ZSTD_LEVEL_MIN } from '../compress/zstd-module.ts';
+import { ZSTD_LEVEL_MIN } from '../compress/zstd-limits.ts';
 import type { FileCipher } from '../crypto/file-cipher.ts';
 import { KeyRing, type KeySet } from '../crypto/key-ring.ts';
 import { type CryptoPrimitives, SUITE_NONE } from '../crypto/port.ts';

@@ -3,7 +3,7 @@
  * @module
  */
 import { type Command, InvalidArgumentError } from 'commander';
-import { ZSTD_LEVEL_MAX } from '../compress/zstd-module.ts';
+import { ZSTD_LEVEL_MAX } from '../compress/zstd-limits.ts';
 import { DATA_SHARDS_MAX, PARITY_SHARDS_MAX } from '../ecc/coding-matrix.ts';
 import type { CompressionChoice, DbOptions, EccOptions } from '../index.ts';
 

@@ -10,7 +10,7 @@ import zlib from 'node:zlib';
 import { assertRanges, type Compression, type Compressor, DOES_NOT_FIT } from './port.ts';
 import { portableCompression } from './portable.ts';
 import { isPlainFrame } from './zstd-frame.ts';
-import { ZSTD_CONTENT_BYTES_MAX, ZSTD_LEVEL_MIN } from './zstd-module.ts';
+import { ZSTD_CONTENT_BYTES_MAX, ZSTD_LEVEL_MIN } from './zstd-limits.ts';
 
 /** Contents from here on are compressed by node:zlib: below, its calls cost more than it saves. */
 const NATIVE_BYTES_MIN = 16_384;

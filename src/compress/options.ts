@@ -5,7 +5,7 @@
 import { isBytes } from '../bytes/is-bytes.ts';
 import type { CodecName } from './port.ts';
 import { DICTIONARY_BYTES_MAX, DICTIONARY_BYTES_MIN, ZstdDictionary } from './zstd-dictionary.ts';
-import { ZSTD_LEVEL_MAX, ZSTD_LEVEL_MIN } from './zstd-module.ts';
+import { ZSTD_LEVEL_MAX, ZSTD_LEVEL_MIN } from './zstd-limits.ts';
 
 /** Zstd with settings; its name alone means level 3 and no dictionary. */
 export interface ZstdOptions {

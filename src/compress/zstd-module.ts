@@ -1,5 +1,5 @@
 /**
- * The zstd-codec package (zstd in WebAssembly, by Emscripten), with its traps closed: it starts
+ * zstd-codec (zstd in WebAssembly, by Emscripten), with its traps closed: it starts
  * asynchronously, answers failures with odd values, and lives in a heap of 16 MiB that cannot grow
  * and ends the module when it is full. So everything here has a size that is bounded, and three
  * buffers in that heap are made once: its vectors grow by single bytes, 3 ns each, and a view of
@@ -8,11 +8,7 @@
  */
 import { assert, VarveError } from '../errors.ts';
 import type { ZstdDictionary } from './zstd-dictionary.ts';
-
-/** Largest content, on every runtime: what one writes, all can read. */
-export const ZSTD_CONTENT_BYTES_MAX = 0x10_0000;
-export const ZSTD_LEVEL_MIN = 1;
-export const ZSTD_LEVEL_MAX = 19;
+import { ZSTD_CONTENT_BYTES_MAX } from './zstd-limits.ts';
 
 /** Content above this is compressed at `LARGE_LEVEL_MAX` at most: more would not fit the heap. */
 const LARGE_CONTENT_BYTES = 0x2_0000;
@@ -212,8 +208,7 @@ async function start(): Promise<ZstdModule> {
   // The package makes functions from text. Where a content security policy forbids that, it would
   // fail in a place from which nobody hears of it.
   new Function();
-  // @ts-expect-error: the package has no types; `Binding` is what is used of it.
-  const { default: run } = await import('zstd-codec/lib/zstd-codec-binding-wasm.js');
+  const { default: run } = await import('./zstd-binding.js');
   return new Promise((resolve, reject) => {
     const binding: Start = {
       // The module fills in the object that it is given, and has no promise of its own.

@@ -12,13 +12,8 @@ import {
 } from './port.ts';
 import type { ZstdDictionary } from './zstd-dictionary.ts';
 import { frameContentBytes, NO_CONTENT_SIZE } from './zstd-frame.ts';
-import {
-  ZSTD_CONTENT_BYTES_MAX,
-  ZSTD_LEVEL_MAX,
-  ZSTD_LEVEL_MIN,
-  type ZstdModule,
-  zstdModule,
-} from './zstd-module.ts';
+import { ZSTD_CONTENT_BYTES_MAX, ZSTD_LEVEL_MAX, ZSTD_LEVEL_MIN } from './zstd-limits.ts';
+import { type ZstdModule, zstdModule } from './zstd-module.ts';
 
 /** Content that a dictionary is tried on. */
 const PROBE = new Uint8Array(64);

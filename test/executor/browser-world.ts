@@ -2,12 +2,12 @@
  * Databases of the browser tests: in shared memory, with web workers.
  * @module
  */
+import { portableCompression } from '../../src/compress/portable.ts';
 import {
   type Db,
   type DbOptions,
   nobleCrypto,
   openDatabase,
-  portableCompression,
   systemClock,
   systemHostLoop,
   systemRandom,
