@@ -73,6 +73,8 @@ export class DbCore {
   readonly families: Map<number, Family>;
   /** Undefined in a database that is open read-only. */
   manifest: Manifest | undefined;
+  /** What has to be durable before anything is written; undefined once it is. */
+  beforeFirstWrite: (() => void) | undefined;
   /** Undefined without a WAL, or read-only. */
   wal: WalSet | undefined;
   version: Version;
@@ -127,6 +129,7 @@ export class DbCore {
     this.requests = location.requests;
     this.families = new Map();
     this.manifest = undefined;
+    this.beforeFirstWrite = undefined;
     this.wal = undefined;
     this.version = recovered.version;
     this.lastSeqno = recovered.lastSeqno;
@@ -187,13 +190,29 @@ export class DbCore {
     return { fs, pipeline, tables, limiter, directory: location.directory, clock: location.clock };
   }
 
+  /**
+   * To be called before anything is written: the first time begins a log and a manifest of this
+   * process.
+   * @returns true if it did
+   * @throws VarveError when they cannot be made durable; the caller stops writing with it
+   */
+  begin(): boolean {
+    const work = this.beforeFirstWrite;
+    if (work === undefined) return false;
+    this.beforeFirstWrite = undefined;
+    work();
+    return true;
+  }
+
   /** A file number that was never used before. */
   newFileNumber(): number {
+    this.begin();
     return this.manifest!.newFileNumber();
   }
 
   /** The same, for the tables of a job. */
   newFileNumbers(count: number): FileNumbers {
+    this.begin();
     return { first: this.manifest!.newFileNumber(count), count };
   }
 
@@ -268,6 +287,7 @@ export class DbCore {
    * @throws VarveError when the manifest cannot be written; the database then stops writing
    */
   install(edit: VersionEdit, flushed: readonly Memtable[] = []): void {
+    this.begin();
     this.version = this.#append(edit);
     this.cursors.watchNew();
     this.snapshots.watchNew();

@@ -22,16 +22,17 @@ export function createFamily(core: DbCore, name: string, settings: FamilySetting
     }
   }
   const id = core.version.nextFamilyId;
-  const { wal } = core;
-  const logIdentities = wal === undefined ? [] : [wal.identity(wal.activeNumber)];
-  const edit = { ...emptyEdit(), logIdentities };
+  const edit = emptyEdit();
   edit.createdFamilies.push({ id, name });
-  const { logNumber: oldest } = core.version.families.get(DEFAULT_FAMILY_ID)!;
-  // Without a WAL too: logs of earlier processes may come back after power loss.
-  const logNumber = wal?.activeNumber ?? oldest;
-  edit.logNumbers.push({ familyId: id, logNumber });
   try {
-    core.install(edit);
+    core.begin();
+    const { wal } = core;
+    const { logNumber: oldest } = core.version.families.get(DEFAULT_FAMILY_ID)!;
+    // Without a WAL too: logs of earlier processes may come back after power loss.
+    const logNumber = wal?.activeNumber ?? oldest;
+    edit.logNumbers.push({ familyId: id, logNumber });
+    const logIdentities = wal === undefined ? [] : [wal.identity(logNumber)];
+    core.install({ ...edit, logIdentities });
   } catch (error) {
     throw core.fail(error);
   }

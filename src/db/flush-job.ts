@@ -172,7 +172,7 @@ export function flushJob(core: DbCore, family: Family, { memtable }: LoggedMemta
 }
 
 /** The log from which each family still needs writes, for families where that changed. */
-function logNames(core: DbCore): Pick<VersionEdit, 'logNumbers' | 'logIdentities'> {
+export function logNames(core: DbCore): Pick<VersionEdit, 'logNumbers' | 'logIdentities'> {
   const { wal } = core;
   const changed: VersionEdit['logNumbers'] = [];
   if (wal === undefined) return { logNumbers: changed };

@@ -23,7 +23,13 @@ import { corruption, isVarveError, VarveError } from '../errors.ts';
 import { type FileHandle, type Fs, joinPath, readAt, sizeOf } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import type { DirectoryContents } from '../manifest/directory.ts';
-import { lostName, manifestName, tableName, walName } from '../manifest/file-names.ts';
+import {
+  lostName,
+  manifestName,
+  parseFileName,
+  tableName,
+  walName,
+} from '../manifest/file-names.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { isTableOf, readOwnProperties } from '../sstable/table.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
@@ -82,7 +88,12 @@ export class Orphans {
     // Before a write gets a seqno that a kept table has: met again, it would pass for redundant.
     if (keptFiles.length > 0) fs.syncDirectory(directory);
     core.keptFiles = keptFiles;
-    for (const name of this.#redundant) removeIfPossible(fs, joinPath(directory, name));
+    for (const name of this.#redundant) {
+      // A log may stay what it was: after a clean close nothing is made of it at once.
+      const parsed = parseFileName(name);
+      const isNeeded = parsed?.kind === 'wal' && parsed.number >= core.version.firstLogNumber();
+      if (!isNeeded) removeIfPossible(fs, joinPath(directory, name));
+    }
   }
 
   /**

@@ -17,6 +17,7 @@ import { Manifest } from '../manifest/manifest.ts';
 import { type AddedTable, emptyEdit, type LogIdentity } from '../manifest/version-edit.ts';
 import type { TableSlot } from '../tables/table-cache.ts';
 import { type ReplayResult, replayLogs } from '../wal/wal-replay.ts';
+import { beginWriting, mayRest, startLog } from './begin.ts';
 import { DEFAULT_FAMILY_ID, DEFAULT_FAMILY_NAME } from './column-family.ts';
 import { DbCore, type Location } from './core.ts';
 import { checkFamilyName, createFamily } from './families.ts';
@@ -67,12 +68,18 @@ export function recoverForWriting(
   try {
     for (const number of contents.manifestNumbers) manifest.expectNotAhead(number);
     addFamilies(core);
-    const logs = replay(core, manifest, contents);
+    const { logs, neededLogs } = replay(core, manifest, contents);
     const orphans = new Orphans(core, manifest, contents, logs);
-    if (!contents.isFresh) manifest.start();
     core.startWriting(manifest);
-    const log = startLogs(core, logs.lastSeqno);
-    installRecovered(core, log);
+    if (contents.isFresh || mayRest(core, neededLogs)) {
+      if (!contents.isFresh) manifest.startLater(contents.numbers);
+      core.wal = newWalSet(core, manifest.walEnds);
+      core.beforeFirstWrite = () => beginWriting(core);
+    } else {
+      manifest.start();
+      core.wal = newWalSet(core);
+      installRecovered(core, startLog(core));
+    }
     orphans.clear();
     for (const [name, own] of settings.families) {
       if (!hasFamily(core, name)) createFamily(core, name, own);
@@ -146,8 +153,14 @@ function hasFamily(core: DbCore, name: string): boolean {
   return false;
 }
 
+/** What replaying gave, and the numbers of the logs in the directory that some family needs. */
+interface Replayed {
+  readonly logs: ReplayResult;
+  readonly neededLogs: readonly number[];
+}
+
 /** Reads the logs that some family still needs into memtables. */
-function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): ReplayResult {
+function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): Replayed {
   const { fs, location, settings } = core;
   const first = manifest.version.firstLogNumber();
   const logNumbers = contents.logNumbers.filter((number) => number >= first);
@@ -185,22 +198,22 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
   core.recovery = result;
   const { dropped } = result;
   if (dropped.length > 0) core.events.tell({ type: 'recovery-dropped', dropped });
-  return { ...result, lastSeqno: core.lastSeqno };
+  return { logs: { ...result, lastSeqno: core.lastSeqno }, neededLogs: logNumbers };
 }
 
 /**
- * Starts the log of this process. Without a WAL an empty log is left behind all the same: the
- * manifest always refers to one that exists, so that a lost log is noticed.
- * @returns what the manifest says of the log
+ * The logs of this process; undefined without a WAL.
+ * @param kept logs of earlier processes with what memory holds
  */
-function startLogs(core: DbCore, lastSeqno: number): LogIdentity {
+function newWalSet(
+  core: DbCore,
+  kept: ReadonlyMap<number, number> = new Map(),
+): WalSet | undefined {
+  if (!core.settings.wal) return undefined;
   const { fs, directory, pipeline } = core.location;
-  const wal = new WalSet(fs, directory, pipeline, core.removals, lastSeqno);
-  wal.rotate(core.newFileNumber(), lastSeqno);
-  const log = wal.identity(wal.activeNumber);
-  if (core.settings.wal) core.wal = wal;
-  else wal.closeFiles();
-  return log;
+  const ends = [...kept].map(([logNumber, sizeBytes]) => ({ logNumber, sizeBytes }));
+  ends.sort((a, b) => a.logNumber - b.logNumber);
+  return new WalSet(fs, directory, pipeline, core.removals, core.lastSeqno, ends);
 }
 
 /** Puts what the old logs held into L0 and lets go of them, in one edit. */

@@ -55,9 +55,12 @@ export class OperationReplay {
     const family = this.#core.families.get(familyId);
     // An id that was given out but is not there any more belonged to a family that was dropped.
     if (family === undefined) return;
-    if (logNumber < this.#core.version.families.get(familyId)!.logNumber) return;
+    const first = this.#core.version.families.get(familyId)!.logNumber;
+    if (logNumber < first) return;
     const hash = hash32(buf, keyOff, keyLen);
     const { memtable } = family.active;
+    // The one that the manifest names: this one may be named by the log before it only.
+    if (memtable.isEmpty) family.active.firstLogNumber = first;
     if (family.settings.entryChecksums) {
       const checksum = this.#operations.entryChecksum();
       memtable.putChecked(buf, keyOff, keyLen, hash, seqno, kind, buf, valOff, valLen, checksum);

@@ -19,6 +19,7 @@ export function resumeWriting(core: DbCore, scheduler: Scheduler, flushNow: () =
   // What was found damaged may be so in memory only.
   core.blocks.clear();
   core.backgroundError = undefined;
+  core.beforeFirstWrite = undefined;
   try {
     core.manifest!.start();
     core.removeUninstalled();

@@ -21,6 +21,8 @@ export class WalSet {
   readonly #removals: Removals;
   /** Ascending by number; the last one is active. */
   readonly #logs: WalWriter[];
+  /** Of earlier processes, which closed them cleanly; ascending, and below all others. */
+  #kept: readonly WalEnd[];
   /** Logs whose files wait to be closed until no sync is under way. */
   #retired: WalWriter[];
   #inFlight: Promise<void> | undefined;
@@ -31,18 +33,24 @@ export class WalSet {
   /** Bytes appended over the life of the set. */
   bytesAppended: number;
 
+  /**
+   * @param durableSeqno the last seqno before, which is on stable storage
+   * @param kept logs of earlier processes with writes that are in no table yet
+   */
   constructor(
     fs: Fs,
     directory: string,
     pipeline: Pipeline,
     removals: Removals,
     durableSeqno: number,
+    kept: readonly WalEnd[] = [],
   ) {
     this.#fs = fs;
     this.#directory = directory;
     this.#pipeline = pipeline;
     this.#removals = removals;
     this.#logs = [];
+    this.#kept = kept;
     this.#retired = [];
     this.#inFlight = undefined;
     this.#inFlightSeqno = 0;
@@ -51,25 +59,31 @@ export class WalSet {
     this.bytesAppended = 0;
   }
 
-  /** Number of the log that takes the next write. */
+  /** Number of the log that takes the next write; 0 before the first `rotate`. */
   get activeNumber(): number {
-    return this.#active.fileNumber;
+    return this.#logs.at(-1)?.fileNumber ?? 0;
   }
 
   /** Bytes of all live logs. */
   get sizeBytes(): number {
     let sum = 0;
+    for (const { sizeBytes } of this.#kept) sum += sizeBytes;
     for (const log of this.#logs) sum += log.sizeBytes;
     return sum;
   }
 
   /** Number of live logs. */
   get count(): number {
-    return this.#logs.length;
+    return this.#kept.length + this.#logs.length;
   }
 
   get #active(): WalWriter {
     return this.#logs.at(-1)!;
+  }
+
+  /** Of the newest write in a log of this process. */
+  get #lastSeqno(): number {
+    return this.#logs.at(-1)?.lastSeqno ?? this.durableSeqno;
   }
 
   /**
@@ -84,7 +98,7 @@ export class WalSet {
       this.#fs,
       this.#directory,
       fileNumber,
-      previous?.fileNumber ?? 0,
+      previous?.fileNumber ?? this.#kept.at(-1)?.logNumber ?? 0,
       baseSeqno,
       this.#pipeline,
     );
@@ -110,7 +124,7 @@ export class WalSet {
 
   /** Blocks until every appended write is on stable storage. */
   syncNow(): void {
-    const seqno = this.#active.lastSeqno;
+    const seqno = this.#lastSeqno;
     for (const log of this.#logs) if (log.needsSync(this.durableSeqno)) log.sync();
     this.durableSeqno = Math.max(this.durableSeqno, seqno);
   }
@@ -136,7 +150,7 @@ export class WalSet {
 
   /** Resolves when every write appended before the call is on stable storage. */
   sync(): Promise<void> {
-    const seqno = this.#active.lastSeqno;
+    const seqno = this.#lastSeqno;
     if (seqno <= this.durableSeqno) return Promise.resolve();
     // It begins later than now, so it covers this call, even if the sync before it just ended.
     if (this.#queued !== undefined) return this.#queued;
@@ -151,6 +165,10 @@ export class WalSet {
 
   /** Closes the logs below `number` and begins to remove them. */
   removeBelow(number: number): void {
+    for (const { logNumber } of this.#kept) {
+      if (logNumber < number) this.#removals.add(joinPath(this.#directory, walName(logNumber)));
+    }
+    this.#kept = this.#kept.filter(({ logNumber }) => logNumber >= number);
     while (this.#logs.length > 1 && this.#logs[0]!.fileNumber < number) {
       const log = this.#logs.shift()!;
       if (this.#inFlight === undefined) log.close();
@@ -161,7 +179,11 @@ export class WalSet {
 
   /** Where every live log ends. */
   ends(): WalEnd[] {
-    return this.#logs.map((log) => ({ logNumber: log.fileNumber, sizeBytes: log.sizeBytes }));
+    const own = this.#logs.map(({ fileNumber, sizeBytes }) => ({
+      logNumber: fileNumber,
+      sizeBytes,
+    }));
+    return [...this.#kept, ...own];
   }
 
   /** Waits for syncs under way and closes all files; writes and syncs nothing. */
@@ -179,7 +201,7 @@ export class WalSet {
 
   #start(): Promise<void> {
     this.#queued = undefined;
-    this.#inFlightSeqno = this.#active.lastSeqno;
+    this.#inFlightSeqno = this.#lastSeqno;
     this.#inFlight = this.#syncAll(this.#inFlightSeqno).finally(() => {
       this.#inFlight = undefined;
       for (const log of this.#retired) log.close();

@@ -115,7 +115,7 @@ export class WritePath {
     const core = this.#core;
     const full = families.filter((family) => !family.active.memtable.isEmpty);
     if (full.length === 0) return undefined;
-    core.wal?.rotate(core.newFileNumber(), core.lastSeqno);
+    if (!core.begin()) core.wal?.rotate(core.newFileNumber(), core.lastSeqno);
     // What may fail comes before the first is frozen: without a flush it would never go.
     const next = full.map(({ settings, active }) => core.newMemtable(settings, active.memtable));
     const members = full.map((family, i) => {
@@ -221,6 +221,7 @@ export class WritePath {
     counters.userBytesWritten += encoder.operationBytes;
     if (wal === undefined) return;
     try {
+      this.#core.begin();
       wal.append(encoder, lastSeqno + 1);
       if (sync) wal.syncNow();
     } catch (error) {

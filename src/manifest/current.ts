@@ -166,6 +166,7 @@ export function createCurrent(fs: Fs, directory: string): void {
 
 /**
  * Writes the slot that its generation belongs into, and blocks until it is on stable storage.
+ * @param isSynced false leaves that to the next call
  * @throws VarveError of the `Fs`; `UNSUPPORTED` for a file with several names that cannot be
  * replaced
  */
@@ -174,6 +175,7 @@ export function writeCurrent(
   directory: string,
   slot: CurrentSlot,
   pipeline: Pipeline,
+  isSynced = true,
 ): void {
   const path = joinPath(directory, CURRENT_NAME);
   const bytes = encodeSlot(slot, pipeline, path);
@@ -184,7 +186,7 @@ export function writeCurrent(
       replaceCurrent(fs, directory, file, bytes, off, pipeline);
     } else {
       file.write(bytes, 0, CURRENT_SLOT_BYTES, off);
-      file.sync();
+      if (isSynced) file.sync();
     }
   } finally {
     pipeline.closeFile(file);

@@ -91,7 +91,7 @@ export function applyToState(
   return { version, nextFileNumber, lastSeqno, walEnds: ends, logIdentities, ...seals };
 }
 
-/** Those of the logs that families name in the new version. */
+/** Those of logs that some family may need in the new version. */
 function applyLogIdentities(
   state: ManifestState,
   edit: VersionEdit,
@@ -108,8 +108,8 @@ function applyLogIdentities(
     }
     identities.set(identity.fileNumber, identity);
   }
-  const named = new Set([...version.families.values()].map(({ logNumber }) => logNumber));
-  for (const number of identities.keys()) if (!named.has(number)) identities.delete(number);
+  const first = version.firstLogNumber();
+  for (const number of identities.keys()) if (number < first) identities.delete(number);
   return identities;
 }
 

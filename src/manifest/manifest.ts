@@ -6,9 +6,13 @@
  * appends to an older one. A new manifest is installed in this order:
  *
  * 1. write the snapshot, sync the file and the directory;
- * 2. write both slots of CURRENT (current.ts), syncing each: either alone now names this manifest,
- *    and until then the one before, which holds the same state;
- * 3. remove the manifests before it; from here on edits are appended.
+ * 2. write one slot of CURRENT (current.ts) and sync it, then the other one without a sync;
+ * 3. write the other slot again and sync it, and remove the manifests before. From here on edits
+ *    are appended.
+ *
+ * Step 3 comes at once, except where nothing but the first log of a process has been added since a
+ * clean close: then it waits for the next edit, or the close. Until then the slot may come to name
+ * the manifest before again, if power is lost: that lacks nothing but the log.
  * @module
  */
 import { BLOCK_HEADER_BYTES, BLOCK_MANIFEST_EDIT } from '../block/block-format.ts';
@@ -19,7 +23,7 @@ import { ByteWriter } from '../bytes/byte-writer.ts';
 import { DATABASE_ID_BYTES } from '../crypto/derive.ts';
 import { assert, corruption, isVarveError, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
-import { createCurrent, writeCurrent } from './current.ts';
+import { CURRENT_SLOTS, createCurrent, writeCurrent } from './current.ts';
 import { inspectDirectory, ownContents } from './directory.ts';
 import {
   CURRENT_NAME,
@@ -49,6 +53,21 @@ import { encodeVersionEdit } from './version-edit-codec.ts';
 const REWRITE_MIN_BYTES = 1024 * 1024;
 const REWRITE_SNAPSHOT_RATIO = 4;
 
+/** How the manifest of an earlier process was found. */
+interface FoundManifest {
+  readonly isClean: boolean;
+  readonly isSealedAsNow: boolean;
+  readonly manifestNumber: number;
+  readonly generation: number;
+}
+
+const NOTHING_FOUND: FoundManifest = {
+  isClean: false,
+  isSealedAsNow: true,
+  manifestNumber: 0,
+  generation: 0,
+};
+
 /** What the last edit of a clean close records. */
 export interface CleanEnd {
   /** Every log that some family still needs, with its size. */
@@ -58,15 +77,18 @@ export interface CleanEnd {
 
 /**
  * The state of a database and the way to change it. After `recover` it only reads; `start` makes it
- * writable. After a failed `append` it is poisoned: it is not known whether the edit will count
- * after a crash, so the files of both sides must stay until a further `start` has succeeded; until
- * then every `append` throws the first error again.
+ * writable, and so does `startLater`, which writes nothing yet. After a failed `append` it is
+ * poisoned: it is not known whether the edit will count after a crash, so the files of both sides
+ * must stay until a further `start` has succeeded; until then every `append` throws the first error
+ * again.
  */
 export class Manifest {
   /** 16 random bytes, the same over the life of the database. */
   readonly databaseId: Uint8Array;
   /** The state was found as a clean close left it. */
   readonly wasClosedCleanly: boolean;
+  /** The manifest that was found is encrypted as one that is written now, or neither is. */
+  readonly isSealedAsNow: boolean;
   readonly #fs: Fs;
   readonly #directory: string;
   readonly #pipeline: Pipeline;
@@ -80,6 +102,10 @@ export class Manifest {
   /** Of the header of the manifest that is being written, or was last. */
   #manifestSalt: Uint8Array | undefined;
   #log: RecordLogWriter | undefined;
+  /** The first edit installs a manifest of this process. */
+  #startsLater: boolean;
+  /** Slots of CURRENT that name the current manifest of this process: 0, 1 or 2. */
+  #slotCount: number;
   /** Bytes with which the current manifest began. */
   #snapshotBytes: number;
   #failure: VarveError | undefined;
@@ -89,21 +115,22 @@ export class Manifest {
     directory: string,
     pipeline: Pipeline,
     state: ManifestState,
-    wasClosedCleanly: boolean,
-    manifestNumber: number,
-    generation: number,
+    found: FoundManifest,
   ) {
     this.databaseId = pipeline.databaseId;
-    this.wasClosedCleanly = wasClosedCleanly;
+    this.wasClosedCleanly = found.isClean;
+    this.isSealedAsNow = found.isSealedAsNow;
     this.#fs = fs;
     this.#directory = directory;
     this.#pipeline = pipeline;
     this.#state = state;
     this.#loggedFileNumber = state.nextFileNumber;
-    this.#manifestNumber = manifestNumber;
-    this.#generation = generation;
+    this.#manifestNumber = found.manifestNumber;
+    this.#generation = found.generation;
     this.#manifestSalt = undefined;
     this.#log = undefined;
+    this.#startsLater = false;
+    this.#slotCount = 0;
     this.#snapshotBytes = 0;
     this.#failure = undefined;
   }
@@ -129,7 +156,7 @@ export class Manifest {
     pipeline.random.fill(pipeline.databaseId);
     const edit = { ...emptyEdit(), createdFamilies: [...families] };
     const state = applyToState(emptyState(), edit, currentPath, 0);
-    const manifest = new Manifest(fs, directory, pipeline, state, false, 0, 0);
+    const manifest = new Manifest(fs, directory, pipeline, state, NOTHING_FOUND);
     manifest.#install();
     return manifest;
   }
@@ -141,8 +168,9 @@ export class Manifest {
    */
   static recover(fs: Fs, directory: string, pipeline: Pipeline): Manifest {
     const { state, current } = recoverState(fs, directory, pipeline);
-    const { isClean, manifestNumber, generation } = current;
-    return new Manifest(fs, directory, pipeline, state, isClean, manifestNumber, generation);
+    const { suiteId, epoch } = pipeline.logProtection;
+    const isSealedAsNow = current.suiteId === suiteId && current.epoch === epoch;
+    return new Manifest(fs, directory, pipeline, state, { ...current, isSealedAsNow });
   }
 
   get version(): Version {
@@ -217,21 +245,40 @@ export class Manifest {
    */
   start(): void {
     const contents = inspectDirectory(this.#fs, this.#directory, this.#pipeline);
-    const { numbers } = ownContents(contents, this.#state.nextFileNumber);
+    this.#passOver(ownContents(contents, this.#state.nextFileNumber).numbers);
+    this.#install();
+    this.#startsLater = false;
+  }
+
+  /**
+   * Makes it writable and writes nothing: the first edit installs a manifest of this process that
+   * begins with it. Only after a clean close, whose manifest holds the same state meanwhile.
+   * @param numbers of all own files in the directory
+   */
+  startLater(numbers: readonly number[]): void {
+    assert(this.wasClosedCleanly && this.#log === undefined, 'only a whole manifest can wait');
+    this.#passOver(numbers);
+    this.#startsLater = true;
+  }
+
+  /** Gives out no number that a file has. */
+  #passOver(numbers: readonly number[]): void {
     let { nextFileNumber } = this.#state;
     for (const number of numbers) nextFileNumber = Math.max(nextFileNumber, number + 1);
     this.#state = { ...this.#state, nextFileNumber };
-    this.#install();
   }
 
   /**
    * Makes an edit durable and returns the version that it leads to. Takes the metas in the edit;
-   * adds the next file number.
+   * adds the next file number. After `startLater` the first edit must add nothing but logs: until
+   * the next one the manifest before may still count, which does not have it.
    * @throws VarveError when the file system fails: see the class. An edit that does not fit is an
    * engine bug and reaches no file.
    */
   append(edit: VersionEdit): Version {
+    if (this.#startsLater) return this.#startWith(edit);
     const log = this.#writableLog();
+    if (this.#slotCount < CURRENT_SLOTS) this.#endInstall();
     const mostBytes = Math.max(REWRITE_MIN_BYTES, this.#snapshotBytes * REWRITE_SNAPSHOT_RATIO);
     if (log.sizeBytes > mostBytes) this.#install();
     this.#appendEdit(edit);
@@ -240,7 +287,8 @@ export class Manifest {
 
   /**
    * Releases the file. With `cleanEnd` records before where every log ends, and in CURRENT where
-   * the manifest ends, so that later damage to either is seen as such. Closing twice is allowed.
+   * the manifest ends, so that later damage to either is seen as such; what was found so, and has
+   * not changed, stays as it is. Closing twice is allowed.
    */
   close(cleanEnd?: CleanEnd): void {
     const log = this.#log;
@@ -248,7 +296,8 @@ export class Manifest {
     try {
       if (cleanEnd !== undefined) {
         this.#appendEdit({ ...emptyEdit(), ...cleanEnd });
-        this.#writeBothSlots(log.sizeBytes, true);
+        this.#writeSlot(log.sizeBytes, true);
+        this.#removeOthers();
       }
     } finally {
       this.#log = undefined;
@@ -284,18 +333,41 @@ export class Manifest {
     }
   }
 
+  /** Installs a manifest of this process that has the edit in its snapshot. */
+  #startWith(edit: VersionEdit): Version {
+    if (this.#failure !== undefined) throw this.#failure;
+    const before = this.#state;
+    this.#state = this.#applyOwn({ ...edit, nextFileNumber: before.nextFileNumber });
+    try {
+      this.#installInOneSlot();
+    } catch (error) {
+      const { nextFileNumber } = this.#state;
+      this.#state = { ...before, nextFileNumber };
+      throw error;
+    }
+    this.#startsLater = false;
+    return this.#state.version;
+  }
+
   /** See the module head. */
   #install(): void {
+    this.#installInOneSlot();
+    this.#endInstall();
+  }
+
+  #installInOneSlot(): void {
     const fileNumber = this.newFileNumber();
     this.#noteKey(fileNumber);
-    const log = this.#poisonOnFailure(() => this.#writeSnapshot(fileNumber));
+    const log = this.#poisonOnFailure(() => {
+      // Before the manifest is synced, so that one sync of the directory covers both names.
+      if (this.#generation === 0) createCurrent(this.#fs, this.#directory);
+      return this.#writeSnapshot(fileNumber);
+    });
     try {
       this.#poisonOnFailure(() => {
-        const isFirst = this.#generation === 0;
-        if (isFirst) createCurrent(this.#fs, this.#directory);
         this.#manifestNumber = fileNumber;
-        this.#writeBothSlots(log.sizeBytes, false);
-        if (isFirst) this.#fs.syncDirectory(this.#directory);
+        this.#slotCount = 0;
+        this.#writeSlot(log.sizeBytes, false);
       });
     } catch (error) {
       log.close();
@@ -305,6 +377,11 @@ export class Manifest {
     this.#log = log;
     this.#snapshotBytes = log.sizeBytes;
     this.#failure = undefined;
+  }
+
+  /** Leaves no slot to the manifest before. */
+  #endInstall(): void {
+    this.#poisonOnFailure(() => this.#writeSlot(this.#snapshotBytes, false));
     this.#removeOthers();
   }
 
@@ -351,28 +428,32 @@ export class Manifest {
   }
 
   /**
-   * Writes the older slot, then the other one. The generation advances only when a slot is durable,
-   * so that after a failure the same slot is written again and the sound one stays.
+   * Writes the older slot and syncs it, and then the same into the other one, without a sync. The
+   * generation advances only when a slot is durable, so that after a failure the same slot is
+   * written again and the sound one stays.
    */
-  #writeBothSlots(manifestBytes: number, isClean: boolean): void {
+  #writeSlot(manifestBytes: number, isClean: boolean): void {
     const { suiteId, epoch } = this.#pipeline.logProtection;
     if (this.#generation > Number.MAX_SAFE_INTEGER - 2) {
       throw new VarveError('INVALID', 'CURRENT has used up its generations');
     }
-    for (let i = 0; i < 2; i++) {
-      const slot = {
-        generation: this.#generation + 1,
-        manifestNumber: this.#manifestNumber,
-        manifestBytes,
-        isClean,
-        databaseId: this.databaseId,
-        suiteId,
-        epoch,
-        manifestSalt: this.#manifestSalt,
-      };
-      writeCurrent(this.#fs, this.#directory, slot, this.#pipeline);
-      this.#generation++;
-    }
+    const slot = {
+      generation: this.#generation + 1,
+      manifestNumber: this.#manifestNumber,
+      manifestBytes,
+      isClean,
+      databaseId: this.databaseId,
+      suiteId,
+      epoch,
+      manifestSalt: this.#manifestSalt,
+    };
+    writeCurrent(this.#fs, this.#directory, slot, this.#pipeline);
+    this.#generation++;
+    this.#slotCount = Math.min(this.#slotCount + 1, CURRENT_SLOTS);
+    if (this.#slotCount === CURRENT_SLOTS && !isClean) return;
+    // The other one too. It does not count before it is synced: it is written again then.
+    const echo = { ...slot, generation: this.#generation + 1 };
+    writeCurrent(this.#fs, this.#directory, echo, this.#pipeline, false);
   }
 
   /** What cannot be removed now is removed when the next manifest is installed. */

@@ -59,7 +59,7 @@ export interface VersionEdit {
   readonly createdFamilies: CreatedFamily[];
   readonly droppedFamilies: number[];
   readonly logNumbers: FamilyLogNumber[];
-  /** Of the logs that `logNumbers` names, as far as no earlier edit has told. */
+  /** Of the logs that `logNumbers` names, as far as no earlier edit has told, and of a new one. */
   readonly logIdentities?: readonly LogIdentity[];
   /** All file numbers from here on are unused. */
   readonly nextFileNumber?: number;

@@ -63,6 +63,7 @@ test('all who wait for stable storage at once share one fdatasync', async () => 
 test('a synchronous write syncs before it returns, and another one does not sync', async () => {
   const fs = new CountingFs();
   const db = await open(PATH, { fs });
+  db.put('first', '0');
   const before = fs.syncs;
   db.put('a', '1');
   db.delete('a');

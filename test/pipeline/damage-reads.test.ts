@@ -65,7 +65,7 @@ describe('damage that can be put right', () => {
     for (const state of ['dead', 'closed'] as const) {
       const target = await targetOf(sample, sample[state]);
       for (const walRecovery of ['absolute', 'tolerate-tail', 'point-in-time', 'skip'] as const) {
-        for (const seed of [1, 2, 3]) {
+        for (const seed of [2, 3, 4]) {
           const fs = sample[state].clone();
           const wounds = woundAll(target, fs, target.units, seed);
           await expectRound(sample, fs, wounds, { walRecovery });
@@ -148,7 +148,7 @@ describe('damage that can be put right', () => {
     const dead = sample.closed.clone();
     await db.close();
     const target = await targetOf(grown, dead);
-    for (const seed of [1, 2, 3]) {
+    for (const seed of [2, 3, 4]) {
       const fs = dead.clone();
       const wounds = woundAll(target, fs, target.units, seed);
       await expectRound(grown, fs, wounds, { readOnly: true });

@@ -103,6 +103,22 @@ export const CORNERS: Readonly<Record<string, Workload>> = {
       put(0, 'k9', round, false),
     ]),
   },
+  'sessions of a few writes': {
+    options: SETTINGS['small']!,
+    operations: Array.from({ length: 12 }, (_, round) => [
+      ...(round % 4 === 1 ? [] : [put(0, `k${round % 5}`, 30 + round, round % 3 === 0)]),
+      ...(round === 5 ? [create(1), batch(round, [1, 0])] : []),
+      ...(round === 7 ? [{ do: 'flush', family: 1, wait: true } as const] : []),
+      reopen,
+    ]).flat(),
+  },
+  'sessions without a log': {
+    options: { ...SETTINGS['unlogged']! },
+    operations: Array.from({ length: 6 }, (_, round) => [
+      ...(round % 3 === 1 ? [] : [put(0, `k${round % 5}`, 30 + round, round === 2)]),
+      reopen,
+    ]).flat(),
+  },
   'syncs that wait while writes go on': {
     options: SETTINGS['small']!,
     operations: Array.from({ length: 24 }, (_, i) => [
