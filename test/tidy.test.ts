@@ -179,7 +179,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'adapters',
     at: 'src/adapters/',
-    mayImport: ['index', 'manifest', 'fs/port', 'bytes'],
+    mayImport: ['index', 'manifest', 'fs/port', 'fs/held', 'bytes'],
   },
   // Commands use the public API; those that inspect files also read their formats.
   {

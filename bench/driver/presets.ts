@@ -39,6 +39,7 @@ const SURROUNDINGS = {
   onEvent: { leftBecause: 'nobody listens' },
   createIfMissing: { leftBecause: 'the driver makes directories' },
   errorIfExists: { leftBecause: 'the driver opens what it has filled' },
+  allowForeignFiles: { leftBecause: 'the driver makes directories' },
   readOnly: { leftBecause: 'set by the driver where reads run in several threads' },
   columnFamilies: { leftBecause: 'the workloads have one family, as those of db_bench' },
   walRecovery: { leftBecause: 'no workload crashes' },

@@ -16,6 +16,7 @@ import { WorkerExecutor } from '../executor/worker-executor.ts';
 import { HeldFs } from '../fs/held.ts';
 import { joinPath } from '../fs/port.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
+import { refuseForeign } from '../manifest/foreign.ts';
 import type { DbCore, Location } from './core.ts';
 import { Db } from './database.ts';
 import { EventSink } from './events.ts';
@@ -116,10 +117,17 @@ async function find(location: Location, settings: DbSettings): Promise<Found> {
   return found;
 }
 
+/** Before anything is changed, if only by taking the lock: this may be the place of others. */
+function lookFirst({ fs, directory }: Location, settings: DbSettings): void {
+  const mayCreate = settings.createIfMissing && !settings.readOnly;
+  const isPresent = refuseForeign(fs, directory, !mayCreate || settings.allowForeignFiles);
+  if (!isPresent && !mayCreate) throw missingDatabase(directory);
+}
+
 async function openLocked(location: Location, settings: DbSettings): Promise<Db> {
   const { fs, directory } = location;
+  lookFirst(location, settings);
   if (settings.createIfMissing) fs.createDirectory(directory);
-  else if (!fs.exists(directory)) throw missingDatabase(directory);
   const lockPath = joinPath(directory, LOCK_NAME);
   const lock = await fs.lock(lockPath);
   let db: Db;
@@ -158,7 +166,7 @@ function executorOf(core: DbCore): Executor {
 }
 
 async function openReadOnly(location: Location, settings: DbSettings): Promise<Db> {
-  if (!location.fs.exists(location.directory)) throw missingDatabase(location.directory);
+  lookFirst(location, settings);
   for (let attempt = 1; ; attempt++) {
     try {
       const core = recoverForReading(location, settings, await find(location, settings));

@@ -106,6 +106,11 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
   /** Fail with `INVALID` if the directory holds a database; false if absent. */
   readonly errorIfExists?: boolean;
   /**
+   * Make a database also where files of something else are; false if absent: `INVALID` then. Never
+   * where LevelDB or RocksDB have theirs, whose names are the same.
+   */
+  readonly allowForeignFiles?: boolean;
+  /**
    * Open without the lock and without writing a byte, as the database stands; false if absent. The
    * view does not follow later changes.
    */
@@ -196,6 +201,7 @@ export interface FamilySettings extends LeveledOptions {
 export interface DbSettings {
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
+  readonly allowForeignFiles: boolean;
   readonly readOnly: boolean;
   readonly families: ReadonlyMap<string, FamilySettings>;
   readonly familyDefaults: FamilySettings;

@@ -55,6 +55,7 @@ export function resolveOptions(options: DbOptions): DbSettings {
   return {
     createIfMissing: flag(options.createIfMissing, 'createIfMissing', true),
     errorIfExists: flag(options.errorIfExists, 'errorIfExists', false),
+    allowForeignFiles: flag(options.allowForeignFiles, 'allowForeignFiles', false),
     readOnly: flag(options.readOnly, 'readOnly', false),
     families,
     familyDefaults,
@@ -218,6 +219,7 @@ export const DB_OPTION_NAMES: ReadonlySet<string> = new Set([
   ...FAMILY_OPTION_NAMES,
   'createIfMissing',
   'errorIfExists',
+  'allowForeignFiles',
   'readOnly',
   'columnFamilies',
   'profile',

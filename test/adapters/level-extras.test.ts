@@ -122,7 +122,7 @@ test('destroy removes a database and nothing else', async () => {
     ['foo'],
   );
   await VarveLevel.destroy('db', { fs });
-  const again = new VarveLevel('db', { fs, errorIfExists: true });
+  const again = new VarveLevel('db', { fs, errorIfExists: true, allowForeignFiles: true });
   await again.open();
   assert.deepEqual(await again.keys().all(), []);
   await again.close();

@@ -33,7 +33,13 @@ const INTEGERS: readonly [name: keyof DbOptions, min: number, max: number][] = [
   ['openTablesMax', 16, Number.MAX_SAFE_INTEGER],
   ['rateLimitBytesPerSecond', 65_536, Number.MAX_SAFE_INTEGER],
 ];
-const FLAGS: readonly (keyof DbOptions)[] = ['createIfMissing', 'errorIfExists', 'readOnly', 'wal'];
+const FLAGS: readonly (keyof DbOptions)[] = [
+  'createIfMissing',
+  'errorIfExists',
+  'allowForeignFiles',
+  'readOnly',
+  'wal',
+];
 /** Options that are neither. */
 const OTHERS: readonly (keyof DbOptions)[] = [
   'filterBitsPerKey',
@@ -67,6 +73,7 @@ suite('without options', () => {
     assert.deepEqual(settings, {
       createIfMissing: true,
       errorIfExists: false,
+      allowForeignFiles: false,
       readOnly: false,
       writeBufferBytes: 16 * MIB,
       memoryBudgetBytes: 128 * MIB,

@@ -129,7 +129,9 @@ test('files of others in the directory are left alone', async () => {
   const fs = new MemoryFs();
   fs.createDirectory(PATH);
   fs.open(`${PATH}/notes.txt`, 'create').close();
-  const db = await open(PATH, { fs });
+  await assert.rejects(open(PATH, { fs }), code('INVALID'));
+  assert.deepEqual(fs.list(PATH), ['notes.txt']);
+  const db = await open(PATH, { fs, allowForeignFiles: true });
   db.put('k', 'v');
   await db.compact();
   await db.close();

@@ -2,6 +2,7 @@
  * Removing a database.
  * @module
  */
+import { HeldFs } from '../../fs/held.ts';
 import { joinPath } from '../../fs/port.ts';
 import type { Fs } from '../../index.ts';
 import {
@@ -10,30 +11,39 @@ import {
   parseFileName,
   parseLostName,
 } from '../../manifest/file-names.ts';
+import { isForeignFile, isOwnFile, refuseForeign } from '../../manifest/foreign.ts';
 
 /**
  * Removes the files of a database and leaves others alone. The directory stays, and in it the lock
  * file, which another process may be waiting to take. No database there is no error.
- * @throws VarveError `LOCKED` when it is open, `IO`
+ * @throws VarveError `LOCKED` when it is open, `INVALID` when it is another program's, `DETACHED`
+ * when the directory becomes another meanwhile, `IO`
  */
 export async function destroyDatabase(location: string, fs: Fs): Promise<void> {
-  if (!fs.exists(location) || ownFiles(fs, location).length === 0) return;
-  const lock = await fs.lock(joinPath(location, LOCK_NAME));
+  const directory = fs.resolve(location);
+  if (!refuseForeign(fs, directory, true)) return;
+  const lockPath = joinPath(directory, LOCK_NAME);
+  const lock = await fs.lock(lockPath);
   try {
-    // CURRENT goes first: what a crash leaves after that does not open as a database.
-    const names = ownFiles(fs, location).sort((a, b) => rank(a) - rank(b));
-    for (const name of names) fs.remove(joinPath(location, name));
-    fs.syncDirectory(location);
+    removeOwn(new HeldFs(fs, lockPath, lock.token), directory);
   } finally {
     await lock.release();
   }
 }
 
-function ownFiles(fs: Fs, location: string): string[] {
-  return fs.list(location).filter((name) => {
+function removeOwn(fs: Fs, directory: string): void {
+  const names = fs.list(directory).filter((name) => {
     const kind = (parseFileName(name) ?? parseLostName(name))?.kind;
     return kind !== undefined && kind !== 'lock';
   });
+  // A file beside our CURRENT is ours, however damaged; others are if they look like it.
+  const hasCurrent =
+    names.includes(CURRENT_NAME) && isOwnFile(fs, joinPath(directory, CURRENT_NAME));
+  const isOwn = (name: string) => hasCurrent || !isForeignFile(fs, joinPath(directory, name));
+  // CURRENT goes first: what a crash leaves after that does not open as a database.
+  const own = names.filter(isOwn).sort((a, b) => rank(a) - rank(b));
+  for (const name of own) fs.remove(joinPath(directory, name));
+  fs.syncDirectory(directory);
 }
 
 function rank(name: string): number {

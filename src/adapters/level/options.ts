@@ -12,6 +12,7 @@ import type { OpenOptions } from './types.ts';
 const ENGINE_OPTIONS: { readonly [name in Exclude<keyof DbOptions, 'fs'>]-?: true } = {
   createIfMissing: true,
   errorIfExists: true,
+  allowForeignFiles: true,
   readOnly: true,
   columnFamilies: true,
   l0SlowdownCount: true,
@@ -88,7 +89,8 @@ export function engineOptions(options: OpenOptions, fs: Fs): DbOptions {
 
 /** The error to throw when opening failed; tells which of the two existence options refused. */
 export function openError(error: unknown, location: string, fs: Fs): unknown {
-  if (!isVarveError(error, 'INVALID') || error.file !== location) return levelError(error);
+  if (!isVarveError(error, 'INVALID') || error.file !== fs.resolve(location))
+    return levelError(error);
   const state = fs.exists(joinPath(location, CURRENT_NAME)) ? 'exists' : 'does not exist';
   return new LevelError('VARVE_INVALID', `the database ${location} ${state}`, error);
 }
