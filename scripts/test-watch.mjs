@@ -10,7 +10,7 @@ import { childProcesses } from './processor-time.mjs';
 
 const INTERVAL_MS = 2000;
 /** A file that takes more says `@slow` in its head. */
-const SLOW_SECONDS = 10;
+const SLOW_SECONDS = 5;
 /** After that many looks with less than `IDLE_SECONDS` of work nothing will come. */
 const IDLE_LOOKS = 450;
 const IDLE_SECONDS = 1;
@@ -41,10 +41,19 @@ export class TestWatch {
     this.#idleLooks = 0;
   }
 
-  /** Ends the watch. @returns [file, seconds of processor time] of the files that took long */
-  end() {
+  /**
+   * Ends the watch.
+   * @param isSlow what a file says of itself
+   * @returns a line for each file that took long without saying so, or says so and took a moment
+   */
+  end(isSlow) {
     clearInterval(this.#timer);
-    return [...this.#seconds].filter(([, seconds]) => seconds > SLOW_SECONDS);
+    return [...this.#seconds].flatMap(([file, seconds]) => {
+      const isWrong = isSlow(file) ? seconds < SLOW_SECONDS / 3 : seconds > SLOW_SECONDS;
+      if (!isWrong) return [];
+      const says = isSlow(file) ? 'says @slow' : 'does not say @slow';
+      return [`${file} took ${seconds.toFixed(1)} s of processor time and ${says} in its head.`];
+    });
   }
 
   #look() {

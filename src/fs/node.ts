@@ -100,8 +100,8 @@ export class NodeFs implements Fs {
   removeAsync(path: string): Promise<void> {
     return new Promise((done, fail) => {
       fs.unlink(path, (error) => {
-        if (error === null) done();
-        else fail(platformError('remove', path, error));
+        if (isFailure(error)) fail(platformError('remove', path, error));
+        else done();
       });
     });
   }
@@ -269,7 +269,7 @@ class NodeHandle implements FileHandle {
         this.syncsUnderWay--;
         try {
           this.closeWhenIdle();
-          if (error !== null) throw platformError('sync', path, error);
+          if (isFailure(error)) throw platformError('sync', path, error);
           done();
         } catch (failure) {
           fail(failure);
@@ -300,6 +300,11 @@ class NodeHandle implements FileHandle {
   private closedError(): VarveError {
     return new VarveError('CLOSED', `${this.path} is closed`, { file: this.path });
   }
+}
+
+/** Callbacks are given null where all went well; those of Deno, in part, undefined. */
+function isFailure(error: unknown): boolean {
+  return error !== null && error !== undefined;
 }
 
 /** The bytes that a call says it has moved, 1 to `asked`; another `node:fs` may say anything. */

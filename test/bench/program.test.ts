@@ -1,5 +1,6 @@
 /**
  * The benchmark programs, run as users run them, on a few entries.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';

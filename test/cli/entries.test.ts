@@ -1,3 +1,8 @@
+/**
+ * `varve put`, `get`, `del` and `scan`.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,8 @@
+/**
+ * How the command fails: messages, JSON and exit codes.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

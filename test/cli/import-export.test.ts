@@ -1,3 +1,8 @@
+/**
+ * `varve import` and `varve export`.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,8 @@
+/**
+ * `varve inspect` on sound files.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,3 +1,8 @@
+/**
+ * Key files of the command, and encrypted databases.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';

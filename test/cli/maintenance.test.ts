@@ -1,3 +1,8 @@
+/**
+ * `varve verify`, `compact`, `flush` and what else keeps a database in order.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

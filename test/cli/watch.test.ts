@@ -1,5 +1,6 @@
 /**
  * `varve stats --watch`, beside a process that writes.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';

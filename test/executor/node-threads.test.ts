@@ -1,5 +1,6 @@
 /**
  * Background work on the worker threads of Node, on the local file system.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';

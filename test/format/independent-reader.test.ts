@@ -1,3 +1,8 @@
+/**
+ * The independent reader, held against the engine.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

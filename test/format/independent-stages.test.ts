@@ -1,3 +1,8 @@
+/**
+ * The independent reader on databases with every stage.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Db, type DbOptions, type EncryptionOptions, MemoryFs } from '../../src/index.ts';

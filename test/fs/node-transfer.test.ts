@@ -14,7 +14,7 @@ import { NodeFs } from '../../src/fs/node.ts';
 import type { FileHandle } from '../../src/fs/port.ts';
 
 type Call = (...args: unknown[]) => unknown;
-type Name = 'readSync' | 'writeSync' | 'ftruncateSync';
+type Name = 'readSync' | 'writeSync' | 'ftruncateSync' | 'unlink' | 'fdatasync';
 
 const BYTES = Uint8Array.from({ length: 100 }, (_, i) => i);
 /** What a call must not return for 100 bytes. */
@@ -81,4 +81,23 @@ test('a truncation that changes nothing is an error', (t) => {
     () => file.truncate(10),
     (error) => isVarveError(error, 'IO') && error.message.includes('60 instead of 10'),
   );
+});
+
+test('a callback that is given nothing tells of a success', async (t) => {
+  const directory = fs.mkdtempSync(join(tmpdir(), 'varve-transfer-'));
+  t.after(() => fs.rmSync(directory, { recursive: true }));
+  const nodeFs = new NodeFs();
+  const file = nodeFs.open(join(directory, 'a'), 'create');
+  const answers: unknown[] = [undefined, null, new Error('it failed')];
+  for (const answer of answers) {
+    const callback = () => (_: unknown, done: unknown) => (done as Call)(answer);
+    replace(t, 'unlink', callback);
+    replace(t, 'fdatasync', callback);
+    const calls = [() => nodeFs.removeAsync(file.path), () => file.syncAsync()];
+    for (const call of calls) {
+      if (answer instanceof Error) await assert.rejects(call(), (e) => isVarveError(e, 'IO'));
+      else await call();
+    }
+  }
+  file.close();
 });

@@ -1,5 +1,6 @@
 /**
  * Damaged and shortened manifests, with and without a code.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';

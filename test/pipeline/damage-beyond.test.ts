@@ -1,3 +1,8 @@
+/**
+ * Damage beyond what a code can put right.
+ * @slow
+ * @module
+ */
 import { describe, test } from 'node:test';
 import type { EccOptions } from '../../src/ecc/options.ts';
 import { runBeyond } from './damage-beyond.ts';

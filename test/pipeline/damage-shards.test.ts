@@ -1,3 +1,8 @@
+/**
+ * Shards that are lost, up to what a code can put right.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { EccOptions } from '../../src/ecc/options.ts';

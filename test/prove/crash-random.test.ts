@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { cutEverywhere } from './crash-run.ts';
 import { OPERATIONS_PER_WORKLOAD, randomWorkload } from './workloads.ts';
 
-const RANDOM_SEEDS = [1, 2, 3, 4];
+const RANDOM_SEEDS = [1, 2];
 
 for (const seed of RANDOM_SEEDS) {
   test(`a power cut loses nothing that was synced (random workload ${seed})`, async (t) => {

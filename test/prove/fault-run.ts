@@ -3,6 +3,7 @@
  * nothing is lost by it, and that the database comes back.
  * @module
  */
+import type { TestContext } from 'node:test';
 import { VarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { Fs } from '../../src/fs/port.ts';
@@ -217,4 +218,28 @@ class FaultRun {
     this.failures++;
     this.fs.clearRules();
   }
+}
+
+/** Fails every `stride`-th call that the rule matches, each in a run of its own. */
+export async function failEach(
+  workload: Workload,
+  rule: Omit<FaultRule, 'skip'>,
+  settings: FaultSettings,
+  stride = 1,
+): Promise<{ faults: number; failures: number }> {
+  const sum = { faults: 0, failures: 0 };
+  for (let count = 1; ; count += stride) {
+    const { faults, failures } = await runWithFault(workload, rule, count, settings);
+    if (faults === 0) return sum;
+    sum.faults++;
+    sum.failures += failures;
+  }
+}
+
+/** Says how many calls failed, and how many of those came out as failures, by what was called. */
+export function tell(
+  t: TestContext,
+  sums: Iterable<[string, { faults: number; failures: number }]>,
+): void {
+  t.diagnostic([...sums].map(([name, sum]) => `${name} ${sum.faults}/${sum.failures}`).join(', '));
 }

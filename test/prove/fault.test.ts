@@ -4,61 +4,20 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { VarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
-import type { FaultRule } from '../../src/testing/fault-fs.ts';
 import type { Workload } from './crash-run.ts';
 import { DIRECTORY, openSeeded } from './environment.ts';
-import {
-  CLOSE,
-  FAULT_OPERATIONS,
-  type FaultSettings,
-  LASTING,
-  RESUME,
-  runWithFault,
-} from './fault-run.ts';
-import { SETTINGS, STAGES } from './settings.ts';
-import { CHANGES, FAILING, IMPORT, randomWorkload } from './workloads.ts';
+import { CLOSE, FAULT_OPERATIONS, failEach, LASTING, RESUME, tell } from './fault-run.ts';
+import { SETTINGS } from './settings.ts';
+import { FAILING, randomWorkload } from './workloads.ts';
 
 const WORKLOADS: Readonly<Record<string, Workload>> = {
   'a bit of everything': { options: SETTINGS['small']!, operations: FAILING },
   'without a log': { options: SETTINGS['unlogged']!, operations: FAILING },
   'at random': randomWorkload(12, 30),
 };
-
-/** With stages the calls are much the same, so that some of them will do. */
-const STAGED: Readonly<Record<string, Workload>> = {
-  'with every stage': {
-    options: { ...SETTINGS['small']!, ...STAGES.everything },
-    operations: FAILING,
-  },
-  'while it is being encrypted': CHANGES['from the clear to encryption']!,
-};
-const STAGED_STRIDE = 5;
-
-/** Fails every `stride`-th call that the rule matches, each in a run of its own. */
-async function failEach(
-  workload: Workload,
-  rule: Omit<FaultRule, 'skip'>,
-  settings: FaultSettings,
-  stride = 1,
-): Promise<{ faults: number; failures: number }> {
-  const sum = { faults: 0, failures: 0 };
-  for (let count = 1; ; count += stride) {
-    const { faults, failures } = await runWithFault(workload, rule, count, settings);
-    if (faults === 0) return sum;
-    sum.faults++;
-    sum.failures += failures;
-  }
-}
-
-function tell(
-  t: TestContext,
-  sums: Iterable<[string, { faults: number; failures: number }]>,
-): void {
-  t.diagnostic([...sums].map(([name, sum]) => `${name} ${sum.faults}/${sum.failures}`).join(', '));
-}
 
 for (const [name, workload] of Object.entries(WORKLOADS)) {
   test(`any one call that fails is survived by resuming (${name})`, async (t) => {
@@ -110,35 +69,6 @@ for (const [name, workload] of Object.entries(WORKLOADS)) {
     ]);
   });
 }
-
-for (const [name, workload] of Object.entries(STAGED)) {
-  test(`calls that fail are survived by resuming and by closing (${name})`, async (t) => {
-    const sums = new Map<string, { faults: number; failures: number }>();
-    for (const operation of FAULT_OPERATIONS) {
-      sums.set(operation, await failEach(workload, { operation }, RESUME, STAGED_STRIDE));
-      await failEach(workload, { operation }, CLOSE, STAGED_STRIDE);
-    }
-    tell(t, sums);
-    assert.ok(sums.get('write')!.failures > 0 && sums.get('read')!.faults > 0);
-    const short = { operation: 'write', effect: 'NOSPACE', shortWriteBytes: 40 } as const;
-    await failEach(workload, short, RESUME, STAGED_STRIDE);
-    const all = { times: Number.POSITIVE_INFINITY, effect: 'NOSPACE' } as const;
-    await failEach(workload, all, LASTING, 3 * STAGED_STRIDE);
-  });
-
-  test(`a sync that failed is never taken for done (${name})`, async () => {
-    const operation = ['sync', 'syncAsync'] as const;
-    await failEach(workload, { operation }, { ...RESUME, losesPower: true });
-  });
-}
-
-test('failures while an import flushes and compacts are survived', async (t) => {
-  const sums = new Map<string, { faults: number; failures: number }>();
-  for (const operation of ['open', 'read', 'write', 'sync', 'remove'] as const) {
-    sums.set(operation, await failEach(IMPORT, { operation }, RESUME, 41));
-  }
-  tell(t, sums);
-});
 
 test('a disk that is full stops writing until there is space again', async () => {
   const disk = new MemoryFs({ capacityBytes: 400_000 });

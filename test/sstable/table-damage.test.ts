@@ -1,3 +1,8 @@
+/**
+ * Tables that are damaged anywhere.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Correction } from '../../src/block/block-reader.ts';

@@ -1,3 +1,8 @@
+/**
+ * Tables whose contents are forged under right checksums.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
