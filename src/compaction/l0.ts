@@ -1,14 +1,34 @@
 /**
- * Choosing among the tables of L0, which may overlap: what can go down together, and which
- * neighbours are merged into one.
+ * Choosing among the tables of L0, which may overlap: as how many they count, what can go down
+ * together, and which neighbours are merged into one.
  * @module
  */
 import type { TableMeta } from '../sstable/table-meta.ts';
 import type { Claims } from './claims.ts';
-import { keyRange, meets, rangeOf } from './plan.ts';
+import type { LeveledOptions } from './level-limits.ts';
+import { keyRange, meets, rangeOf, totalBytes } from './plan.ts';
 
 /** Tables of L0 that one plan takes at most: each is open and has a read buffer. */
 export const L0_INPUTS_MAX = 64;
+
+/** Below this share of the target size, L0 as a whole is tiny. */
+const TINY_SHARE = 1 / 64;
+/** As a share of a table, what one of a tiny L0 counts at least. */
+const TINY_WEIGHT_MIN = 1 / 4;
+
+/**
+ * As how many tables some of L0 count. Each of them costs every read a look at a filter, so they
+ * are to be few. But a merge, however small, costs a few syncs: where a program has a thousand
+ * families, of which each gets a few KiB at a time, the merges would be all that it does. So where
+ * they are tiny even together, they count less, down to a quarter.
+ */
+export function l0Weight(
+  tables: readonly TableMeta[],
+  { targetTableBytes }: LeveledOptions,
+): number {
+  const share = totalBytes(tables) / (TINY_SHARE * targetTableBytes);
+  return tables.length * Math.min(1, Math.max(TINY_WEIGHT_MIN, share));
+}
 
 /**
  * The oldest tables of L0 that can leave it now: neither claimed nor above a claimed one that they

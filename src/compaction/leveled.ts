@@ -2,8 +2,8 @@
  * The leveled policy: which tables go down, and to where.
  *
  * The level that is most over its limit comes first (`level-limits.ts`); if running compactions are
- * in its way, the next. L0 counts by its tables, for each costs every read, and by its bytes:
- * whichever is worse.
+ * in its way, the next. L0 counts by its tables, for each costs every read, less if they are tiny
+ * (`l0.ts`), and by its bytes: whichever is worse.
  *
  * - From L0 go the oldest table and all that are linked to it by overlaps. Should that drag far
  *   more from below into the merge than it brings, tables of L0 are merged with each other first,
@@ -18,7 +18,7 @@
 import { compareKeys } from '../bytes/compare.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import type { Claims } from './claims.ts';
-import { cheapestSpan, closureOf, freeToLeave } from './l0.ts';
+import { cheapestSpan, closureOf, freeToLeave, l0Weight } from './l0.ts';
 import { type LeveledOptions, type LevelLimits, levelLimits } from './level-limits.ts';
 import type { LeveledPolicy } from './options.ts';
 import { GRANDPARENT_TABLES_MAX } from './output-bounds.ts';
@@ -155,14 +155,14 @@ function urgentLevels({ levels, options, claims, limits, entryBytes }: Tree): nu
 function l0Score(l0: readonly TableMeta[], options: LeveledOptions): number {
   const bySize = totalBytes(l0) / options.baseLevelBytes;
   // Exactly at the limit is within it; exactly at the trigger is not.
-  return Math.max(l0.length / options.l0TriggerCount, bySize > 1 ? bySize : 0);
+  return Math.max(l0Weight(l0, options) / options.l0TriggerCount, bySize > 1 ? bySize : 0);
 }
 
 /** The share of L0 that is too much. */
 function l0Excess(levels: Levels, options: LeveledOptions): number {
   const l0 = levels[0]!;
   if (l0.length === 0) return 0;
-  const byCount = 1 - (options.l0TriggerCount - 1) / l0.length;
+  const byCount = 1 - (options.l0TriggerCount - 1) / Math.floor(l0Weight(l0, options));
   return Math.max(0, byCount, 1 - options.baseLevelBytes / totalBytes(l0));
 }
 
@@ -184,7 +184,7 @@ function pickFromL0(tree: Tree): CompactionPlan | undefined {
   if (down !== undefined && (isLarge || !isDear(down, policy))) return down;
   // One merge inside of L0 after another would never leave the way down free.
   if (claims.hasOutputIn(0)) return undefined;
-  const isCrowded = waiting.length >= options.l0TriggerCount * CROWDED_FACTOR;
+  const isCrowded = l0Weight(waiting, options) >= options.l0TriggerCount * CROWDED_FACTOR;
   if (down === undefined && !isCrowded) return undefined;
   const sizes = l0.map((table) => (claims.has(table) ? Number.POSITIVE_INFINITY : table.sizeBytes));
   const span = cheapestSpan(sizes);

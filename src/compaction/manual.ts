@@ -1,126 +1,160 @@
 /**
  * Compactions that a user asks for. Running ones are not looked at: who asks waits for them.
+ *
+ * All of a family is merged at once, which writes every byte once. A range of keys goes down step
+ * by step instead: the tables of a level that meet the range, with those that they overlap in the
+ * next level that holds any. In one merge, a table of an upper level would drag along all that lies
+ * below its whole width, and each of those all below theirs. Nothing ever drags along what is above
+ * it: what stays above is newer.
  * @module
  */
-import { compareKeys } from '../bytes/compare.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import type { LeveledOptions } from './level-limits.ts';
 import { levelBelowL0, planInto } from './leveled.ts';
 import {
   type CompactionPlan,
   keyRange,
-  type LevelInputs,
   type Levels,
+  meets,
   overlapping,
   overlapsInLevel,
   rangeOf,
 } from './plan.ts';
 
-/**
- * The first half of compacting a bounded key range: takes L0 down, for L0 tables mostly span all
- * keys and would drag everything into the second half.
- * @param from first user key, undefined for no bound
- * @param to last user key, inclusive, undefined for no bound
- * @returns undefined when no L0 table meets the range
- */
-export function pickManualL0(
-  levels: Levels,
-  from: Uint8Array | undefined,
-  to: Uint8Array | undefined,
-  options: LeveledOptions,
-): CompactionPlan | undefined {
-  if (overlapping(levels[0]!, from, to).length === 0) return undefined;
-  const outputLevel = levelBelowL0(levels, options);
-  return planInto(levels, 0, levels[0]!, outputLevel, 'manual', options);
+/** What is to be compacted. */
+export interface ManualScope {
+  /** First user key; undefined for no bound. */
+  readonly from: Uint8Array | undefined;
+  /** Last user key, inclusive; undefined for no bound. */
+  readonly to: Uint8Array | undefined;
+  /**
+   * Tables of L0 that only hold newer writes are left alone: who asks does not wait for what others
+   * go on to write.
+   */
+  readonly seqno: number;
 }
 
 /**
- * Merges everything in a key range into the deepest level that holds any of it. Parameters as for
- * {@link pickManualL0}.
- * @param isOutdated whether a table is worth rewriting for how it is stored alone; absent: none is
+ * Merges all of a family into the deepest level that is in use.
+ * @param isOutdated whether a table is worth rewriting for how it is stored alone
  * @returns undefined when nothing is to be gained
  */
-export function pickManual(
+export function pickManualWhole(
   levels: Levels,
-  from: Uint8Array | undefined,
-  to: Uint8Array | undefined,
-  isOutdated: (table: TableMeta) => boolean = () => false,
+  scope: ManualScope,
+  isOutdated: (table: TableMeta) => boolean,
 ): CompactionPlan | undefined {
-  const inputs = closureOverLevels(levels, from, to);
+  const inputs = levels
+    .map((tables, level) => ({ level, tables: level === 0 ? leavingL0(tables, scope) : tables }))
+    .filter(({ tables }) => tables.length > 0);
   const bottom = inputs.at(-1);
   if (bottom === undefined) return undefined;
-  const { level, tables } = bottom;
-  const outputLevel = Math.max(1, level);
-  const isOneRun = inputs.length === 1 && level > 0;
   // A run that was merged down while no snapshot needed its seqnos has lost them and all excess.
-  if (!isOneRun || tables.some((table) => table.largestSeqno > 0)) {
-    return { kind: 'merge', inputs, outputLevel, reason: 'manual' };
+  const hasExcess = bottom.tables.some((table) => table.largestSeqno > 0);
+  if (inputs.length === 1 && bottom.level > 0 && !hasExcess) {
+    return pickManualRewrite(levels, scope, isOutdated);
   }
-  const first = tables.findIndex(isOutdated);
-  if (first < 0) return undefined;
-  // With all between them: no output may reach across a table that stays.
-  const rewritten = tables.slice(first, tables.findLastIndex(isOutdated) + 1);
-  const input = { level, tables: rewritten };
-  return { kind: 'merge', inputs: [input], outputLevel, reason: 'manual' };
+  return { kind: 'merge', inputs, outputLevel: Math.max(1, bottom.level), reason: 'manual' };
 }
 
 /**
- * A part of what {@link pickManual} would merge that needs less space at a time: one table of the
- * topmost level that holds any of the range goes into the next one that does, L0 as a whole. Doing
- * so again and again ends with one sorted run, of which then each outdated table is rewritten.
- * Parameters as for {@link pickManualL0} and {@link pickManual}.
+ * One step of compacting a range: what a level holds of it goes into the next level that holds any.
+ * Done once for each level, from L0 on, that leaves the range in one sorted run.
+ * @returns undefined when the level holds nothing of it, or no deeper one does
+ */
+export function pickManualStep(
+  levels: Levels,
+  level: number,
+  scope: ManualScope,
+  options: LeveledOptions,
+): CompactionPlan | undefined {
+  if (level > 0)
+    return planDown(levels, level, overlappingScope(levels[level]!, scope), scope, options);
+  const tables = leavingL0(levels[0]!, scope);
+  if (tables.length === 0) return undefined;
+  return planInto(levels, 0, tables, levelBelowL0(levels, options), 'manual', options);
+}
+
+/**
+ * Rewrites the tables of the deepest level that holds any of the range, from the first to the last
+ * that are worth it: no output may reach across a table that stays.
+ * @param isWorthIt must be false for new tables
+ * @returns undefined when none is
+ */
+export function pickManualRewrite(
+  levels: Levels,
+  scope: ManualScope,
+  isWorthIt: (table: TableMeta) => boolean,
+): CompactionPlan | undefined {
+  const level = levels.findLastIndex((tables) => overlappingScope(tables, scope).length > 0);
+  if (level < 1) return undefined;
+  const tables = overlappingScope(levels[level]!, scope);
+  const first = tables.findIndex(isWorthIt);
+  if (first < 0) return undefined;
+  const rewritten = tables.slice(first, tables.findLastIndex(isWorthIt) + 1);
+  const inputs = [{ level, tables: rewritten }];
+  return { kind: 'merge', inputs, outputLevel: level, reason: 'manual' };
+}
+
+/**
+ * A part of the whole that needs less space at a time: one table of the topmost level that holds
+ * any of the range goes into the next one that does, what leaves L0 together. Doing so again and
+ * again ends with one sorted run, of which then each outdated table is rewritten.
  * @returns undefined when the range is one sorted run and nothing of it is outdated
  */
 export function pickManualSlice(
   levels: Levels,
-  from: Uint8Array | undefined,
-  to: Uint8Array | undefined,
+  scope: ManualScope,
   options: LeveledOptions,
   isOutdated: (table: TableMeta) => boolean = () => false,
 ): CompactionPlan | undefined {
-  const l0 = pickManualL0(levels, from, to, options);
+  const l0 = pickManualStep(levels, 0, scope, options);
   if (l0 !== undefined) return l0;
-  const level = levels.findIndex((tables) => overlapping(tables, from, to).length > 0);
-  const below = levels.findIndex(
-    (tables, index) => index > level && overlapping(tables, from, to).length > 0,
-  );
-  if (level < 0) return undefined;
-  const tables = overlapping(levels[level]!, from, to);
-  if (below < 0) {
+  for (let level = 1; level < levels.length; level++) {
+    const tables = overlappingScope(levels[level]!, scope);
+    const down = planDown(levels, level, tables.slice(0, 1), scope, options);
+    if (down !== undefined) return down;
+    if (tables.length === 0) continue;
     const outdated = tables.find(isOutdated);
     if (outdated === undefined) return undefined;
     const inputs = [{ level, tables: [outdated] }];
     return { kind: 'merge', inputs, outputLevel: level, reason: 'manual' };
   }
-  const table = tables[0]!;
-  // It may reach beyond the range, and must not pass what is in its way there.
-  const target = levels.findIndex(
-    (tables, index) =>
-      index === below || (index > level && overlapsInLevel(tables, rangeOf(table)).length > 0),
-  );
-  return planInto(levels, level, [table], target, 'manual', options);
+  return undefined;
 }
 
-/** Tables of all levels in the range, widened until no chosen table reaches past it. */
-function closureOverLevels(
+/** Brings tables of a deeper level down to the next that holds any of the range. */
+function planDown(
   levels: Levels,
-  from: Uint8Array | undefined,
-  to: Uint8Array | undefined,
-): LevelInputs[] {
-  let low = from;
-  let high = to;
-  let count = -1;
-  for (;;) {
-    const inputs: LevelInputs[] = [];
-    for (let level = 0; level < levels.length; level++) {
-      const tables = overlapping(levels[level]!, low, high);
-      if (tables.length > 0) inputs.push({ level, tables });
-    }
-    const all = inputs.flatMap((input) => input.tables);
-    if (all.length === count || all.length === 0) return inputs;
-    count = all.length;
-    const { smallest, largest } = keyRange(all);
-    if (low !== undefined && compareKeys(smallest, low) < 0) low = smallest;
-    if (high !== undefined && compareKeys(largest, high) > 0) high = largest;
+  level: number,
+  tables: readonly TableMeta[],
+  scope: ManualScope,
+  options: LeveledOptions,
+): CompactionPlan | undefined {
+  if (tables.length === 0) return undefined;
+  const holdsAny = (index: number) => overlappingScope(levels[index]!, scope).length > 0;
+  const range = keyRange(tables);
+  let below = level + 1;
+  while (below < levels.length && !holdsAny(below)) below++;
+  if (below === levels.length) return undefined;
+  // They may reach beyond the range, and must not pass what is in their way there.
+  let target = level + 1;
+  while (target < below && overlapsInLevel(levels[target]!, range).length === 0) target++;
+  return planInto(levels, level, tables, target, 'manual', options);
+}
+
+function overlappingScope(tables: readonly TableMeta[], { from, to }: ManualScope): TableMeta[] {
+  return overlapping(tables, from, to);
+}
+
+/** Tables of L0 in the range, with all older ones that would otherwise stay above them. */
+function leavingL0(l0: readonly TableMeta[], scope: ManualScope): TableMeta[] {
+  const inRange = new Set(overlappingScope(l0, scope));
+  const leaving: TableMeta[] = [];
+  for (const table of l0) {
+    const isWanted = inRange.has(table) && table.smallestSeqno <= scope.seqno;
+    const range = rangeOf(table);
+    if (isWanted || leaving.some((newer) => meets(rangeOf(newer), range))) leaving.push(table);
   }
+  return leaving;
 }

@@ -13,8 +13,15 @@ import type { CompactionPlan, Levels } from './plan.ts';
 import { pickRuns, tieredDebtBytes } from './size-tiered.ts';
 import { pickUpkeep, type Requests } from './upkeep.ts';
 
+export { l0Weight } from './l0.ts';
 export { type LeveledOptions, levelLimits } from './level-limits.ts';
-export { pickManual, pickManualL0, pickManualSlice } from './manual.ts';
+export {
+  type ManualScope,
+  pickManualRewrite,
+  pickManualSlice,
+  pickManualStep,
+  pickManualWhole,
+} from './manual.ts';
 export {
   type CompactionPlan,
   type LevelInputs,

@@ -17,7 +17,7 @@
  */
 import type { TableMeta } from '../sstable/table-meta.ts';
 import type { Claims } from './claims.ts';
-import { cheapestSpan } from './l0.ts';
+import { cheapestSpan, l0Weight } from './l0.ts';
 import type { LeveledOptions } from './level-limits.ts';
 import type { SizeTieredPolicy } from './options.ts';
 import {
@@ -72,7 +72,8 @@ export function tieredDebtBytes(
   policy: SizeTieredPolicy,
 ): number {
   const l0 = levels[0]!;
-  const share = l0.length === 0 ? 0 : 1 - (options.l0TriggerCount - 1) / l0.length;
+  const share =
+    l0.length === 0 ? 0 : 1 - (options.l0TriggerCount - 1) / Math.floor(l0Weight(l0, options));
   const sizes = levels.slice(1).map(totalBytes);
   const last = sizes.findLast((bytes) => bytes > 0) ?? 0;
   const above = sizes.reduce((sum, bytes) => sum + bytes, 0) - last;
@@ -109,8 +110,14 @@ function youngSpan(
   options: LeveledOptions,
 ): Span | undefined {
   const l0Count = levels[0]!.length;
-  const free = runs.slice(0, l0Count).filter(isFree).length;
-  if (free < options.l0TriggerCount) return undefined;
+  const free = runs.slice(0, l0Count).filter(isFree);
+  if (
+    l0Weight(
+      free.flatMap(({ tables }) => tables),
+      options,
+    ) < options.l0TriggerCount
+  )
+    return undefined;
   if (runs.length === 1) return [0, 1];
   const sizes = runs.map((run) => run.bytes);
   // What stays in L0 is one table; there a run must not grow beyond the size of one.

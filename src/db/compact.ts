@@ -2,12 +2,22 @@
  * Manual compaction.
  * @module
  */
-import { pickManual, pickManualL0, pickManualSlice } from '../compaction/pick.ts';
+import {
+  type Levels,
+  type ManualScope,
+  pickManualRewrite,
+  pickManualSlice,
+  pickManualStep,
+  pickManualWhole,
+} from '../compaction/pick.ts';
+import { LEVEL_COUNT } from '../manifest/family-version.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import { outdatedBy } from './compaction-picker.ts';
+import { familyDropped, type Wish } from './compaction-queue.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import type { Bytes } from './input.ts';
+import type { FamilySettings } from './options.ts';
 import { keyBytes } from './range.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -21,29 +31,47 @@ export interface ManualRange {
 
 /**
  * Merges a key range of a family into one sorted run. What is one already is rewritten as far as it
- * is under another key, suite or code than new tables are.
+ * is under another key, suite or code than new tables are, or holds what a snapshot held.
+ * @param seqno what was written after this one is left to whoever wrote it
  */
 export async function compactRange(
   core: DbCore,
   scheduler: Scheduler,
   family: Family,
   { from: fromKey, to: toKey, bottommost }: ManualRange,
+  seqno: number,
 ): Promise<void> {
+  const { settings, handle } = family;
+  if (core.families.get(handle.id) !== family) throw familyDropped(family);
   // Its tables go when they are old, and in the order of their age.
-  if (family.settings.compaction.policy === 'fifo') return;
+  if (settings.compaction.policy === 'fifo') return;
   const from = fromKey === undefined ? undefined : keyBytes(fromKey);
   const to = toKey === undefined ? undefined : keyBytes(toKey);
-  const levels = () => core.version.families.get(family.handle.id)?.levels ?? [[]];
-  const { settings } = family;
-  if (from !== undefined || to !== undefined) {
-    const pick = () => pickManualL0(levels(), from, to, settings);
-    await scheduler.compact({ family, pick, pickSlice: pick });
-  }
+  const scope = { from, to, seqno };
+  const levels = () => core.version.families.get(handle.id)!.levels;
   const nextNumber = core.manifest!.nextFileNumber;
   const isOlder = ({ fileNumber }: TableMeta) => fileNumber < nextNumber;
   const isOutdated = bottommost ? isOlder : outdatedBy(core, family);
-  const pickSlice = () => pickManualSlice(levels(), from, to, settings, isOutdated);
-  const pick = () => pickManual(levels(), from, to, isOutdated);
-  await scheduler.compact({ family, pick, pickSlice });
+  const pickSlice = () => pickManualSlice(levels(), scope, settings, isOutdated);
+  const steps =
+    from === undefined && to === undefined
+      ? [() => pickManualWhole(levels(), scope, isOutdated)]
+      : stepsOf(levels, scope, settings, (table) => {
+          return isOlder(table) && (table.largestSeqno > 0 || isOutdated(table));
+        });
+  await scheduler.compact({ family, steps, pickSlice });
   await core.removals.settle();
+}
+
+/** Level by level, and last what is to be rewritten of what is one run by then. */
+function stepsOf(
+  levels: () => Levels,
+  scope: ManualScope,
+  settings: FamilySettings,
+  isWorthIt: (table: TableMeta) => boolean,
+): Wish['steps'] {
+  const down = Array.from({ length: LEVEL_COUNT - 1 }, (_, level) => {
+    return () => pickManualStep(levels(), level, scope, settings);
+  });
+  return [...down, () => pickManualRewrite(levels(), scope, isWorthIt)];
 }

@@ -19,8 +19,11 @@ const SPACE_WAIT_MS = 1000;
 /** What somebody wants to have compacted. */
 export interface Wish {
   readonly family: Family;
-  /** The plan, made when it can begin; undefined when there is nothing to do. */
-  readonly pick: () => CompactionPlan | undefined;
+  /**
+   * Plans that are carried out one after the other, each made when it can begin; undefined when
+   * there is nothing to do.
+   */
+  readonly steps: readonly (() => CompactionPlan | undefined)[];
   /**
    * A part of it that needs less space at a time, for a disk that has no room for the whole;
    * undefined when all that is left is to rewrite what is one run already.
@@ -31,6 +34,8 @@ export interface Wish {
 /** A wish that is waited for. */
 export interface Request {
   readonly wish: Wish;
+  /** Number of steps that are done. */
+  stepsDone: number;
   job: CompactionJob | undefined;
   /** The job is only a part of it. */
   isSlice: boolean;
@@ -89,6 +94,7 @@ export class CompactionQueue {
   add(wish: Wish): Request {
     const request: Request = {
       wish,
+      stepsDone: 0,
       job: undefined,
       isSlice: false,
       hasSlices: false,
@@ -128,10 +134,9 @@ export class CompactionQueue {
   forget(family: Family): void {
     for (const job of this.#running) if (job.family === family) job.abort();
     this.#running = this.#running.filter((job) => job.family !== family);
-    const text = `column family '${family.handle.name}' was dropped`;
     this.#requests = this.#requests.filter((request) => {
       if (request.wish.family !== family) return true;
-      request.error = new VarveError('INVALID', text);
+      request.error = familyDropped(family);
       return false;
     });
   }
@@ -173,7 +178,8 @@ export class CompactionQueue {
     request.job = undefined;
     request.error = error;
     if (job.isInstalled && request.isSlice) request.hasSlices = true;
-    const isDone = job.isInstalled && !request.isSlice;
+    if (job.isInstalled && !request.isSlice) request.stepsDone++;
+    const isDone = request.stepsDone === request.wish.steps.length;
     if (isDone || error !== undefined) this.#drop(request);
   }
 
@@ -199,8 +205,8 @@ export class CompactionQueue {
   }
 
   #beginRequest(request: Request, free: number): boolean {
-    const { family, pick, pickSlice } = request.wish;
-    let plan = pick();
+    const { family, pickSlice } = request.wish;
+    let plan = nextStep(request);
     const missing = plan === undefined ? undefined : this.#missingSpace(plan);
     request.isSlice = missing !== undefined;
     if (missing !== undefined) {
@@ -275,4 +281,19 @@ export class CompactionQueue {
     const text = `a compaction needs ${neededBytes} bytes, of which ${freeBytes} are free`;
     return new VarveError('NOSPACE', text, { file: location.directory });
   }
+}
+
+/** The plan of the first step that has something to do. */
+function nextStep(request: Request): CompactionPlan | undefined {
+  const { steps } = request.wish;
+  for (; request.stepsDone < steps.length; request.stepsDone++) {
+    const plan = steps[request.stepsDone]!();
+    if (plan !== undefined) return plan;
+  }
+  return undefined;
+}
+
+/** The error of a compaction whose family is gone. */
+export function familyDropped({ handle }: Family): VarveError {
+  return new VarveError('INVALID', `column family '${handle.name}' was dropped`);
 }

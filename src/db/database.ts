@@ -253,7 +253,10 @@ export class Db {
     await this.#writes.sync();
   }
 
-  /** Resolves when every write before the call is in tables: of one family, or of all. */
+  /**
+   * Resolves when every write before the call is in tables: of one family, or of all. What others
+   * go on to write is not waited for.
+   */
   async flush(options: { columnFamily?: ColumnFamily | string } = {}): Promise<void> {
     FLUSH_OPTIONS.check(options);
     this.#core.assertWritable();
@@ -262,13 +265,10 @@ export class Db {
       columnFamily === undefined
         ? [...this.#core.families.values()]
         : this.#writes.flushGroup(this.#familyOf(columnFamily));
-    const wasFlushed = this.#scheduler.isFlushed;
     const job = this.#freeze(wanted);
-    if (job === undefined && wasFlushed) return;
-    await this.#scheduler.drain(() =>
-      job === undefined ? this.#scheduler.isFlushed : !this.#scheduler.isPending(job),
-    );
-    await this.#scheduler.drain(() => !this.#scheduler.isL0Crowded);
+    if (job === undefined && this.#scheduler.isFlushed) return;
+    await this.#scheduler.untilFlushed();
+    await this.#scheduler.settleL0(wanted);
     // Who asks for a flush is done with writing for now, or writes little.
     this.#core.arenas.clear();
     balanceMemory(this.#core);
@@ -287,11 +287,12 @@ export class Db {
       columnFamily === undefined
         ? [...this.#core.families.values()]
         : [this.#familyOf(columnFamily)];
+    const { lastSeqno } = this.#core;
     await this.flush(columnFamily === undefined ? {} : { columnFamily });
     const range = { from, to, bottommost: options.bottommost === true };
     for (const family of families) {
       try {
-        await compactRange(this.#core, this.#scheduler, family, range);
+        await compactRange(this.#core, this.#scheduler, family, range, lastSeqno);
       } catch (error) {
         // One of all that is dropped meanwhile is no failure of the others.
         const isDropped = this.#core.families.get(family.handle.id) !== family;
@@ -360,7 +361,7 @@ export class Db {
    */
   static async settle(db: Db): Promise<void> {
     try {
-      await db.#scheduler.drain(() => !db.#scheduler.isL0Crowded);
+      await db.#scheduler.settleL0(db.#core.families.values());
     } catch (error) {
       db.#core.fail(error);
     }

@@ -35,6 +35,11 @@ export class FlushQueue {
     return this.#jobs.length;
   }
 
+  /** The group that was queued last: when it is done, all others are. */
+  get last(): FlushJob | undefined {
+    return this.#jobs.at(-1);
+  }
+
   /** True when a group is being written; one that waits to be installed after others is not. */
   get isRunning(): boolean {
     return this.#jobs.some((job) => job.hasBegun && !job.isWritten);

@@ -42,7 +42,7 @@ export interface ColumnFamilyOptions {
   readonly filterBitsPerKey?: number | readonly number[];
   /** Size at which a table ends: 64 KiB to 2 GiB; 32 MiB if absent. */
   readonly targetTableBytes?: number;
-  /** L0 tables at which compaction starts: 1 to 64; 4 if absent. */
+  /** L0 tables at which compaction starts, tiny ones counting less: 1 to 64; 4 if absent. */
   readonly l0TriggerCount?: number;
   /**
    * L0 tables, or write buffers that their bytes would fill, from which writes are slowed: 1 to

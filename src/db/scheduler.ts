@@ -8,9 +8,10 @@
  * trees fall behind, and wait when memory or L0 is full; see `write-pressure.ts`.
  * @module
  */
-import { compactionDebtBytes } from '../compaction/pick.ts';
+import { compactionDebtBytes, l0Weight } from '../compaction/pick.ts';
 import { VarveError } from '../errors.ts';
 import type { Executor, WorkerStats } from '../executor/port.ts';
+import type { TableSlot } from '../tables/table-cache.ts';
 import { CompactionQueue, type Wish } from './compaction-queue.ts';
 import type { DbCore } from './core.ts';
 import type { StallReason } from './events.ts';
@@ -31,7 +32,7 @@ const COMPACTION_RATIO_MIN = 1;
 const COMPACTION_RATIO_MAX = 64;
 /** Of the time since a writer was last held back, no more counts as its own. */
 const WRITER_MS_MAX = 20;
-/** Flushing and opening wait while L0 holds this many times its trigger. */
+/** Flushing and opening wait while L0 counts as this many times its trigger. */
 const L0_SETTLED_FACTOR = 3;
 /** A writer that is only slowed gets on at this share of its pace at least. */
 const SLOWDOWN_SHARE_MAX = 0.95;
@@ -97,17 +98,6 @@ export class Scheduler {
     return this.#stalls.stats;
   }
 
-  /** True when some family has more L0 tables than are to stay when nobody writes. */
-  get isL0Crowded(): boolean {
-    for (const { settings, view } of this.#core.families.values()) {
-      // There all tables are in L0.
-      if (settings.compaction.policy === 'fifo') continue;
-      const limit = settings.l0TriggerCount * L0_SETTLED_FACTOR;
-      if (view.levels[0]!.length >= Math.min(limit, settings.l0SlowdownCount)) return true;
-    }
-    return false;
-  }
-
   /** Queues the flush of memtables that were just frozen. */
   addFlush(members: readonly FlushMember[]): FlushJob {
     return this.#flushes.add(members);
@@ -118,9 +108,30 @@ export class Scheduler {
     this.#flushes.join();
   }
 
-  /** True until the job is done. */
-  isPending(job: FlushJob): boolean {
-    return this.#flushes.has(job);
+  /** Resolves when all flushes that wait now are done, whatever is queued behind them. */
+  async untilFlushed(): Promise<void> {
+    const { last } = this.#flushes;
+    if (last !== undefined) await this.drain(() => !this.#flushes.has(last));
+  }
+
+  /**
+   * Resolves when of the L0 tables that families have now no more are left than are to stay when
+   * nobody writes; of those that are written meanwhile there may be any number. A disk that is too
+   * full for compactions is not waited for.
+   */
+  async settleL0(families: Iterable<Family>): Promise<void> {
+    const core = this.#core;
+    const crowds = [...families]
+      .map((family) => ({ family, slots: new Set(family.view.levels[0]) }))
+      .filter(({ family, slots }) => isL0Crowded(family, slots));
+    await this.drain(
+      () =>
+        core.spaceError !== undefined ||
+        crowds.every(({ family, slots }) => {
+          const isDropped = core.families.get(family.handle.id) !== family;
+          return isDropped || !isL0Crowded(family, slots);
+        }),
+    );
   }
 
   /**
@@ -156,11 +167,15 @@ export class Scheduler {
     this.#endHold(hold);
   }
 
-  /** The same, without blocking the thread. Rejects as that throws. */
-  async makeRoomAsync(isFull: boolean): Promise<void> {
-    const stop = this.#beginStop(isFull);
+  /**
+   * The same, without blocking the thread. Rejects as that throws.
+   * @param isFull asked again and again: writes that block may come before this one each time, and
+   * make room for it
+   */
+  async makeRoomAsync(isFull: () => boolean): Promise<void> {
+    const stop = this.#beginStop(isFull());
     if (stop !== undefined) {
-      await this.drain(() => this.#stopReason(isFull) === undefined);
+      await this.drain(() => this.#stopReason(isFull()) === undefined);
       this.#endStop(stop);
     }
     const hold = this.#beginHold();
@@ -351,4 +366,13 @@ export class Scheduler {
     const ratio = remaining / room;
     return Math.min(COMPACTION_RATIO_MAX, Math.max(COMPACTION_RATIO_MIN, ratio));
   }
+}
+
+/** True when a family has more of some L0 tables than are to stay when nobody writes. */
+function isL0Crowded({ settings, view }: Family, among: ReadonlySet<TableSlot>): boolean {
+  // There all tables are in L0.
+  if (settings.compaction.policy === 'fifo') return false;
+  const tables = view.levels[0]!.filter((slot) => among.has(slot)).map(({ meta }) => meta);
+  const limit = settings.l0TriggerCount * L0_SETTLED_FACTOR;
+  return l0Weight(tables, settings) >= Math.min(limit, settings.l0SlowdownCount);
 }

@@ -6,7 +6,13 @@
  * cannot follow settles at the pace that it can, without jumps.
  * @module
  */
-import { compactionDebtBytes, garbageOf, type Levels, totalBytes } from '../compaction/pick.ts';
+import {
+  compactionDebtBytes,
+  garbageOf,
+  type Levels,
+  l0Weight,
+  totalBytes,
+} from '../compaction/pick.ts';
 import type { DbCore } from './core.ts';
 import type { StallReason } from './events.ts';
 import type { Family } from './family.ts';
@@ -42,7 +48,8 @@ export function treePressure(core: DbCore): Pressure {
 }
 
 function familyPressures(core: DbCore, { handle, settings }: Family): Pressure[] {
-  const { compaction, compactionDebtSlowdownBytes, compactionDebtStopBytes } = settings;
+  const { compaction, l0SlowdownCount, l0StopCount } = settings;
+  const { compactionDebtSlowdownBytes, compactionDebtStopBytes } = settings;
   // There all tables are in L0, and none of them is a debt.
   if (compaction.policy === 'fifo') return [];
   const { levels } = core.version.families.get(handle.id)!;
@@ -53,7 +60,7 @@ function familyPressures(core: DbCore, { handle, settings }: Family): Pressure[]
   const isLeveled = compaction.policy === 'leveled';
   const byCount: Pressure = {
     reason: 'l0-count',
-    share: shareOf(l0.length + 1, settings.l0SlowdownCount, settings.l0StopCount + 1),
+    share: shareOf(l0Weight(l0, settings) + 1, l0SlowdownCount, l0StopCount + 1),
   };
   // What lies above a table that cannot be read stays there: no waiting makes it less.
   if (core.requests.unreadable.concerns(handle.id)) return [byCount];
@@ -62,7 +69,7 @@ function familyPressures(core: DbCore, { handle, settings }: Family): Pressure[]
     byCount,
     {
       reason: 'l0-size',
-      share: shareOf(l0Buffers, settings.l0SlowdownCount, settings.l0StopCount),
+      share: shareOf(l0Buffers, l0SlowdownCount, l0StopCount),
     },
     {
       reason: 'compaction-debt',

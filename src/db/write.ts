@@ -75,7 +75,7 @@ export class WritePath {
   async writeAsync(encoder: BatchEncoder, isSynced: boolean): Promise<number> {
     this.#assertPossible(encoder, isSynced);
     if (this.#mustWeigh) {
-      await this.#scheduler.makeRoomAsync(this.#fullFamilies().length > 0);
+      await this.#scheduler.makeRoomAsync(() => this.#fullFamilies().length > 0);
       // Others may have written in the meantime, and dropped families.
       this.#assertPossible(encoder, isSynced);
       this.#endWeighing(this.#fullFamilies());

@@ -32,9 +32,9 @@ export class Removals {
     for (const path of this.#underWay.keys()) removeIfPossible(this.#fs, path);
   }
 
-  /** Resolves when nothing is under way any more. */
+  /** Resolves when nothing of what is under way now is so any more. */
   async settle(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
+    await Promise.all([...this.#underWay.values()]);
   }
 }
 

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { type LeveledOptions, pickManual, pickManualL0 } from '../../src/compaction/pick.ts';
+import {
+  type LeveledOptions,
+  pickManualRewrite,
+  pickManualStep,
+} from '../../src/compaction/pick.ts';
 import type { EncryptionOptions } from '../../src/crypto/key-options.ts';
 import type { Db } from '../../src/db/database.ts';
 import type { DbOptions } from '../../src/db/options.ts';
@@ -197,7 +201,8 @@ suite('the plan of a manual compaction of one sorted run', () => {
   };
   const chosen = (isOutdated: (table: TableMeta) => boolean, from?: number, to?: number) => {
     const key = (n: number | undefined) => (n === undefined ? undefined : Uint8Array.of(n * 10));
-    const plan = pickManual(levels, key(from), key(to), isOutdated);
+    const scope = { from: key(from), to: key(to), seqno: 0 };
+    const plan = pickManualRewrite(levels, scope, isOutdated);
     assert.equal(plan?.outputLevel, plan && 2);
     return plan?.inputs.flatMap(({ tables }) => tables.map((table) => table.fileNumber));
   };
@@ -212,7 +217,8 @@ suite('the plan of a manual compaction of one sorted run', () => {
   test('takes them within the range alone', () => {
     assert.deepEqual(chosen(among(1, 3, 5), 2, 4), [3]);
     assert.equal(chosen(among(1, 5), 2, 4), undefined);
-    assert.equal(pickManualL0(levels, undefined, undefined, OPTIONS), undefined);
+    const scope = { from: undefined, to: undefined, seqno: 0 };
+    assert.equal(pickManualStep(levels, 0, scope, OPTIONS), undefined);
   });
 });
 
