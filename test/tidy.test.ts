@@ -191,6 +191,7 @@ const LAYERS: readonly Layer[] = [
       'integrity',
       'manifest',
       'block',
+      'fs',
       'fs/port',
       'bytes',
       ...KERNELS,

@@ -21,6 +21,7 @@ import { Output } from './output.ts';
 import { pointCommands } from './point-commands.ts';
 import { scanCommand } from './scan.ts';
 import { statsCommand } from './stats.ts';
+import { unlockCommand } from './unlock.ts';
 
 const EXAMPLES = `
 Examples:
@@ -73,6 +74,7 @@ function programOf(output: Output): Command {
     statsCommand(output),
     ...maintenanceCommands(output),
     inspectCommand(output),
+    unlockCommand(output),
   ];
   for (const command of commands) program.addCommand(command);
   // Messages are written in one place, above.

@@ -144,7 +144,7 @@ function withHint(error: VarveError, path: string, encryption: ReadKeys | undefi
 }
 
 /** Tells a wrong path from a database before the engine has to. */
-function requireDatabase(path: string): void {
+export function requireDatabase(path: string): void {
   const names = namesIn(path);
   if (names === undefined) throw noDatabase(path, 'there is no such directory');
   if (!names.some((name) => DATABASE_FILE.test(name))) {

@@ -67,22 +67,24 @@ function lossOf(path: string, [recordToken, ...known]: string[]): string | undef
   }
 }
 
+/** Device and number of a directory; empty where there is none. */
+export function directoryNumber(path: string): string {
+  const found = stat(path);
+  return found === undefined ? '' : numberOf(found);
+}
+
 /** What stands behind the record's token; ends where something is missing. */
 function describe(path: string): string[] {
-  const options = { bigint: true, throwIfNoEntry: false } as const;
-  const directory = stat(dirname(path), options);
+  const directory = stat(dirname(path));
   if (directory === undefined || !directory.isDirectory()) return [];
-  const file = stat(path, options);
+  const file = stat(path);
   if (file === undefined) return [numberOf(directory)];
   return [numberOf(directory), numberOf(file), String(file.mtimeNs), String(file.size)];
 }
 
-function stat(
-  path: string,
-  options: { readonly bigint: true; readonly throwIfNoEntry: false },
-): fs.BigIntStats | undefined {
+function stat(path: string): fs.BigIntStats | undefined {
   try {
-    return fs.statSync(path, options);
+    return fs.statSync(path, { bigint: true, throwIfNoEntry: false });
   } catch (error) {
     // A file has taken the place of a directory above.
     if (systemCode(error) === 'ENOTDIR') return undefined;

@@ -6,11 +6,12 @@
  * the process is stopped. It works between threads, between containers that share a directory,
  * and is immune to recycled process ids.
  *
- * Where a file system takes no sockets: the process id with its start time, within one boot and one
- * pid namespace. This cannot notice the end of a worker thread whose process lives on.
+ * Where a file system takes no sockets, or one cannot be reached: the process id with its start
+ * time, within one boot and one pid namespace. This cannot notice the end of a worker thread whose
+ * process lives on. What follows from all that is judged in node-owner.ts.
  * @module
  */
-import { closeSync, existsSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { systemCode } from './node-error.ts';
@@ -57,6 +58,7 @@ export function openLivenessSocket(
       // A failed accept (no descriptors left) changes nothing: the kernel answers all the same.
       server.on('error', () => {});
       server.unref();
+      openToAll(address.path);
       resolve({ close: () => closeServer(server, address) });
     });
   });
@@ -71,25 +73,48 @@ function closeServer(server: Server, address: SocketAddress): Promise<void> {
   });
 }
 
-/** False only when it is certain that nobody listens under `name` in `directory`. */
-export function livenessSocketAnswers(directory: string, name: string): Promise<boolean> {
+/** Whoever can reach the directory may ask: a connection tells nothing and is closed at once. */
+function openToAll(path: string): void {
+  if (process.platform === 'win32') return;
+  try {
+    chmodSync(path, 0o777);
+  } catch {
+    // Then processes of other users get no answer, and judge by the process.
+  }
+}
+
+/**
+ * - `answers` somebody listens, certainly
+ * - `refused` nobody listens, certainly
+ * - `missing` there is no such name
+ * - `unreachable` it may be either: no permission, no descriptors left, no address that is short
+ *   enough
+ */
+export type SocketAnswer = 'answers' | 'refused' | 'missing' | 'unreachable';
+
+/** Asks whether somebody listens under `name` in `directory`. */
+export function askLivenessSocket(directory: string, name: string): Promise<SocketAnswer> {
   const address = socketAddress(directory, name);
-  if (address === undefined) return Promise.resolve(true);
+  if (address === undefined) return Promise.resolve('unreachable');
   return new Promise((resolve) => {
     const socket = connect(address.path);
-    const finish = (alive: boolean): void => {
+    const finish = (answer: SocketAnswer): void => {
       clearTimeout(timer);
       socket.destroy();
       address.release();
-      resolve(alive);
+      resolve(answer);
     };
-    const timer = setTimeout(finish, PROBE_LIMIT_MS, true);
-    socket.once('connect', () => finish(true));
-    socket.on('error', (error) => {
-      const code = systemCode(error);
-      finish(code !== 'ECONNREFUSED' && code !== 'ENOENT');
-    });
+    const timer = setTimeout(finish, PROBE_LIMIT_MS, 'answers');
+    socket.once('connect', () => finish('answers'));
+    socket.on('error', (error) => finish(answerOf(systemCode(error))));
   });
+}
+
+function answerOf(code: string | undefined): SocketAnswer {
+  if (code === 'ECONNREFUSED') return 'refused';
+  if (code === 'ENOENT') return 'missing';
+  // So many ask that it cannot take them all.
+  return code === 'EAGAIN' ? 'answers' : 'unreachable';
 }
 
 /** Where a socket can be reached, and what to give back afterwards. */
@@ -129,9 +154,14 @@ export function ownIdentity(): ProcessIdentity {
   return {
     pid,
     bootId: currentBootId(),
-    pidNamespace: readOrEmpty(() => readlinkSync('/proc/self/ns/pid')),
+    pidNamespace: pidNamespace(),
     startTime: readProcess(pid)?.startTime ?? '',
   };
+}
+
+/** Identifies the set of process ids that are seen here; empty where the platform has only one. */
+export function pidNamespace(): string {
+  return readOrEmpty(() => readlinkSync('/proc/self/ns/pid'));
 }
 
 /** Identifies this start of the kernel; empty where the platform does not tell. */
@@ -139,12 +169,16 @@ export function currentBootId(): string {
   return readOrEmpty(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
 }
 
-/** False only when it is certain that the process has ended. */
-export function processLives(identity: ProcessIdentity): boolean {
-  if (identity.pidNamespace !== ownIdentity().pidNamespace) return true;
+/** `unknown`: some process has the id, and its start time cannot be compared. */
+export type ProcessState = 'runs' | 'ended' | 'unknown';
+
+/** What has become of a process; only for one of this boot and pid namespace. */
+export function processState(identity: ProcessIdentity): ProcessState {
   const found = readProcess(identity.pid);
-  if (found === undefined || identity.startTime === '') return signalReaches(identity.pid);
-  return !found.ended && found.startTime === identity.startTime;
+  if (found === undefined || identity.startTime === '') {
+    return signalReaches(identity.pid) ? 'unknown' : 'ended';
+  }
+  return !found.ended && found.startTime === identity.startTime ? 'runs' : 'ended';
 }
 
 function readProcess(pid: number): { startTime: string; ended: boolean } | undefined {

@@ -7,8 +7,8 @@
  *     LOCK.<token>.socket       answers while the owner with this token lives (node-liveness.ts)
  *     LOCK.<token>.new/owner    a claim being prepared;  LOCK.<token>.released  a release likewise
  *
- * A record is one JSON object with the fields of {@link LockRecord}. Tokens are random and never
- * used twice. Records appear complete, by a rename, and never change.
+ * A record is one JSON object with the fields of `LockRecord`. Tokens are random and never used
+ * twice. Records appear complete, by a rename, and never change.
  *
  * The owner is the end of a chain: start at `LOCK` (or at the token `none` where there is no such
  * file), go on to `LOCK.after-<its token>` until there is none. To take the lock:
@@ -34,28 +34,20 @@
  * Hard links are not needed (FAT, some shared folders), nor fsync: after power loss every owner is
  * dead, and a record that was cut short counts as dead.
  *
- * Limits: all contenders must run on one kernel. A record of another boot counts as dead, so two
- * computers that share a network directory are not kept apart. Files that begin with `LOCK` must
- * not be removed by hand while an owner lives.
+ * Whether an owner lives is judged in node-owner.ts. Limits: all contenders must run on one kernel,
+ * so two computers that share a network directory are not kept apart. Files that begin with `LOCK`
+ * must not be removed by hand while an owner lives; {@link breakNodeLock} is there for that.
  * @module
  */
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
-import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { isMainThread, threadId } from 'node:worker_threads';
 import { corruption, isVarveError, VarveError } from '../errors.ts';
 import { platformError, systemCode } from './node-error.ts';
-import { assertNodeLockHeld, beginHold, type NodeHold } from './node-hold.ts';
-import {
-  currentBootId,
-  type LivenessSocket,
-  livenessSocketAnswers,
-  openLivenessSocket,
-  ownIdentity,
-  type ProcessIdentity,
-  processLives,
-} from './node-liveness.ts';
+import { assertNodeLockHeld, beginHold, directoryNumber, type NodeHold } from './node-hold.ts';
+import { type LivenessSocket, openLivenessSocket } from './node-liveness.ts';
+import { describeSelf, type LockRecord, placeholder, readRecord } from './node-lock-record.ts';
+import { factsOf, judge, type Verdict } from './node-owner.ts';
 import type { FsLock } from './port.ts';
 
 /** Each new attempt means that another contender won; this many in a row only happens to a bug. */
@@ -63,19 +55,6 @@ const MAX_ATTEMPTS = 1000;
 
 /** The chain grows by one for each owner in a row that dies between steps 2 and 4. */
 const MAX_CHAIN = 10_000;
-
-/** An owner, as the lock file describes it. */
-interface LockRecord extends ProcessIdentity {
-  readonly token: string;
-  readonly state: 'held' | 'released';
-  /** The program, without its arguments, which may be secret. */
-  readonly command: string;
-  readonly host: string;
-  /** When the lock was taken, ISO 8601. */
-  readonly since: string;
-  /** True when the owner answers at its socket. */
-  readonly socket: boolean;
-}
 
 /** How an owner shows that it lives. */
 export type LivenessMethod = 'socket' | 'process';
@@ -85,15 +64,61 @@ export type LivenessMethod = 'socket' | 'process';
  * @param method `socket` falls back to `process` where sockets are impossible
  * @throws `LOCKED` naming the owner; `IO` or `NOSPACE` when the directory cannot be used
  */
-export async function acquireNodeLock(
-  path: string,
-  method: LivenessMethod = 'socket',
-): Promise<FsLock> {
+export function acquireNodeLock(path: string, method: LivenessMethod = 'socket'): Promise<FsLock> {
+  return acquire(path, method, false);
+}
+
+/** A lock as others see it. */
+export interface NodeLockState {
+  /** `free` also for one that was never taken. */
+  readonly state: 'free' | 'held';
+  /** Who holds it: process, command, host and time, for people; empty when it is free. */
+  readonly owner: string;
+  /** Of the owner; `dead` when it is free. A lock whose owner is dead is taken by the next open. */
+  readonly life: Verdict['life'];
+  readonly reason: string;
+}
+
+/**
+ * Says who holds the lock that is named by `path`; changes nothing.
+ * @throws `IO` when the directory cannot be read
+ */
+export async function inspectNodeLock(path: string): Promise<NodeLockState> {
+  const names = new LockNames(resolve(path));
+  try {
+    const owner = chainEnd(readChain(names));
+    if (owner.state === 'released') {
+      return { state: 'free', owner: '', life: 'dead', reason: 'nobody holds it' };
+    }
+    return { state: 'held', owner: nameOf(owner), ...(await judgeOwner(names, owner)) };
+  } catch (error) {
+    throw platformError('look at', path, error);
+  }
+}
+
+/**
+ * Frees a lock of which nobody can tell whether its owner lives. If it does, it finds out before it
+ * changes a file and stops with `DETACHED`; what it has written to its log since may be lost.
+ * @throws `LOCKED` when the owner lives, certainly; `IO`, `NOSPACE`
+ */
+export async function breakNodeLock(path: string): Promise<void> {
+  const lock = await acquire(path, 'socket', true);
+  await lock.release();
+}
+
+/** @param mayBreak whether the lock of an owner that may live is taken */
+async function acquire(path: string, method: LivenessMethod, mayBreak: boolean): Promise<FsLock> {
   const names = new LockNames(resolve(path));
   try {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const last = chainEnd(readChain(names));
-      if (await ownerLives(names, last)) throw lockedError(path, last);
+      if (last.state === 'held') {
+        const verdict = await judgeOwner(names, last);
+        const { life } = verdict;
+        if (life === 'alive' || (life === 'unknown' && !mayBreak)) {
+          throw lockedError(path, last, verdict);
+        }
+      }
       const lock = await contend(names, last.token, method);
       if (lock !== undefined) return lock;
     }
@@ -195,7 +220,7 @@ async function contend(
   const socket = useSocket
     ? await openLivenessSocket(names.directory, names.socket(token))
     : undefined;
-  const record = describeSelf(token, socket !== undefined);
+  const record = describeSelf(token, socket !== undefined, directoryNumber(names.directory));
   let lock: FsLock | undefined;
   try {
     if (claim(names, predecessor, record)) {
@@ -223,8 +248,22 @@ function takeHold(names: LockNames, record: LockRecord): NodeHold {
 
 function markReleased(names: LockNames, record: LockRecord): void {
   const file = names.release(record.token);
-  fs.writeFileSync(file, JSON.stringify({ ...record, state: 'released' }));
-  fs.renameSync(file, names.head);
+  try {
+    fs.writeFileSync(file, JSON.stringify({ ...record, state: 'released' }));
+    fs.renameSync(file, names.head);
+  } catch (error) {
+    if (!emptied(names.head)) throw error;
+  }
+}
+
+/** Where there is no room for another record: one without content counts as released as well. */
+function emptied(head: string): boolean {
+  try {
+    fs.truncateSync(head);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function becomeHead(names: LockNames, predecessor: string): void {
@@ -281,76 +320,22 @@ function chainEnd(chain: LockRecord[]): LockRecord {
   return chain[chain.length - 1]!;
 }
 
-async function ownerLives(names: LockNames, owner: LockRecord): Promise<boolean> {
-  if (owner.state === 'released') return false;
-  const bootId = currentBootId();
-  if (owner.bootId !== '' && bootId !== '' && owner.bootId !== bootId) return false;
-  if (owner.socket) return livenessSocketAnswers(names.directory, names.socket(owner.token));
-  return processLives(owner);
+async function judgeOwner(names: LockNames, owner: LockRecord): Promise<Verdict> {
+  const facts = await factsOf(owner, names.directory, names.socket(owner.token));
+  return judge(facts, owner.thread !== 0);
 }
 
-/** The record in `file`; undefined without one. Unreadable bytes give a released one. */
-function readRecord(file: string, tokenIfUnreadable: string): LockRecord | undefined {
-  let text: string;
-  try {
-    text = fs.readFileSync(file, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isLockRecord(value)) return value;
-  } catch {
-    // Not JSON: handled as any other record that no owner of ours has written.
-  }
-  return placeholder(tokenIfUnreadable);
+function lockedError(path: string, owner: LockRecord, { life, reason }: Verdict): VarveError {
+  const doubt =
+    life === 'alive'
+      ? ''
+      : `; whether it lives cannot be told from here (${reason}): see varve unlock --help`;
+  const message = `${path} is held by ${nameOf(owner)}${doubt}`;
+  return new VarveError('LOCKED', message, { file: path });
 }
 
-function isLockRecord(value: unknown): value is LockRecord {
-  if (typeof value !== 'object' || value === null) return false;
-  const fields = value as Record<string, unknown>;
-  for (const [name, sample] of Object.entries(placeholder(''))) {
-    if (typeof fields[name] !== typeof sample) return false;
-  }
-  // The token becomes part of a path; the id goes to `kill`, where 0 and below mean groups.
-  const pid = Number(fields['pid']);
-  const isProcessId = Number.isInteger(pid) && pid > 0 && pid < 2 ** 31;
-  return isProcessId && /^[0-9a-f]{16}$/.test(String(fields['token']));
-}
-
-/** Stands for a lock that nobody holds. */
-function placeholder(token: string): LockRecord {
-  return {
-    token,
-    state: 'released',
-    pid: 0,
-    bootId: '',
-    pidNamespace: '',
-    startTime: '',
-    command: '',
-    host: '',
-    since: '',
-    socket: false,
-  };
-}
-
-function describeSelf(token: string, socket: boolean): LockRecord {
-  const program = [basename(process.execPath), ...process.argv.slice(1, 2)].join(' ');
-  return {
-    ...ownIdentity(),
-    token,
-    state: 'held',
-    command: isMainThread ? program : `${program}, worker thread ${threadId}`,
-    host: hostname(),
-    since: new Date().toISOString(),
-    socket,
-  };
-}
-
-function lockedError(path: string, owner: LockRecord): VarveError {
-  const who = `process ${owner.pid} (${owner.command}) on ${owner.host} since ${owner.since}`;
-  return new VarveError('LOCKED', `${path} is held by ${who}`, { file: path });
+function nameOf(owner: LockRecord): string {
+  return `process ${owner.pid} (${owner.command}) on ${owner.host} since ${owner.since}`;
 }
 
 /** Removes what dead owners and contenders left; best effort, the next owner tries again. */

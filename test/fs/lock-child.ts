@@ -1,13 +1,14 @@
 /**
  * A contender for a lock in a process or worker thread of its own. Reads lines, answers lines:
- * `take` -> `held` or the error's code and message; `release` -> `released`; `block` -> `blocked`,
- * then it never returns to its event loop.
+ * `take` -> `held` or the error's code and message; `check` -> the same of a lock that was taken;
+ * `release` -> `released`; `block` -> `blocked`, then it never returns to its event loop.
  * @module
  */
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parentPort, workerData } from 'node:worker_threads';
 import { VarveError } from '../../src/errors.ts';
+import { assertNodeLockHeld } from '../../src/fs/node-hold.ts';
 import { acquireNodeLock, type LivenessMethod } from '../../src/fs/node-lock.ts';
 import type { FsLock } from '../../src/fs/port.ts';
 
@@ -20,7 +21,8 @@ async function answer(line: string): Promise<string> {
     return 'released';
   }
   try {
-    lock = await acquireNodeLock(path, method);
+    if (line === 'check') assertNodeLockHeld(path, lock!.token);
+    else lock = await acquireNodeLock(path, method);
     return 'held';
   } catch (error) {
     return error instanceof VarveError ? `${error.code} ${error.message}` : String(error);

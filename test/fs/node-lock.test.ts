@@ -1,51 +1,15 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { isVarveError } from '../../src/errors.ts';
 import { acquireNodeLock, type LivenessMethod } from '../../src/fs/node-lock.ts';
+import { Child, childFile, lockedBy, newDirectory } from './lock-fixture.ts';
 
-const childFile = new URL(`./lock-child${extname(import.meta.url)}`, import.meta.url);
 const methods: LivenessMethod[] = ['socket', 'process'];
-const lockedBy = (pattern: RegExp) => (error: unknown) =>
-  isVarveError(error, 'LOCKED') && pattern.test(error.message);
-
-function newDirectory(t: TestContext): string {
-  const directory = fs.mkdtempSync(join(tmpdir(), 'varve-lock-'));
-  t.after(() => fs.rmSync(directory, { recursive: true }));
-  return directory;
-}
-
-/** A contender in another process. */
-class Child {
-  readonly process: ChildProcess;
-  private readonly lines: AsyncIterator<string>;
-
-  constructor(t: TestContext, path: string, method: LivenessMethod = 'socket') {
-    const args = [fileURLToPath(childFile), path, method];
-    this.process = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.lines = createInterface(this.process.stdout!)[Symbol.asyncIterator]();
-    t.after(() => this.kill());
-  }
-
-  async ask(line: string): Promise<string> {
-    this.process.stdin!.write(`${line}\n`);
-    const { value } = await this.lines.next();
-    return String(value);
-  }
-
-  async kill(): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    this.process.kill('SIGKILL');
-    await once(this.process, 'exit');
-  }
-}
 
 for (const method of methods) {
   test(`a second open in one process is refused (${method})`, async (t) => {
@@ -185,7 +149,8 @@ test('owners that died while they took over are passed, and cleared away', async
   let record = JSON.parse(fs.readFileSync(path, 'utf8'));
   for (const token of ['00000000000000aa', '00000000000000bb']) {
     const claim = `${path}.after-${record.token}`;
-    record = { ...record, token, state: 'held', socket: true };
+    // Of a process that has ended.
+    record = { ...record, token, state: 'held', socket: true, startTime: '1' };
     fs.mkdirSync(claim);
     fs.writeFileSync(join(claim, 'owner'), JSON.stringify(record));
   }
