@@ -122,6 +122,25 @@ export class CompactionQueue {
     return this.#hasChanged;
   }
 
+  /**
+   * Begins the compaction that is called for most, if it reads no more than this and nothing else
+   * is under way or was asked for.
+   * @returns the bytes that it reads; undefined if there is none
+   */
+  beginSmall(bytesMax: number): number | undefined {
+    if (this.isRunning || this.hasRequests) return undefined;
+    const bytes = this.#nextBytes();
+    if (bytes === undefined || bytes > bytesMax) return undefined;
+    return this.#beginPicked(new Set(), 1) ? bytes : undefined;
+  }
+
+  /** What the next compaction would read. */
+  #nextBytes(): number | undefined {
+    const plan = this.#picker.pick([], new Set(), 1, 1)?.plan;
+    if (plan === undefined) return undefined;
+    return plan.kind === 'merge' ? planBytes(plan) : 0;
+  }
+
   /** Gives up all that is under way and all requests. */
   stop(): void {
     for (const job of this.#running) job.abort();

@@ -361,7 +361,7 @@ export class Db {
    */
   static async settle(db: Db): Promise<void> {
     try {
-      await db.#scheduler.settleL0(db.#core.families.values());
+      await db.#scheduler.settle();
     } catch (error) {
       db.#core.fail(error);
     }

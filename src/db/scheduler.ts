@@ -37,6 +37,12 @@ const L0_SETTLED_FACTOR = 3;
 /** A writer that is only slowed gets on at this share of its pace at least. */
 const SLOWDOWN_SHARE_MAX = 0.95;
 
+/** A process that has been there for so long looks for compactions without a write. */
+const SETTLING_MS = 500;
+/** Compactions that a close does, at most: what they read together, and how many. */
+const SHORT_DEBT_BYTES = 0x4_0000;
+const SHORT_DEBT_COUNT_MAX = 8;
+
 /** A write that waits until something has got better. Times are on the monotonic clock. */
 interface Stop {
   readonly reason: StallReason;
@@ -64,6 +70,7 @@ export class Scheduler {
   #pauseCount: number;
   /** Called when the last pause ends. */
   #unpaused: (() => void)[];
+  #callOff: (() => void) | undefined;
 
   constructor(core: DbCore, executor: Executor) {
     const losses = new LossLimit();
@@ -76,6 +83,7 @@ export class Scheduler {
     this.#weighedAtMs = core.location.clock.monotonic();
     this.#pauseCount = 0;
     this.#unpaused = [];
+    this.#callOff = undefined;
     executor.onReport = () => this.#pump();
   }
 
@@ -257,8 +265,45 @@ export class Scheduler {
     this.#flushes.stop();
   }
 
+  /**
+   * To be called when the database is open: waits until L0 is below its limit. Where it is, the
+   * compactions that earlier processes have left begin once the process has proved to last: what a
+   * short one began would come to nothing.
+   */
+  async settle(): Promise<void> {
+    const families = [...this.#core.families.values()];
+    if (families.some((family) => isL0Crowded(family, new Set(family.view.levels[0])))) {
+      return this.settleL0(families);
+    }
+    const { later } = this.#core.location.hostLoop;
+    if (later === undefined) this.#pump();
+    else this.#callOff = later(SETTLING_MS, () => this.#pump());
+  }
+
+  /**
+   * Does a little of what compactions are due, blocking the thread: processes that are never
+   * there for long would otherwise leave it to grow. Never throws: a failure stops writing.
+   */
+  doSome(): void {
+    const compactions = this.#compactions;
+    let bytesLeft = SHORT_DEBT_BYTES;
+    try {
+      while (bytesLeft > 0 && !this.isPaused && this.isFlushed) {
+        const bytes = compactions.beginSmall(bytesLeft);
+        if (bytes === undefined) return;
+        bytesLeft -= Math.max(bytes, SHORT_DEBT_BYTES / SHORT_DEBT_COUNT_MAX);
+        for (compactions.pump(false); compactions.isRunning; compactions.pump(false)) {
+          this.#executor.block();
+        }
+      }
+    } catch (error) {
+      this.#core.fail(error);
+    }
+  }
+
   /** Ends all background work, and the threads that did it. */
   async close(): Promise<void> {
+    this.#callOff?.();
     this.stop();
     this.unpauseAll();
     this.#stalls.slowed(undefined, 0);

@@ -33,14 +33,15 @@ export async function closeDatabase(
       failure = error;
     }
   }
+  if (canWrite && failure === undefined) await attempt(() => core.wal?.syncNow());
+  // What fails there leaves writes that are durable, and no clean end.
+  if (canWrite && failure === undefined) scheduler.doSome();
   core.isClosed = true;
   await attempt(() => scheduler.close());
   await attempt(() => core.cursors.releaseAll());
-  if (canWrite && failure === undefined) {
-    await attempt(() => {
-      core.wal?.syncNow();
-      core.manifest!.close({ walEnds: core.wal?.ends() ?? [], lastSeqno: core.lastSeqno });
-    });
+  if (canWrite && core.backgroundError === undefined && failure === undefined) {
+    const walEnds = core.wal?.ends() ?? [];
+    await attempt(() => core.manifest!.close({ walEnds, lastSeqno: core.lastSeqno }));
   } else {
     await attempt(() => core.manifest?.close());
   }

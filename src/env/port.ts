@@ -27,4 +27,9 @@ export interface HostLoop {
   turn(): Promise<void>;
   /** Resolves after some milliseconds, about; where it is missing, turns pass the time. */
   delay?: ((milliseconds: number) => Promise<void>) | undefined;
+  /**
+   * Calls back once after some milliseconds, about, unless what it returns is called before; does
+   * not keep the host from ending. Where it is missing, nothing is put off.
+   */
+  later?: ((milliseconds: number, callback: () => void) => () => void) | undefined;
 }

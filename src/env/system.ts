@@ -41,4 +41,10 @@ export const systemHostLoop: HostLoop = {
       else postTurn(resolve);
     }),
   delay: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  later(milliseconds, callback) {
+    const timer = setTimeout(callback, milliseconds);
+    // A number in browsers.
+    if (typeof timer === 'object') timer.unref();
+    return () => clearTimeout(timer);
+  },
 };

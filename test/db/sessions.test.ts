@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Db } from '../../src/db/database.ts';
 import type { DbOptions } from '../../src/db/options.ts';
+import { VarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { CURRENT_SLOT_BYTES, decodeSlots } from '../../src/manifest/current.ts';
 import { open } from '../../src/node.ts';
@@ -237,4 +238,84 @@ test('sessions without a log write nothing before the first flush', async () => 
     assert.equal(text(again.get('next')), 'true');
     assert.equal(again.seqno, seqno + 4);
   });
+});
+
+/** A database whose L0 has as many tables as asked for, each of some bytes. */
+async function diskOfTables(count: number, valueBytes: number): Promise<MemoryFs> {
+  const disk = new MemoryFs();
+  const patient = { l0TriggerCount: 50, l0SlowdownCount: 80, l0StopCount: 90, compression: 'none' };
+  await session(
+    disk,
+    async (db) => {
+      for (let i = 0; i < count; i++) {
+        db.put('key', String(i).padEnd(valueBytes, '.'));
+        db.put(`other-${i}`, '1');
+        await db.flush();
+      }
+    },
+    patient as DbOptions,
+  );
+  return disk;
+}
+
+test('short sessions do what little is due of compactions, and then no more', async () => {
+  const disk = await diskOfTables(20, 1000);
+  await session(disk, (db) => assert.equal(tableNames(disk).length, db.stats().tableCount));
+  assert.equal(tableNames(disk).length, 1);
+  // The empty log before its own goes here.
+  await session(disk, () => undefined);
+  const { fs, calls } = watched(disk);
+  await session(fs, (db) => {
+    assert.equal(text(db.get('key'))!.slice(0, 3), '19.');
+    assert.equal([...db.keys()].length, 21);
+  });
+  assert.deepEqual(
+    calls.filter((call) => !call.startsWith('createDirectory')),
+    [],
+  );
+});
+
+test('a short session leaves more than a little to others, and is not held up by it', async () => {
+  const disk = await diskOfTables(6, 200_000);
+  const { fs, calls } = watched(disk);
+  await session(fs, (db) => assert.equal(db.get('key')!.length, 200_000));
+  assert.deepEqual(
+    calls.filter((call) => !call.startsWith('createDirectory')),
+    [],
+  );
+});
+
+test('a process that lasts looks for compactions without a write', async () => {
+  const disk = await diskOfTables(6, 200_000);
+  let callback: (() => void) | undefined;
+  let callsOff = 0;
+  const hostLoop = {
+    turn: () => Promise.resolve(),
+    later: (_: number, then: () => void) => {
+      callback = then;
+      return () => callsOff++;
+    },
+  };
+  const db = await open(PATH, { fs: disk, hostLoop });
+  callback!();
+  await db.flush();
+  await db.pauseBackgroundWork();
+  assert.equal(tableNames(disk).length, 1);
+  await db.close();
+  assert.equal(callsOff, 1);
+});
+
+test('a compaction that fails in a close leaves what was written', async () => {
+  const disk = await diskOfTables(20, 1000);
+  const fs = observed(disk, {
+    before(operation, _, args) {
+      const isTable = operation === 'open' && String(args[0]).endsWith('.sst');
+      if (isTable && args[1] === 'create') throw new VarveError('IO', 'no more tables');
+      return false;
+    },
+  });
+  const db = await open(PATH, { fs });
+  db.put('last', '1');
+  await db.close();
+  await session(disk, (again) => assert.equal(text(again.get('last')), '1'));
 });
