@@ -47,6 +47,7 @@ export type {
   FlushEvent,
   KeptFile,
   RecoveryDroppedEvent,
+  RecoveryProgressEvent,
   StallEvent,
   StallKind,
   StallReason,

@@ -81,6 +81,15 @@ export interface TableDeletedEvent {
   readonly sizeBytes: number;
 }
 
+/** Opening the database has to read long logs first; told every 8 MiB or so. */
+export interface RecoveryProgressEvent {
+  readonly type: 'recovery-progress';
+  /** Of the logs. */
+  readonly bytesRead: number;
+  /** Bytes of all logs that are read. */
+  readonly bytesTotal: number;
+}
+
 /** Opening the database has left out parts of its logs. Told once, when it is open. */
 export interface RecoveryDroppedEvent {
   readonly type: 'recovery-dropped';
@@ -158,6 +167,7 @@ export type DbEvent =
   | StallEvent
   | TableCreatedEvent
   | TableDeletedEvent
+  | RecoveryProgressEvent
   | RecoveryDroppedEvent
   | CompactionFailedEvent
   | FileKeptEvent
@@ -235,6 +245,16 @@ export class EventSink {
     this.#told = new Map();
     try {
       return work();
+    } finally {
+      this.#told = undefined;
+    }
+  }
+
+  /** Like {@link once} for work that gives the host turns. */
+  async onceAsync<T>(work: () => Promise<T>): Promise<T> {
+    this.#told = new Map();
+    try {
+      return await work();
     } finally {
       this.#told = undefined;
     }

@@ -134,7 +134,8 @@ async function openLocked(location: Location, settings: DbSettings): Promise<Db>
   try {
     const held = { ...location, fs: new HeldFs(fs, lockPath, lock.token) };
     const found = await find(held, settings);
-    const core = recoverForWriting(held, settings, found, lock);
+    await location.hostLoop.turn();
+    const core = await recoverForWriting(held, settings, found, lock);
     db = new Db(core, executorOf(core));
   } catch (error) {
     await lock.release();
@@ -169,7 +170,8 @@ async function openReadOnly(location: Location, settings: DbSettings): Promise<D
   lookFirst(location, settings);
   for (let attempt = 1; ; attempt++) {
     try {
-      const core = recoverForReading(location, settings, await find(location, settings));
+      const found = await find(location, settings);
+      const core = await recoverForReading(location, settings, found);
       return new Db(core, executorOf(core));
     } catch (error) {
       if (!isVarveError(error) || attempt === READ_ONLY_ATTEMPTS_MAX) throw error;

@@ -9,23 +9,26 @@
  */
 import { CODEC_ZSTD } from '../compress/port.ts';
 import { corruption, isVarveError, VarveError } from '../errors.ts';
-import { Merge } from '../executor/merge-job.ts';
 import { type FsLock, joinPath } from '../fs/port.ts';
 import { type DirectoryContents, inspectDirectory, ownContents } from '../manifest/directory.ts';
 import { walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
 import { type AddedTable, emptyEdit, type LogIdentity } from '../manifest/version-edit.ts';
 import type { TableSlot } from '../tables/table-cache.ts';
-import { type ReplayResult, replayLogs } from '../wal/wal-replay.ts';
+import { type ReplayOptions, type ReplayResult, replayInParts } from '../wal/wal-replay.ts';
 import { beginWriting, mayRest, startLog } from './begin.ts';
 import { DEFAULT_FAMILY_ID, DEFAULT_FAMILY_NAME } from './column-family.ts';
 import { DbCore, type Location } from './core.ts';
 import { checkFamilyName, createFamily } from './families.ts';
-import { flushJob, persistedSeqno } from './flush-job.ts';
+import { persistedSeqno } from './flush-job.ts';
 import type { DbSettings } from './options.ts';
 import { Orphans } from './orphans.ts';
+import { RecoveryTables } from './recovery-tables.ts';
 import { OperationReplay } from './replay.ts';
 import { WalSet } from './wal-set.ts';
+
+/** Progress is told this often. */
+const PROGRESS_BYTES = 0x80_0000;
 
 /** A database as its manifest describes it; nothing has been written yet. */
 export interface Found {
@@ -54,37 +57,42 @@ export function usesZstd({ manifest }: Found): boolean {
 }
 
 /** Opens for reading and writing; the caller holds the lock and gives it to the core. */
-export function recoverForWriting(
+export async function recoverForWriting(
   location: Location,
   settings: DbSettings,
   found: Found,
   lock: FsLock,
-): DbCore {
+): Promise<DbCore> {
   const { fs, directory, pipeline } = location;
   const { contents } = found;
   const families = [{ id: DEFAULT_FAMILY_ID, name: DEFAULT_FAMILY_NAME }];
   const manifest = found.manifest ?? Manifest.create(fs, directory, pipeline, families);
   const core = new DbCore(location, settings, lock, manifest);
+  const tables = new RecoveryTables(core);
   try {
     for (const number of contents.manifestNumbers) manifest.expectNotAhead(number);
     addFamilies(core);
-    const { logs, neededLogs } = replay(core, manifest, contents);
-    const orphans = new Orphans(core, manifest, contents, logs);
     core.startWriting(manifest);
-    if (contents.isFresh || mayRest(core, neededLogs)) {
-      if (!contents.isFresh) manifest.startLater(contents.numbers);
+    if (!contents.isFresh) manifest.passOver(contents.numbers);
+    const { logs, neededLogs } = await replay(core, manifest, contents, tables);
+    const orphans = new Orphans(core, manifest, contents, logs);
+    if (contents.isFresh || (tables.isEmpty && mayRest(core, neededLogs))) {
+      if (!contents.isFresh) manifest.startLater();
       core.wal = newWalSet(core, manifest.walEnds);
       core.beforeFirstWrite = () => beginWriting(core);
     } else {
       manifest.start();
       core.wal = newWalSet(core);
-      installRecovered(core, startLog(core));
+      const log = startLog(core);
+      await tables.writeRest();
+      installRecovered(core, log, tables.handOver());
     }
     orphans.clear();
     for (const [name, own] of settings.families) {
       if (!hasFamily(core, name)) createFamily(core, name, own);
     }
   } catch (error) {
+    tables.discard();
     core.wal?.closeFiles();
     core.tables.closeAll();
     manifest.close();
@@ -94,11 +102,11 @@ export function recoverForWriting(
 }
 
 /** Opens for reading without a lock; writes nothing. */
-export function recoverForReading(
+export async function recoverForReading(
   location: Location,
   settings: DbSettings,
   { contents, manifest }: Found,
-): DbCore {
+): Promise<DbCore> {
   if (manifest === undefined) throw missingDatabase(location.directory);
   const core = new DbCore(location, settings, undefined, manifest);
   addFamilies(core);
@@ -107,7 +115,7 @@ export function recoverForReading(
       throw new VarveError('INVALID', `there is no column family '${name}'`);
     }
   }
-  replay(core, manifest, contents);
+  await replay(core, manifest, contents);
   // A writer may remove these files: as long as they are open, they can be read all the same.
   for (const family of core.families.values()) {
     for (const slot of family.view.levels.flat()) openIfSound(core, slot);
@@ -159,8 +167,16 @@ interface Replayed {
   readonly neededLogs: readonly number[];
 }
 
-/** Reads the logs that some family still needs into memtables. */
-function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): Replayed {
+/**
+ * Reads the logs that some family still needs into memtables.
+ * @param tables what memory has no room for; a reader makes none, and takes the memory
+ */
+async function replay(
+  core: DbCore,
+  manifest: Manifest,
+  contents: DirectoryContents,
+  tables?: RecoveryTables,
+): Promise<Replayed> {
   const { fs, location, settings } = core;
   const first = manifest.version.firstLogNumber();
   const logNumbers = contents.logNumbers.filter((number) => number >= first);
@@ -170,7 +186,6 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
   if (isStrict && !isNamed && logNumbers[0] !== first) {
     throw corruption('log is missing', joinPath(location.directory, walName(first)), 0);
   }
-  const operations = new OperationReplay(core);
   const options = {
     fs,
     directory: location.directory,
@@ -182,11 +197,7 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
     firstSeqno: manifest.lastSeqno + 1,
     firstLogNumber: first,
   };
-  const result = core.events.once(() =>
-    replayLogs(options, (logNumber, firstSeqno, count, buf, off, len) => {
-      operations.apply(logNumber, firstSeqno, count, buf, off, len);
-    }),
-  );
+  const result = await core.events.onceAsync(() => applyLogs(core, options, tables));
   // With a WAL, an edit that names a seqno follows a sync of the logs up to there.
   const isLogged = result.recordsRead > 0 || manifest.walEnds.size > 0;
   if (isStrict && isLogged && result.lastSeqno < manifest.lastSeqno) {
@@ -199,6 +210,35 @@ function replay(core: DbCore, manifest: Manifest, contents: DirectoryContents): 
   const { dropped } = result;
   if (dropped.length > 0) core.events.tell({ type: 'recovery-dropped', dropped });
   return { logs: { ...result, lastSeqno: core.lastSeqno }, neededLogs: logNumbers };
+}
+
+/** Replays with turns of the host, and within the budget. */
+async function applyLogs(
+  core: DbCore,
+  options: ReplayOptions,
+  tables: RecoveryTables | undefined,
+): Promise<ReplayResult> {
+  const operations = new OperationReplay(core);
+  const parts = replayInParts(options, (logNumber, firstSeqno, count, buf, off, len) => {
+    operations.apply(logNumber, firstSeqno, count, buf, off, len);
+  });
+  let toldBytes = 0;
+  try {
+    for (;;) {
+      const part = parts.next();
+      await tables?.makeRoom();
+      if (part.done === true) return part.value;
+      const { bytesRead } = part.value;
+      if (bytesRead - toldBytes >= PROGRESS_BYTES) {
+        toldBytes = bytesRead;
+        core.events.tell({ type: 'recovery-progress', ...part.value });
+      }
+      await core.location.hostLoop.turn();
+    }
+  } finally {
+    // Closes the log that it stands in.
+    parts.return(undefined as never);
+  }
 }
 
 /**
@@ -216,19 +256,8 @@ function newWalSet(
   return new WalSet(fs, directory, pipeline, core.removals, core.lastSeqno, ends);
 }
 
-/** Puts what the old logs held into L0 and lets go of them, in one edit. */
-function installRecovered(core: DbCore, log: LogIdentity): void {
-  const addedTables: AddedTable[] = [];
-  for (const [familyId, family] of core.families) {
-    const { memtable } = family.active;
-    if (memtable.isEmpty) continue;
-    const job = flushJob(core, family, family.active);
-    const { outputs } = new Merge(job, core.mergeContext()).step(Number.POSITIVE_INFINITY)!;
-    core.returnFileNumbers(job.fileNumbers, outputs.length);
-    for (const meta of outputs) addedTables.push({ familyId, level: 0, meta });
-    memtable.release();
-    family.active = core.newMemtable(family.settings);
-  }
+/** Makes what the old logs held part of the database, and lets go of them, in one edit. */
+function installRecovered(core: DbCore, log: LogIdentity, addedTables: AddedTable[]): void {
   const logNumber = log.fileNumber;
   const logNumbers = [...core.families.keys()].map((familyId) => ({ familyId, logNumber }));
   const names = { logNumbers, logIdentities: [log] };

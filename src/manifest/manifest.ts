@@ -245,7 +245,7 @@ export class Manifest {
    */
   start(): void {
     const contents = inspectDirectory(this.#fs, this.#directory, this.#pipeline);
-    this.#passOver(ownContents(contents, this.#state.nextFileNumber).numbers);
+    this.passOver(ownContents(contents, this.#state.nextFileNumber).numbers);
     this.#install();
     this.#startsLater = false;
   }
@@ -253,16 +253,17 @@ export class Manifest {
   /**
    * Makes it writable and writes nothing: the first edit installs a manifest of this process that
    * begins with it. Only after a clean close, whose manifest holds the same state meanwhile.
-   * @param numbers of all own files in the directory
    */
-  startLater(numbers: readonly number[]): void {
+  startLater(): void {
     assert(this.wasClosedCleanly && this.#log === undefined, 'only a whole manifest can wait');
-    this.#passOver(numbers);
     this.#startsLater = true;
   }
 
-  /** Gives out no number that a file has. */
-  #passOver(numbers: readonly number[]): void {
+  /**
+   * Gives out no number that a file has; to be called before the first new file.
+   * @param numbers of own files in the directory
+   */
+  passOver(numbers: readonly number[]): void {
     let { nextFileNumber } = this.#state;
     for (const number of numbers) nextFileNumber = Math.max(nextFileNumber, number + 1);
     this.#state = { ...this.#state, nextFileNumber };

@@ -105,8 +105,32 @@ export interface ReplayResult {
  * for records of a later version; any error of the `Fs`
  */
 export function replayLogs(options: ReplayOptions, visit: RecordVisitor): ReplayResult {
+  const parts = replayInParts(options, visit);
+  for (;;) {
+    const step = parts.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** How far a replay has got: bytes of logs, with what stands around records. */
+export interface ReplayProgress {
+  readonly bytesRead: number;
+  readonly bytesTotal: number;
+}
+
+/**
+ * The same in parts of 1 MiB, or a record, between which the caller may do something else. Who
+ * gives up in between closes the generator.
+ */
+export function replayInParts(
+  options: ReplayOptions,
+  visit: RecordVisitor,
+): Generator<ReplayProgress, ReplayResult, void> {
   return new Replay(options, visit).run();
 }
+
+/** Records are read for so long before somebody else has a turn. */
+const PART_BYTES = 0x10_0000;
 
 /** The first flaw of a log. */
 interface Flaw extends DroppedRange {
@@ -135,6 +159,8 @@ class Replay {
   #logsRead: number;
   #recordsRead: number;
   #bytesRead: number;
+  /** Of the logs that are done. */
+  #doneBytes: number;
 
   constructor(options: ReplayOptions, visit: RecordVisitor) {
     const { logNumbers, cleanEnds, names } = options;
@@ -152,12 +178,14 @@ class Replay {
     this.#logsRead = 0;
     this.#recordsRead = 0;
     this.#bytesRead = 0;
+    this.#doneBytes = 0;
   }
 
-  run(): ReplayResult {
+  *run(): Generator<ReplayProgress, ReplayResult, void> {
     for (let i = 0; i < this.#heads.length; i++) {
       const head = this.#heads[i]!;
-      const flaw = this.#counts(head) ? this.#replayLog(head) : this.#judgeUnnamed(head);
+      const flaw = this.#counts(head) ? yield* this.#replayLog(head) : this.#judgeUnnamed(head);
+      this.#doneBytes += head.sizeBytes;
       if (flaw === undefined) continue;
       this.#drop(flaw);
       if (this.#mode === 'skip') continue;
@@ -175,6 +203,12 @@ class Replay {
       bytesRead: this.#bytesRead,
       dropped: this.#dropped,
     };
+  }
+
+  #progress(position: number): ReplayProgress {
+    let bytesTotal = 0;
+    for (const { sizeBytes } of this.#heads) bytesTotal += sizeBytes;
+    return { bytesRead: this.#doneBytes + position, bytesTotal };
   }
 
   get #soundUpTo(): number {
@@ -214,7 +248,7 @@ class Replay {
   }
 
   /** Replays one log; returns the flaw that ends it, if one does. */
-  #replayLog(head: LogHead): Flaw | undefined {
+  *#replayLog(head: LogHead): Generator<ReplayProgress, Flaw | undefined, void> {
     if (head.state !== 'sound') return this.#judgeHeader(head);
     const name = this.#names?.get(head.fileNumber);
     const misfit = name === undefined ? undefined : whyNotNamed(head, head.identity!, name);
@@ -236,7 +270,7 @@ class Replay {
     this.#logsRead++;
     const reader = this.#open(head);
     try {
-      return this.#replayRecords(head, reader);
+      return yield* this.#replayRecords(head, reader);
     } finally {
       reader.close();
     }
@@ -266,9 +300,17 @@ class Replay {
     return firstSeqno !== undefined && head.baseSeqno >= firstSeqno;
   }
 
-  #replayRecords(head: LogHead, reader: RecordLogReader): Flaw | undefined {
+  *#replayRecords(
+    head: LogHead,
+    reader: RecordLogReader,
+  ): Generator<ReplayProgress, Flaw | undefined, void> {
     if (head.cleanEnd !== undefined) reader.limit(head.cleanEnd);
+    let partEnd = PART_BYTES;
     for (;;) {
+      if (reader.position >= partEnd) {
+        partEnd = reader.position + PART_BYTES;
+        yield this.#progress(reader.position);
+      }
       // What follows the last seqno that counts is void, or was left by a failed append.
       const isRestVoid = this.#lastSeqno === head.voidAbove && head.cleanEnd === undefined;
       if (isRestVoid && this.#mode !== 'absolute') return undefined;
