@@ -129,6 +129,11 @@ export class Pipeline {
     return { suiteId: keys.suiteId, epoch: keys.epoch, ecc };
   }
 
+  /** Bytes of the parity section of a block of this length; 0 without a code. */
+  parityBytes(ecc: EccOptions | undefined, blockLen: number): number {
+    return this.#eccCodec(ecc)?.parityBytes(blockLen) ?? 0;
+  }
+
   /** Fills in the header of a new file; the salt is fresh. */
   newHeader(header: Omit<FileHeader, 'salt'>): FileHeader {
     return { ...header, salt: this.newSalt() };

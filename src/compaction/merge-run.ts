@@ -220,10 +220,14 @@ export class MergeRun {
     if (queue.isSameKey) return;
     this.lastStratum = -1;
     const { writer } = this;
-    const sizeBytes = writer === undefined ? 0 : writer.sizeBytes;
+    const sizeBytes = writer === undefined ? 0 : this.sizeOf(writer);
     if (!this.bounds.endsBefore(top.keyBuf, top.keyOff, top.keyLen, sizeBytes)) return;
     // A table without an entry was opened for the block of this key.
     if (writer!.entryCount > 0 && this.options.sink.canCreate) this.finishTable();
+  }
+
+  private sizeOf(writer: TableWriter): number {
+    return writer.isFull ? Number.POSITIVE_INFINITY : writer.sizeBytes;
   }
 
   /** Number of snapshots that are older than a version. */

@@ -4,6 +4,7 @@
  * merged at the same time and installed together.
  * @module
  */
+import type { Pipeline } from '../block/pipeline.ts';
 import {
   type CompactionPlan,
   keyRange,
@@ -22,9 +23,8 @@ import type { TableMeta } from '../sstable/table-meta.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import { tableOptions } from './options.ts';
-import { EXPANSION, L0_TABLE_BYTES_MAX, TaskGroup } from './task-group.ts';
+import { L0_TABLE_BYTES_MAX, storedBytesMax, TaskGroup } from './task-group.ts';
 
-const ENTRY_OVERHEAD_BYTES = 16;
 const FILE_NUMBERS_MIN = 8;
 /** Smaller parts are not worth a job of their own. */
 const PART_BYTES_MIN = 0x40_0000;
@@ -187,7 +187,7 @@ export class CompactionJob {
       deeper: isToL0 ? undefined : deeper,
       guardedFamily: settings.entryChecksums ? handle.name : undefined,
     };
-    const outputsMax = this.#outputsMax(all, deeper[0] ?? []);
+    const outputsMax = outputsMaxOf(all, deeper[0] ?? [], shared, core.pipeline);
     return [undefined, ...cuts].map((from, i) => ({
       ...shared,
       fileNumbers: core.newFileNumbers(outputsMax),
@@ -220,16 +220,6 @@ export class CompactionJob {
     return count < 2 ? [meta.smallestKey] : tables.open(tables.slot(meta)).cuts(count);
   }
 
-  /** Enough for tables that end where they are full or overlap too many. */
-  #outputsMax(tables: readonly TableMeta[], grandparents: readonly TableMeta[]): number {
-    const { targetTableBytes } = this.family.settings;
-    let bytes = totalBytes(grandparents);
-    for (const { rawBytes, entryCount } of tables) {
-      bytes += (rawBytes + entryCount * ENTRY_OVERHEAD_BYTES) * EXPANSION;
-    }
-    return FILE_NUMBERS_MIN + Math.ceil(bytes / targetTableBytes);
-  }
-
   #install(outputs: readonly TableMeta[]): void {
     const familyId = this.family.handle.id;
     const removedTables: RemovedTable[] = this.plan.inputs.flatMap(({ level, tables }) =>
@@ -241,8 +231,29 @@ export class CompactionJob {
   }
 }
 
-/** The input that an error is about; undefined when it is about something else. */
+/** Enough numbers for tables that end where they are full or overlap too many. */
+function outputsMaxOf(
+  inputs: readonly TableMeta[],
+  grandparents: readonly TableMeta[],
+  { table, targetTableBytes }: Pick<MergeJob, 'table' | 'targetTableBytes'>,
+  pipeline: Pipeline,
+): number {
+  let bytes = totalBytes(grandparents);
+  for (const { rawBytes, entryCount } of inputs) {
+    bytes += storedBytesMax(rawBytes, entryCount, table, pipeline);
+  }
+  return FILE_NUMBERS_MIN + Math.ceil(bytes / targetTableBytes);
+}
+
+/**
+ * The input that an error is about; undefined when it is about something else. What cannot be done
+ * and is of no file is due to what the inputs hold: the largest stands for them.
+ */
 export function inputFailureOf(plan: CompactionPlan, error: VarveError): InputFailure | undefined {
+  if (error.code === 'UNSUPPORTED' && error.file === undefined) {
+    const [largest] = planTables(plan).sort((a, b) => b.sizeBytes - a.sizeBytes);
+    return { fileNumber: largest!.fileNumber, error };
+  }
   if (!INPUT_ERRORS.includes(error.code) || error.file === undefined) return undefined;
   const fileNumber = tableNumberOf(error.file);
   const isInput = planTables(plan).some((table) => table.fileNumber === fileNumber);

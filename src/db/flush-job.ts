@@ -10,7 +10,7 @@ import { type AddedTable, emptyEdit, type VersionEdit } from '../manifest/versio
 import type { DbCore } from './core.ts';
 import type { Family, LoggedMemtable } from './family.ts';
 import { tableOptions } from './options.ts';
-import { EXPANSION, L0_TABLE_BYTES_MAX, TaskGroup } from './task-group.ts';
+import { L0_TABLE_BYTES_MAX, storedBytesMax, TaskGroup } from './task-group.ts';
 
 /** A frozen memtable and the family that it belongs to. */
 export interface FlushMember {
@@ -154,15 +154,17 @@ export class FlushJob {
 /** Writes a memtable out; tombstones stay, for L0 cannot know what is below it. */
 export function flushJob(core: DbCore, family: Family, { memtable }: LoggedMemtable): MergeJob {
   const { settings, handle } = family;
+  const { pipeline } = core;
+  const table = tableOptions(settings, 0, pipeline);
+  const { sizeBytes, entryCount } = memtable;
+  const storedBytes = storedBytesMax(sizeBytes, entryCount, table, pipeline);
   return {
     work: 'flush',
     input: { memtable: memtable.image() },
-    table: tableOptions(settings, 0, core.pipeline),
+    table,
     // In one piece, as far as a table reaches: every L0 table costs each read.
     targetTableBytes: L0_TABLE_BYTES_MAX,
-    fileNumbers: core.newFileNumbers(
-      Math.ceil((memtable.sizeBytes * EXPANSION) / L0_TABLE_BYTES_MAX),
-    ),
+    fileNumbers: core.newFileNumbers(Math.ceil(storedBytes / L0_TABLE_BYTES_MAX)),
     snapshots: core.snapshots.distinct(),
     deeper: undefined,
     guardedFamily: settings.entryChecksums ? handle.name : undefined,

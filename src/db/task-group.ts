@@ -2,19 +2,39 @@
  * The tasks of one flush or compaction: waited for together, installed together, given up together.
  * @module
  */
+import type { Pipeline } from '../block/pipeline.ts';
 import type { ErrorCode, VarveError } from '../errors.ts';
 import { fileNumberOf, removeTables } from '../executor/directory-sink.ts';
 import type { MergeJob, MergeResult } from '../executor/merge-job.ts';
 import type { Executor, MergeTask } from '../executor/port.ts';
+import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { DbCore, Lent } from './core.ts';
 
 /** A merge with one output takes the whole table format: every L0 table costs each read. */
 export const L0_TABLE_BYTES_MAX = 0x8000_0000;
+/** In tables a key stands in its entry and at most once more, in the index. */
+const COPIES = 2;
 /**
- * What entries may grow by on their way into tables: short ones, parity, an index. Were it more,
- * the last table would grow beyond its target size.
+ * What an entry takes at most beside its key and value: lengths, kind, seqno, checksum, its part of
+ * the filter, and a block of its own with its tag and its place in the index.
  */
-export const EXPANSION = 3;
+const ENTRY_OVERHEAD_BYTES = 112;
+
+/**
+ * How large some entries may grow on their way into tables: file numbers are set aside for so many
+ * bytes, because a merge that runs out of them puts all the rest into its last table.
+ */
+export function storedBytesMax(
+  rawBytes: number,
+  entryCount: number,
+  { blockSizeBytes, protection }: TableWriterOptions,
+  pipeline: Pipeline,
+): number {
+  // Short blocks have the more parity for their size.
+  const blockLen = Math.floor(blockSizeBytes / 2);
+  const growth = 1 + pipeline.parityBytes(protection.ecc, blockLen) / blockLen;
+  return (rawBytes * COPIES + entryCount * ENTRY_OVERHEAD_BYTES) * growth;
+}
 
 /** See the module head. */
 export class TaskGroup {

@@ -108,6 +108,11 @@ export class BloomFilterBuilder {
     for (let i = 0; i < count; i++) this.add(hashes[i]!);
   }
 
+  /** About {@link contentBytes}, sooner known. */
+  get sizeBytes(): number {
+    return (this.#count * this.#bitsPerKey) / 8;
+  }
+
   /** Bytes that {@link finish} writes. */
   contentBytes(): number {
     return FILTER_HEADER_BYTES + this.#lineCount() * LINE_BYTES;

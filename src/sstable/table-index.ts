@@ -32,22 +32,35 @@ const SEPARATORS_INITIAL_BYTES = 4096;
 /** The search after so many others makes the codes. */
 const SEARCHES_WITHOUT_CODES = 8;
 
+/** What an entry takes beside its separator, about: two short lengths and no seqno. */
+const ENTRY_OVERHEAD_BYTES = 5;
+
 /** Collects the index while the data blocks are written. */
 export class TableIndexBuilder {
   readonly #separators: ByteWriter;
   readonly #separatorLens: number[];
   readonly #blockLens: number[];
   readonly #continuedSeqnos: number[];
+  /** Bytes that all separators but the first have in common. */
+  #prefix: number;
 
   constructor() {
     this.#separators = new ByteWriter(SEPARATORS_INITIAL_BYTES);
     this.#separatorLens = [];
     this.#blockLens = [];
     this.#continuedSeqnos = [];
+    this.#prefix = 0;
   }
 
   get blockCount(): number {
     return this.#blockLens.length;
+  }
+
+  /** About the bytes that {@link finish} appends. */
+  get sizeBytes(): number {
+    const count = this.#separatorLens.length;
+    const elided = Math.max(0, count - 2) * this.#prefix;
+    return this.#separators.length - elided + count * ENTRY_OVERHEAD_BYTES;
   }
 
   /**
@@ -55,8 +68,16 @@ export class TableIndexBuilder {
    * @param continuedSeqno of the last version before the border if the user key goes on, else 0
    */
   begin(buf: Uint8Array, off: number, len: number, continuedSeqno: number): void {
-    this.#separators.bytes(buf, off, len);
-    this.#separatorLens.push(len);
+    const separators = this.#separators;
+    const at = separators.length;
+    separators.bytes(buf, off, len);
+    const count = this.#separatorLens.push(len);
+    if (count === 2) this.#prefix = len;
+    if (count > 2) {
+      const all = separators.buf;
+      const second = this.#separatorLens[0]!;
+      this.#prefix = sharedPrefixLength(all, second, this.#prefix, all, at, len);
+    }
     this.#continuedSeqnos.push(continuedSeqno);
   }
 
@@ -70,13 +91,7 @@ export class TableIndexBuilder {
     const count = this.#blockLens.length;
     const separators = this.#separators;
     const lens = this.#separatorLens;
-    let prefix = 0;
-    if (count > 1) {
-      const lastLen = lens[count - 1]!;
-      const lastOff = separators.length - lastLen;
-      const { buf } = separators;
-      prefix = sharedPrefixLength(buf, 0, lens[1]!, buf, lastOff, lastLen);
-    }
+    const prefix = this.#prefix;
     out.varint(count);
     out.lengthPrefixed(separators.buf, 0, prefix);
     let off = 0;

@@ -3,13 +3,13 @@
  * handed to the file in large pieces.
  * @module
  */
-import { BLOCK_HEADER_BYTES } from '../block/block-format.ts';
+import { BLOCK_CONTENT_BYTES_MAX, BLOCK_HEADER_BYTES } from '../block/block-format.ts';
 import type { BlockCompression, BlockWriter } from '../block/block-writer.ts';
 import { type Digest64, FileChecksum } from '../block/checksum.ts';
 import { encodeFileHeader, type FileHeader } from '../block/file-header.ts';
 import type { Pipeline } from '../block/pipeline.ts';
 import type { ByteWriter } from '../bytes/byte-writer.ts';
-import { assert } from '../errors.ts';
+import { VarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
 
 /** Tables stay below this size: 4 GiB. */
@@ -52,6 +52,11 @@ export class TableOutput {
     return this.#flushedBytes + this.out.length;
   }
 
+  /** Bytes in the file for each byte of a block of this length: more than 1 with parity. */
+  growth(blockLen: number): number {
+    return 1 + this.#blocks.parityBytes(blockLen) / blockLen;
+  }
+
   /** Leaves room for a block's header; its content is appended to `out` next. */
   begin(): void {
     this.out.reserve(BLOCK_HEADER_BYTES);
@@ -64,6 +69,7 @@ export class TableOutput {
    * @returns the length of the block, without its parity section
    */
   seal(type: number, compression: BlockCompression | undefined): number {
+    if (this.out.length - this.contentOff > BLOCK_CONTENT_BYTES_MAX) throw tooLarge();
     const length = this.#blocks.seal(type, this.out, this.contentOff, this.#blockOff, compression);
     this.#flushIfLarge();
     return length;
@@ -102,7 +108,7 @@ export class TableOutput {
   }
 
   #flushIfLarge(): void {
-    assert(this.position <= TABLE_BYTES_MAX, 'a table stays below 4 GiB');
+    if (this.position > TABLE_BYTES_MAX) throw tooLarge();
     if (this.out.length >= CHUNK_BYTES) this.#flush();
   }
 
@@ -113,4 +119,9 @@ export class TableOutput {
     this.#flushedBytes += out.length;
     out.restart(BUFFER_KEPT_BYTES_MAX, OUTPUT_BUFFER_BYTES);
   }
+}
+
+/** Tables end before they are large, but never between two versions of a key. */
+function tooLarge(): VarveError {
+  return new VarveError('UNSUPPORTED', 'the versions of a key that snapshots hold fill a table');
 }

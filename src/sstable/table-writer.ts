@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  BLOCK_CONTENT_BYTES_MAX,
   BLOCK_DATA,
   BLOCK_DICTIONARY,
   BLOCK_FILTER,
@@ -43,6 +44,8 @@ import { encodeProperties } from './table-properties.ts';
 /** What an entry takes in a block beside key and value bytes, roughly. */
 const ENTRY_OVERHEAD_BYTES = 6;
 const WRITER_VERSION = 1;
+/** Filter and index are a block each; one more entry always fits. */
+const PART_BYTES_MAX: number = BLOCK_CONTENT_BYTES_MAX / 2;
 /** Before so many copies a block may end before it is half full. */
 const COPIES_WORTH_A_SHORT_BLOCK = 8;
 
@@ -68,6 +71,8 @@ export class TableWriter {
   private readonly compressor: BlockCompressor;
   private readonly block: DataBlockBuilder;
   private readonly hasEntryChecksums: boolean;
+  /** Bytes in the file for each that was not sealed yet, about. */
+  private readonly growth: number;
   private readonly index: TableIndexBuilder;
   private readonly filter: BloomFilterBuilder | undefined;
   private smallestKey: Uint8Array;
@@ -106,6 +111,7 @@ export class TableWriter {
     });
     this.salt = header.salt;
     this.output = new TableOutput(file, header, pipeline, out);
+    this.growth = this.output.growth(options.blockSizeBytes);
     this.compressor = new BlockCompressor(pipeline, options.compression);
     this.block = new DataBlockBuilder(this.output.out, options.restartInterval, guard);
     this.hasEntryChecksums = guard !== undefined;
@@ -128,12 +134,22 @@ export class TableWriter {
     return this.entries;
   }
 
-  /** About the file size if the table ended now, without filter, index, properties and footer. */
+  /** True when the table has to end, whatever its size: its filter or index fills a block soon. */
+  get isFull(): boolean {
+    return Math.max(this.index.sizeBytes, this.filter?.sizeBytes ?? 0) > PART_BYTES_MAX;
+  }
+
+  /** About the file size if the table ended now, parity, filter and index included. */
   get sizeBytes(): number {
     const { position, out, contentOff } = this.output;
-    const held = this.compressor.heldBytes;
-    if (this.block.entryCount === 0) return held + position;
-    return held + position - out.length + contentOff + this.block.contentBytes();
+    const filterBytes = this.filter === undefined ? 0 : this.filter.sizeBytes;
+    let written = position;
+    let unwritten = this.compressor.heldBytes + this.index.sizeBytes + filterBytes;
+    if (this.block.entryCount > 0) {
+      written -= out.length - contentOff;
+      unwritten += this.block.contentBytes();
+    }
+    return written + unwritten * this.growth;
   }
 
   /** Appends an entry, which must stand behind the last in internal order. Borrows both buffers. */
