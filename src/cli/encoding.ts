@@ -12,7 +12,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../index.ts';
-import { usageError } from './failure.ts';
+import { shortened, usageError } from './failure.ts';
 
 /** How bytes are written as text. */
 export type Encoding = 'utf8' | 'hex' | 'base64';
@@ -92,7 +92,7 @@ function bytesArgument(
   lengthMax: number,
 ): Uint8Array {
   const bytes = parseBytes(text, encoding);
-  if (bytes === undefined) throw usageError(`the ${what} '${text}' is not ${encoding}`);
+  if (bytes === undefined) throw usageError(`the ${what} '${shortened(text)}' is not ${encoding}`);
   if (bytes.length > lengthMax) {
     throw usageError(`the ${what} of ${bytes.length} bytes exceeds ${lengthMax} bytes`);
   }

@@ -16,11 +16,10 @@ import {
 } from './options.ts';
 import { Output } from './output.ts';
 import { Progress } from './progress.ts';
-import { withReader } from './session.ts';
+import { DEFAULT_FAMILY, withReader } from './session.ts';
 
 type ExportOptions = FamilyOptions & EncodingOptions;
 
-const DEFAULT_FAMILY = 'default';
 /** Every block is read once. */
 const WHOLE_SCAN = { fillCache: false, readAheadBytes: 262_144 } as const;
 

@@ -17,6 +17,8 @@ export const EXIT_LOCKED = 3;
 /** Any other failure. */
 export const EXIT_OTHER = 4;
 
+const SHOWN_LENGTH_MAX = 200;
+
 /** What the exit codes mean, for `--help`. */
 export const EXIT_CODES_HELP = `
 Exit codes:
@@ -57,6 +59,12 @@ export function usageError(message: string): CommandError {
   return new CommandError('USAGE', message, EXIT_USAGE);
 }
 
+/** Text of the user's in a message: so much of it that it can be told what it is. */
+export function shortened(text: string): string {
+  if (text.length <= SHOWN_LENGTH_MAX) return text;
+  return `${text.slice(0, SHOWN_LENGTH_MAX)}... (${text.length} characters)`;
+}
+
 /** The code of an operating system error (`ENOENT`), or undefined for anything else. */
 export function systemCode(error: unknown): string | undefined {
   if (!isError(error) || !('syscall' in error)) return undefined;
@@ -67,7 +75,10 @@ export function systemCode(error: unknown): string | undefined {
 export function failureOf(error: unknown): Failure {
   if (error instanceof CommandError) return error;
   if (error instanceof CommanderError) {
-    const message = error.message.replace(/^error: /, '');
+    // It quotes what it does not understand.
+    const message = error.message
+      .replace(/^error: /, '')
+      .replace(/'([^']{201,})'/g, (_, quoted: string) => `'${shortened(quoted)}'`);
     return { code: 'USAGE', message, exitCode: EXIT_USAGE };
   }
   if (isVarveError(error)) {

@@ -14,11 +14,12 @@ import {
   WriteBatch,
 } from '../index.ts';
 import { toText } from './encoding.ts';
-import { CommandError, usageError } from './failure.ts';
+import { CommandError, shortened, usageError } from './failure.ts';
 import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts';
 import { type ImportEntry, readEntries } from './json-lines.ts';
 import {
   addCreate,
+  addCreateFamily,
   addFamily,
   addJson,
   addSync,
@@ -40,6 +41,7 @@ const NAMED_SKIPS_MAX = 10;
 
 interface ImportOptions extends WriteOptions {
   readonly create: boolean;
+  readonly createFamily: boolean;
   readonly dir?: string;
 }
 
@@ -56,13 +58,15 @@ export function importCommand(output: Output): Command {
       const importer = await importInto(path, sourceOf(path, file, options), options);
       await report(output, importer, performance.now() - begin, options);
     });
-  addSync(addCreate(addWriting(command)), 'wait for stable storage after every batch');
+  addCreateFamily(addCreate(addWriting(command)));
+  addSync(command, 'wait for stable storage after every batch');
   return addJson(addFamily(command, 'column family of entries that name none; default if absent'));
 }
 
 const HELP = `
 A line is {"key": "...", "value": "..."}, with {"base64": "..."} or {"hex": "..."} in place of a
-string for bytes that are not UTF-8, and may have a "family". Entries are written in batches; what
+string for bytes that are not UTF-8, and may have a "family", which is made unless --no-create
+stands there. Entries are written in batches; what
 was written stays when a later line is wrong, or when the command is interrupted.
 Symbolic links are not followed. Files that cannot be read or are larger than 256 MiB are left out
 and named, and the exit code is 4.`;
@@ -200,7 +204,10 @@ async function importLines(
 function addLine(importer: Importer, { key, value, family }: ImportEntry): void {
   if (key.length > KEY_BYTES_MAX || value.length > VALUE_BYTES_MAX) {
     const limits = `${KEY_BYTES_MAX} bytes in keys and ${VALUE_BYTES_MAX} in values`;
-    throw new CommandError('INVALID', `an entry exceeds ${limits}: key ${toText(key, 'utf8')}`);
+    throw new CommandError(
+      'INVALID',
+      `an entry exceeds ${limits}: key ${shortened(toText(key, 'utf8'))}`,
+    );
   }
   importer.add(key, value, family);
 }

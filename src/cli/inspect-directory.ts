@@ -7,6 +7,7 @@ import { isVarveError } from '../index.ts';
 import { inspectFile } from '../integrity/inspect-file.ts';
 import type { InspectOptions } from '../integrity/inspect-options.ts';
 import type { HeaderFacts, SummaryPart } from '../integrity/inspect-parts.ts';
+import { refuseForeign } from '../manifest/foreign.ts';
 import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE } from './failure.ts';
 import { type Cell, eccName, formatBytes, formatItems, formatTable } from './format.ts';
 import { healthOf, plain } from './inspect-text.ts';
@@ -24,6 +25,7 @@ interface FileLine {
 /**
  * Prints the files of a directory.
  * @throws CommandError when there is damage, or nothing of a database
+ * @throws VarveError `INVALID` for a database of another program
  */
 export async function inspectDirectory(
   directory: string,
@@ -31,6 +33,8 @@ export async function inspectDirectory(
   output: Output,
   isJson: boolean,
 ): Promise<void> {
+  // What LevelDB made has files of the same names, which would all be damaged.
+  refuseForeign(options.fs, directory, true);
   const lines: FileLine[] = [];
   for (const name of options.fs.list(directory).sort()) {
     const line = lineOf(directory, name, options);

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EPOCH_MAX } from '../crypto/key-options.ts';
 import { KEY_BYTES } from '../crypto/port.ts';
 import { isError } from '../errors.ts';
 import type { EncryptionOptions, SuiteName } from '../index.ts';
-import { CommandError, systemCode, usageError } from './failure.ts';
+import { CommandError, shortened, systemCode, usageError } from './failure.ts';
 
 /** Options of every command that opens a database or its files. */
 export interface KeyOptions {
@@ -19,6 +19,8 @@ export interface KeyOptions {
   readonly keyEpoch?: number;
   readonly suite?: SuiteName;
   readonly encryptExisting?: boolean;
+  /** Whether warnings are JSON too. */
+  readonly json?: boolean;
 }
 
 /** How a command uses keys: `file` looks at files without opening a database. */
@@ -33,6 +35,8 @@ const SUITES: readonly SuiteName[] = ['aes-256-gcm', 'chacha20-poly1305'];
 const DEFAULT_EPOCH = 1;
 /** Longer than any form of a key. */
 const KEY_FILE_BYTES_MAX = 256;
+/** Whether others than owner and group may read or write. */
+const ALL_OTHERS = 0o006;
 
 /** What `--help` says of keys. */
 export const KEYS_HELP: string = `
@@ -78,7 +82,7 @@ export function readKeys(options: KeyOptions): ReadKeys | undefined {
   for (const file of files) {
     const own = file.epoch ?? epoch;
     if (keys[own] !== undefined) throw usageError(`epoch ${own} has two key files`);
-    keys[own] = readKeyFile(file.path);
+    keys[own] = readKeyFile(file.path, options.json === true);
   }
   const suite = options.suite ?? environmentSuite() ?? SUITES[0]!;
   return { suite, epoch, keys, encryptExisting: options.encryptExisting === true };
@@ -119,10 +123,10 @@ function splitEpoch(text: string): { epoch: number | undefined; path: string } {
   }
 }
 
-function readKeyFile(path: string): Uint8Array {
+function readKeyFile(path: string, isJson: boolean): Uint8Array {
   const buf = Buffer.alloc(KEY_FILE_BYTES_MAX);
   try {
-    const length = readStart(path, buf);
+    const length = readStart(path, buf, isJson);
     if (length === KEY_BYTES) return Uint8Array.from(buf.subarray(0, length));
     const text = buf.toString('latin1', 0, length).replace(/\r?\n$/, '');
     if (!/^[0-9a-f]{64}$/i.test(text)) {
@@ -137,10 +141,11 @@ function readKeyFile(path: string): Uint8Array {
 }
 
 /** Reads at most as much as `buf` holds; from a pipe, too. */
-function readStart(path: string, buf: Buffer): number {
+function readStart(path: string, buf: Buffer, isJson: boolean): number {
   try {
     const file = openSync(path, 'r');
     try {
+      warnIfExposed(file, path, isJson);
       let length = 0;
       for (let got = 1; got > 0 && length < buf.length; length += got) {
         got = readSync(file, buf, length, buf.length - length, null);
@@ -155,6 +160,18 @@ function readStart(path: string, buf: Buffer): number {
     const reason = code === 'ENOENT' ? 'it does not exist' : isError(error) ? error.message : code;
     throw new CommandError('KEY', `cannot read the key file ${path}: ${reason}`);
   }
+}
+
+/** Says so when everybody on the machine can read or replace a key. */
+function warnIfExposed(file: number, path: string, isJson: boolean): void {
+  const stat = fstatSync(file);
+  // Windows shows the same bits for every file.
+  if (process.platform === 'win32' || !stat.isFile() || (stat.mode & ALL_OTHERS) === 0) return;
+  const mode = (stat.mode & 0o777).toString(8);
+  const name = shortened(path).replace(/\p{Cc}/gu, '?');
+  const warning = `others can read or change the key file ${name} (mode ${mode}); use chmod 600`;
+  const text = isJson ? JSON.stringify({ warning }) : `varve: warning: ${warning}`;
+  process.stderr.write(`${text}\n`);
 }
 
 function environmentEpoch(): number | undefined {

@@ -8,9 +8,7 @@ import { addKeys, type KeyOptions } from './keys.ts';
 import { addStorage, type StorageOptions } from './storage.ts';
 
 /** Options of every command. */
-export interface CommonOptions extends KeyOptions {
-  readonly json?: boolean;
-}
+export type CommonOptions = KeyOptions;
 
 /** Options of commands that work on one column family. */
 export interface FamilyOptions extends CommonOptions {
@@ -56,8 +54,17 @@ export function addWriting(command: Command): Command {
 /** Adds `--no-create`. */
 export function addCreate(command: Command): Command {
   return command
-    .option('--create', 'make the database and the family if they do not exist', true)
-    .option('--no-create', 'fail if they do not exist');
+    .option('--create', 'make the database if it does not exist', true)
+    .option('--no-create', 'fail if it does not exist');
+}
+
+/** Adds `--create-family`: a family that is misspelt would take what belongs elsewhere. */
+export function addCreateFamily(command: Command): Command {
+  return command.option(
+    '--create-family',
+    'make the family of --family if it does not exist',
+    false,
+  );
 }
 
 /** Parses an integer of at least 0. */

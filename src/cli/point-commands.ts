@@ -5,10 +5,11 @@
 import { Command } from 'commander';
 import { VALUE_BYTES_MAX, WriteBatch } from '../index.ts';
 import { keyArgument, toJson, toText, valueArgument } from './encoding.ts';
-import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE, usageError } from './failure.ts';
+import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE, shortened, usageError } from './failure.ts';
 import { addKeys } from './keys.ts';
 import {
   addCreate,
+  addCreateFamily,
   addEncoding,
   addFamily,
   addJson,
@@ -23,6 +24,7 @@ import { withReader, withWriter } from './session.ts';
 
 interface PutOptions extends WriteOptions, EncodingOptions {
   readonly create: boolean;
+  readonly createFamily: boolean;
 }
 
 type GetOptions = FamilyOptions & EncodingOptions;
@@ -38,7 +40,7 @@ function putCommand(output: Output): Command {
     .description('set a key')
     .argument('<db>', 'directory of the database')
     .argument('<key>')
-    .argument('[value]', "the value; '-' or nothing takes the bytes of standard input as they are")
+    .argument('[value]', "the value; '-' takes the bytes of standard input, absent as well if any")
     .action(async (path: string, key: string, value: string | undefined, options: PutOptions) => {
       const keyBytes = keyArgument(key, options.encoding);
       const valueBytes = await readValue(value, options);
@@ -48,7 +50,8 @@ function putCommand(output: Output): Command {
       );
       if (options.json) await output.json({ key: toJson(keyBytes, options.encoding), seqno });
     });
-  addSync(addCreate(addWriting(command)), 'wait for stable storage before the write counts');
+  addCreateFamily(addCreate(addWriting(command)));
+  addSync(command, 'wait for stable storage before the write counts');
   return addJson(addEncoding(addFamily(command, 'column family; default if absent')));
 }
 
@@ -68,7 +71,7 @@ function getCommand(output: Output): Command {
         db.get(keyBytes, inFamily(family, {})),
       );
       if (value === undefined) {
-        const text = `key not found: ${toText(keyBytes, encoding)}`;
+        const text = `key not found: ${shortened(toText(keyBytes, encoding))}`;
         throw new CommandError('NOT_FOUND', text, EXIT_NOT_FOUND_OR_DAMAGE);
       }
       const isRaw = encoding === 'utf8' && process.stdout.isTTY !== true;
@@ -120,6 +123,12 @@ async function readValue(value: string | undefined, options: EncodingOptions): P
       process.stdin.destroy();
       throw usageError(`the value on standard input exceeds ${VALUE_BYTES_MAX} bytes`);
     }
+  }
+  // Where a script runs without a terminal, standard input may be nothing at all.
+  if (value === undefined && length === 0) {
+    throw usageError(
+      "give a value: there is none on standard input; '-' or '' stores an empty one",
+    );
   }
   return Buffer.concat(chunks);
 }

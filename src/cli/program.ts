@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { completionCommand } from './completion.ts';
 import { exportCommand } from './export.ts';
 import {
   EXIT_CODES_HELP,
@@ -46,6 +47,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const isJson = (end < 0 ? args : args.slice(0, end)).includes('--json');
   try {
     if (args.length === 0) throw usageError('name a command');
+    refuseLostBytes(args);
     await programOf(output).parseAsync(args, { from: 'user' });
     await output.end();
     return EXIT_OK;
@@ -59,6 +61,19 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(failureText(failure, isJson));
     return failure.exitCode;
   }
+}
+
+/**
+ * Bytes that are not UTF-8 arrive as U+FFFD, all of them: two different keys would be one, and a
+ * path another one.
+ */
+function refuseLostBytes(args: readonly string[]): void {
+  const at = args.findIndex((argument) => argument.includes('\ufffd'));
+  if (at < 0) return;
+  throw usageError(
+    `argument ${at + 1} is not UTF-8, or holds U+FFFD, which cannot be told apart; ` +
+      'give keys and values with --encoding hex or base64',
+  );
 }
 
 function programOf(output: Output): Command {
@@ -76,6 +91,7 @@ function programOf(output: Output): Command {
     inspectCommand(output),
     unlockCommand(output),
   ];
+  commands.push(completionCommand(output, commands));
   for (const command of commands) program.addCommand(command);
   // Messages are written in one place, above.
   for (const command of [program, ...commands]) {

@@ -16,12 +16,15 @@ import {
   VarveError,
 } from '../index.ts';
 import { readCurrent } from '../manifest/current.ts';
-import { CommandError, EXIT_OTHER, systemCode } from './failure.ts';
+import { CommandError, EXIT_OTHER, shortened, systemCode } from './failure.ts';
 import { type KeyOptions, keyHint, type ReadKeys, readKeys, wipeKeys } from './keys.ts';
 import { type StorageOptions, storageOptions } from './storage.ts';
 
 /** Names that an interrupted creation leaves; whoever made them meant a database. */
 const DATABASE_FILE = /^(CURRENT|LOCK(\..*)?|MANIFEST-\d+|\d+\.(sst|wal))$/;
+
+/** The family that every database has. */
+export const DEFAULT_FAMILY = 'default';
 
 /** The signals at which a command that writes closes the database before it ends. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -35,9 +38,11 @@ export interface ReaderOptions extends KeyOptions {
 
 /** What a command that writes may do beyond writing, and how it writes. */
 export interface WriterOptions extends KeyOptions, StorageOptions {
-  /** Make the database, and `family`, if they do not exist. */
+  /** Make the database if it does not exist. */
   readonly create: boolean;
   readonly family?: string | undefined;
+  /** Make `family` if it does not exist; absent for commands that never do. */
+  readonly createFamily?: boolean;
 }
 
 /**
@@ -75,7 +80,9 @@ export async function withWriter<T>(
   options: WriterOptions,
   work: (db: Db, stop: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  if (!options.create) requireDatabase(path);
+  const { create, family, createFamily } = options;
+  // A database that is made has no family but the default one.
+  if (!create || isOther(family, createFamily)) requireDatabase(path);
   else requireRoom(path);
   const stop = new AbortController();
   let received: (typeof SIGNALS)[number] | undefined;
@@ -113,15 +120,30 @@ async function runOpen<T>(
   stop: AbortSignal,
   work: (db: Db, stop: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { create, family } = options;
-  const families = create && family !== undefined ? { columnFamilies: [family] } : {};
+  const { create, family, createFamily } = options;
+  const families = createFamily && family !== undefined ? { columnFamilies: [family] } : {};
   const settings = { createIfMissing: create, ...families, ...storageOptions(options) };
   const db = await openWith(path, settings, options);
   try {
+    requireFamily(db, family, createFamily !== undefined);
     return await work(db, stop);
   } finally {
     await db.close();
   }
+}
+
+/** True if a family is named that has to be there. */
+function isOther(family: string | undefined, createFamily: boolean | undefined): boolean {
+  return family !== undefined && family !== DEFAULT_FAMILY && createFamily !== true;
+}
+
+function requireFamily(db: Db, family: string | undefined, canCreate: boolean): void {
+  const names = db.listColumnFamilies();
+  if (family === undefined || names.includes(family)) return;
+  const known = `there are ${names.map((name) => `'${name}'`).join(', ')}`;
+  const hint = canCreate ? '; --create-family makes it' : '';
+  const text = `there is no column family '${shortened(family)}'; ${shortened(known)}${hint}`;
+  throw new CommandError('INVALID', text, EXIT_OTHER);
 }
 
 /** Opens with the keys that were named; a `KEY` error says what to do about it. */

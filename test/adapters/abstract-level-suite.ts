@@ -83,9 +83,12 @@ const SetLevel = class extends Level<string, string> {
 let count = 0;
 suite({
   test: tape,
-  factory(options) {
+  factory(options): VarveLevel {
     const name = `db-${count++}`;
-    if (setting.onDisk) return new SetLevel(join(root, name), options);
-    return new SetLevel(name, { ...options, fs: new MemoryFs() });
+    // Types of abstract-level name their own class, so that a subclass is none of them.
+    const level: unknown = setting.onDisk
+      ? new SetLevel(join(root, name), options)
+      : new SetLevel(name, { ...options, fs: new MemoryFs() });
+    return level as VarveLevel;
   },
 });

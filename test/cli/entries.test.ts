@@ -44,7 +44,7 @@ test('a value goes from standard input to standard output byte by byte', async (
     assert.deepEqual(new Uint8Array(stdout), value);
     await ok(['del', db, 'k']);
   }
-  await ok(['put', db, 'empty'], '');
+  await ok(['put', db, 'empty', '-'], '');
   assert.equal(await ok(['get', db, 'empty']), '');
 });
 
@@ -85,14 +85,22 @@ test('scan takes bounds, a prefix, a direction and a limit', async (t) => {
   ]);
 });
 
-test('column families are made by writing, and not by reading', async (t) => {
+test('column families are made only when that is asked for', async (t) => {
   const db = join(temporaryDirectory(t), 'new');
   await ok(['put', db, 'k', 'default']);
   assert.match(await fails(4, ['get', db, 'k', '--family', 'f']), /no column family 'f'/);
   await fails(4, ['scan', db, '--family', 'f']);
   await fails(4, ['del', db, 'k', '--family', 'f']);
-  await fails(4, ['put', db, 'k', 'v', '--family', 'f', '--no-create']);
-  await ok(['put', db, 'k', 'of f', '--family', 'f']);
+  for (const more of [[], ['--create'], ['--no-create']]) {
+    const text = await fails(4, ['put', db, 'k', 'v', '--family', 'f', ...more]);
+    assert.match(text, /no column family 'f'; there are 'default'; --create-family makes it\n$/);
+    await fails(4, ['import', db, '--family', 'f', ...more], '{"key":"a","value":"b"}\n');
+    assert.equal(JSON.parse(await ok(['stats', db, '--json'])).columnFamilies.length, 1);
+  }
+  await ok(['put', db, 'k', 'of f', '--family', 'f', '--create-family', '--no-create']);
+  await ok(['put', db, 'l', 'of f', '--family', 'f']);
+  await ok(['put', db, 'd', 'default', '--family', 'default']);
+  await ok(['del', db, 'd']);
   assert.equal(await ok(['get', db, 'k', '--family', 'f']), 'of f');
   assert.equal(await ok(['scan', db]), 'k\tdefault\n');
   await ok(['del', db, 'k', '--family', 'f']);
@@ -129,4 +137,27 @@ test('the version is that of the package', async () => {
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   assert.equal(await ok(['--version']), `${version}\n`);
   assert.match(await ok(['--help']), /Exit codes:\n {2}0 /);
+});
+
+test('a family that is named makes no database either, unless that is asked for', async (t) => {
+  const db = join(temporaryDirectory(t), 'new');
+  assert.match(await fails(4, ['put', db, 'k', 'v', '--family', 'f']), /no such directory/);
+  assert.equal(existsSync(db), false);
+  await ok(['put', db, 'k', 'v', '--family', 'f', '--create-family']);
+  assert.equal(await ok(['get', db, 'k', '--family', 'f']), 'v');
+});
+
+test('an empty value is stored only when it is given', async (t) => {
+  const db = join(temporaryDirectory(t), 'new');
+  // As where a script runs without a terminal: standard input is empty.
+  assert.match(await fails(2, ['put', db, 'a']), /there is none on standard input/);
+  assert.equal(existsSync(db), false);
+  await ok(['put', db, 'a', '']);
+  await ok(['put', db, 'b', '-']);
+  await ok(['put', db, 'c'], 'piped');
+  assert.deepEqual(jsonLines(await ok(['scan', db, '--json'])), [
+    { key: 'a', value: '' },
+    { key: 'b', value: '' },
+    { key: 'c', value: 'piped' },
+  ]);
 });

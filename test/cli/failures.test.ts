@@ -28,11 +28,21 @@ test('wrong arguments are explained, with exit code 2', async (t) => {
     [['put', db, 'xyz', '00', '--encoding', 'hex'], /the key 'xyz' is not hex/],
     [['put', db, '00', '0', '--encoding', 'hex'], /the value '0' is not hex/],
     [['put', db, 'k'.repeat(65_537), 'v'], /key of 65537 bytes exceeds 65536 bytes/],
+    // Bytes that are not UTF-8 arrive so.
+    [['put', db, 'k\ufffd', 'v'], /argument 3 is not UTF-8, or holds U\+FFFD/],
+    [['get', `${db}\ufffd`, 'k'], /argument 2 is not UTF-8/],
+    [
+      ['get', db, 'x'.repeat(5000), '--encoding', 'hex'],
+      /'x{200}\.\.\. \(5000 characters\)' is not/,
+    ],
+    [['x'.repeat(5000)], /'x{200}\.\.\. \(5000 characters\)'/],
+    [['get', db, 'k', `--${'x'.repeat(5000)}`], /'--x{198}\.\.\. \(5002 characters\)'/],
   ];
   for (const [args, message] of wrong) {
     const text = await fails(2, args);
     assert.match(text, message);
     assert.match(text, /\nSee varve --help\.\n$/);
+    assert.ok(text.length < 500, text);
   }
   const json = await varve(['get', db, '--json']);
   assert.equal(json.code, 2);
@@ -137,3 +147,34 @@ async function untilWritten(directory: string): Promise<void> {
     if (code === 0 && stdout.length > 0) return;
   }
 }
+
+test('a key that is not found is told in so much of it that it can be recognised', async (t) => {
+  const db = join(temporaryDirectory(t), 'db');
+  await ok(['put', db, 'a', '1']);
+  const text = await fails(1, ['get', db, 'k'.repeat(60_000)]);
+  assert.match(text, /^varve: key not found: k{200}\.\.\. \(60000 characters\)\n$/);
+});
+
+test('a database of LevelDB is called that by every command, and left as it is', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, 'CURRENT'), 'MANIFEST-000002\n');
+  for (const name of ['LOCK', 'LOG', '000003.log', 'MANIFEST-000002']) {
+    writeFileSync(join(directory, name), name);
+  }
+  for (const args of [
+    ['get', directory, 'a'],
+    ['put', directory, 'a', 'b'],
+    ['stats', directory],
+    ['verify', directory],
+    ['inspect', directory],
+  ]) {
+    assert.match(await fails(4, args), /holds what looks like a LevelDB database/);
+  }
+  assert.deepEqual(readdirSync(directory).sort(), [
+    '000003.log',
+    'CURRENT',
+    'LOCK',
+    'LOG',
+    'MANIFEST-000002',
+  ]);
+});

@@ -64,7 +64,7 @@ test('export of one family goes into any family', async (t) => {
   await fill(source);
   const lines = await ok(['export', source, '--family', 'other']);
   assert.ok(jsonLines(lines).every((line) => !('family' in (line as object))));
-  await ok(['import', copy, '--family', 'third'], lines);
+  await ok(['import', copy, '--family', 'third', '--create-family'], lines);
   const content = await contentOf(source);
   const expected = content.filter((line) => line.startsWith('other '));
   assert.deepEqual(

@@ -34,7 +34,7 @@ async function make(t: TestContext, settings: DbOptions): Promise<{ db: string; 
   db.delete(keyOf(3));
   await db.close();
   const key = join(directory, 'key');
-  writeFileSync(key, `${KEY_HEX}\n`);
+  writeFileSync(key, `${KEY_HEX}\n`, { mode: 0o600 });
   return { db: path, key };
 }
 

@@ -4,10 +4,10 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { fails, ok, temporaryDirectory, varve } from './run-varve.ts';
+import { fails, jsonLines, ok, temporaryDirectory, varve } from './run-varve.ts';
 
 const OLD = 'a1'.repeat(32);
 const NEW = 'b2'.repeat(32);
@@ -17,8 +17,8 @@ function place(t: TestContext): { db: string; old: string; fresh: string } {
   const directory = temporaryDirectory(t);
   const old = join(directory, 'old-key');
   const fresh = join(directory, 'new-key');
-  writeFileSync(old, OLD);
-  writeFileSync(fresh, Buffer.from(NEW, 'hex'));
+  writeFileSync(old, OLD, { mode: 0o600 });
+  writeFileSync(fresh, Buffer.from(NEW, 'hex'), { mode: 0o600 });
   return { db: join(directory, 'db'), old, fresh };
 }
 
@@ -201,4 +201,28 @@ test('verify names what error correction puts right', async (t) => {
   assert.deepEqual(report.damage, []);
   assert.equal(report.corrected.length, 2);
   assert.match(await ok(['stats', db]), /corrections +1\n/);
+});
+
+const noModes = process.platform === 'win32' ? 'files have no modes here' : false;
+
+test('a key file that others can read or change is told, on standard error', {
+  skip: noModes,
+}, async (t) => {
+  const { db, old } = place(t);
+  await ok(['put', db, 'k', 'v', '--key-file', old]);
+  for (const mode of [0o604, 0o644, 0o602]) {
+    chmodSync(old, mode);
+    const { code, stdout, stderr } = await varve(['get', db, 'k', '--key-file', old]);
+    assert.deepEqual([code, stdout.toString()], [0, 'v']);
+    const text = `can read or change the key file ${old} (mode ${mode.toString(8)}); use chmod 600`;
+    assert.equal(stderr, `varve: warning: others ${text}\n`);
+    const json = await varve(['get', db, 'none', '--key-file', old, '--json']);
+    const [warning, error] = jsonLines(json.stderr) as [{ warning: string }, { error: object }];
+    assert.equal(warning.warning, `others ${text}`);
+    assert.ok(error.error);
+  }
+  for (const mode of [0o600, 0o640, 0o400]) {
+    chmodSync(old, mode);
+    await ok(['get', db, 'k', '--key-file', old]);
+  }
 });
