@@ -10,7 +10,9 @@ export type {
   FifoCompactionOptions,
   LeveledCompactionOptions,
   SizeTieredCompactionOptions,
+  UpkeepOptions,
 } from './compaction/options.ts';
+export type { CompactionKind, CompactionReason } from './compaction/plan.ts';
 export { lz4Compression } from './compress/lz4-compression.ts';
 export type {
   CompressionChoice,
@@ -19,9 +21,10 @@ export type {
 } from './compress/options.ts';
 export type { CodecName, Compression, Compressor } from './compress/port.ts';
 export { trainDictionary } from './compress/train-dictionary.ts';
+export type { ZstdDictionary } from './compress/zstd-dictionary.ts';
 export type { EncryptionOptions, KeyProvider } from './crypto/key-options.ts';
 export { nobleCrypto } from './crypto/noble.ts';
-export type { CryptoPrimitives, SuiteName } from './crypto/port.ts';
+export type { AeadCipher, AeadSuite, CryptoPrimitives, SuiteName } from './crypto/port.ts';
 export type {
   CompactOptions,
   PutOptions,
@@ -32,6 +35,7 @@ export type {
   WriteOptions,
 } from './db/call-options.ts';
 export { ColumnFamily } from './db/column-family.ts';
+export type { Counters } from './db/counters.ts';
 export { Db } from './db/database.ts';
 export { DbCursor } from './db/db-cursor.ts';
 export { type EntriesOptions, EntryIterator } from './db/entries.ts';
@@ -56,6 +60,7 @@ export type {
   WorkersUnavailableEvent,
 } from './db/events.ts';
 export type { Bytes } from './db/input.ts';
+export type { MemoryUse } from './db/memory-budget.ts';
 export { openDatabase } from './db/open.ts';
 export type { ColumnFamilyOptions, DbOptions, Environment, ProfileName } from './db/options.ts';
 export type { RangeOptions } from './db/range.ts';
@@ -67,13 +72,19 @@ export type {
   EncryptionStats,
   EpochStats,
   FamilyStats,
+  FamilyThresholds,
   LevelStats,
   SnapshotStats,
   StorageStats,
 } from './db/stats.ts';
 export type { UnreadableTable } from './db/unreadable-tables.ts';
 export { WriteBatch, type WriteBatchOptions } from './db/write-batch.ts';
-export type { EccOptions } from './ecc/options.ts';
+export type {
+  EccOptions,
+  ReedSolomonOptions,
+  SecDedOptions,
+  XorOptions,
+} from './ecc/options.ts';
 export type { Clock, HostLoop, Random } from './env/port.ts';
 export { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
 export { type ErrorCode, type ErrorDetail, isVarveError, VarveError } from './errors.ts';

@@ -47,8 +47,11 @@ const BRAND = Symbol.for('varve.VarveError');
 
 /** An operating failure of the engine, with a stable {@link ErrorCode}. */
 export class VarveError extends Error {
+  /** Stable name of what failed. */
   readonly code: ErrorCode;
+  /** Path of the file concerned, if there is one. */
   readonly file: string | undefined;
+  /** Where in the file, in bytes, if that is known. */
   readonly offset: number | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { projectRoot } from './project-root.ts';
 import { parse } from './tidy/parse.ts';
+import { undocumented, unexported } from './tidy/public-api.ts';
 import {
   type Ban,
   bannedNames,
@@ -264,6 +265,19 @@ const REALM_BOUND = new RegExp(
 );
 const REALM_HOMES = /^src\/(errors|bytes\/is-bytes)\.ts$/;
 
+/** What users import. */
+const PUBLIC = ['src/index.ts', 'src/adapters/level.ts', 'src/testing/index.ts'];
+/** Types of what one part of the engine hands to another, through objects of users. */
+const INTERNAL = [
+  'BatchEncoder',
+  'SnapshotList',
+  'MemoryFile',
+  'Encoded',
+  'Order',
+  'Report',
+  'SimulatedPorts',
+];
+
 /** In parts, so that this file does not match itself. */
 const UNFINISHED = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X'.repeat(3)].join('|')})\\b`);
 const MACHINE = new RegExp(
@@ -334,6 +348,8 @@ test('the core takes its world through ports', () => none(bannedNames(inSrc, BAN
 test('packages stay in their layers', () => none(strayPackages(inSrc, LAYERS, PACKAGES)));
 test('tests are neither singled out nor left out', () => none(modifiedTests(sources)));
 test('every file of src says what it is for', () => none(missingHeads(inSrc)));
+test('what is public says what it is', () => none(undocumented(texts, PUBLIC)));
+test('types that public ones name are public', () => none(unexported(texts, PUBLIC, INTERNAL)));
 test('names are in kebab-case', () => none(oddNames(code.map(([path]) => path))));
 
 test('objects of callers and of the platform may come from another realm', () => {

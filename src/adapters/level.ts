@@ -3,6 +3,7 @@
  * `classic-level`. Needs the package abstract-level, version 3.
  * @module
  */
+export type { VarveChainedBatch } from './level/chained-batch.ts';
 export { AbortError, LevelError, type LevelErrorCode } from './level/errors.ts';
 export type {
   BatchOptions,
@@ -19,7 +20,9 @@ export type {
   KeyIteratorOptions,
   OpenOptions,
   PutOptions,
+  ScanOptions,
   StartEndOptions,
   ValueIteratorOptions,
+  WriteOptions,
 } from './level/types.ts';
 export { VarveLevel, VarveLevel as Level } from './level/varve-level.ts';

@@ -38,6 +38,7 @@ export type ContentFault = 'none' | 'forged' | 'unsupported' | 'content';
  * and was repeated: then neither shards nor bits were corrected.
  */
 export interface Correction {
+  /** Path of the file. */
   readonly file: string;
   /** Where the damaged block, or the frame before it, begins, in bytes; 0 for the file's header. */
   readonly offset: number;

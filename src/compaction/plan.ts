@@ -46,15 +46,19 @@ export type CompactionReason =
   | 'periodic'
   | 'manual';
 
+/**
+ * What is done with the inputs:
+ *
+ * - `merge` they are read and merged into new tables of the output level. What goes to L0 becomes
+ *   one table and keeps its tombstones and seqnos, for older tables of L0 may lie below.
+ * - `move` they change their level and nothing else
+ * - `drop` they go away with all they hold
+ */
+export type CompactionKind = 'merge' | 'move' | 'drop';
+
 /** One compaction; plain data. */
 export interface CompactionPlan {
-  /**
-   * - `merge` the inputs are read and merged into new tables of the output level. What goes to L0
-   *   becomes one table and keeps its tombstones and seqnos, for older tables of L0 may lie below.
-   * - `move` the inputs change their level and nothing else
-   * - `drop` the inputs go away with all they hold
-   */
-  readonly kind: 'merge' | 'move' | 'drop';
+  readonly kind: CompactionKind;
   /** From the topmost level down; of a merge, the last one may be the output level itself. */
   readonly inputs: readonly LevelInputs[];
   /** Of a drop: the level of the last inputs. */

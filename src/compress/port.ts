@@ -32,6 +32,7 @@ export const DOES_NOT_FIT = -1;
 export interface Compressor {
   /** A `CODEC_*` number. */
   readonly id: number;
+  /** What users call it. */
   readonly name: CodecName;
   /**
    * Whether it squeezes out more than repeats, at a cost that makes a look at the data beforehand

@@ -72,6 +72,7 @@ export interface AeadCipher {
 export interface AeadSuite {
   /** A `SUITE_*` number. */
   readonly id: number;
+  /** What users call it. */
   readonly name: SuiteName;
   /** @param key `KEY_BYTES` bytes; borrowed for the call */
   cipher(key: Uint8Array): AeadCipher;
@@ -79,6 +80,7 @@ export interface AeadSuite {
 
 /** All the cryptography of one runtime. */
 export interface CryptoPrimitives {
+  /** The AEAD suites, each with the id that stands on disk. */
   readonly suites: readonly AeadSuite[];
   /**
    * HKDF-SHA256 (RFC 5869), extract and expand. Borrows its arguments; the result is fresh.

@@ -47,7 +47,9 @@ export interface ReadOptions {
 
 /** A key range of one family; both ends are inclusive and open if absent. */
 export interface CompactOptions {
+  /** First key of the range. */
   readonly from?: Bytes;
+  /** Last key of the range. */
   readonly to?: Bytes;
   /** The family, or its name; all families if absent. */
   readonly columnFamily?: ColumnFamily | string;
@@ -60,10 +62,13 @@ export interface CompactOptions {
 
 /** What `verify` found. */
 export interface VerifyReport {
+  /** Tables that were read. */
   readonly tableCount: number;
+  /** Bytes of files that were read. */
   readonly bytesRead: number;
   /** Damage that error correction puts right whenever it is read; the files still have it. */
   readonly corrected: readonly Correction[];
+  /** Damage that nothing puts right: reads of these blocks fail. */
   readonly uncorrectable: readonly Damage[];
 }
 

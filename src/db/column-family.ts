@@ -12,6 +12,7 @@ export const DEFAULT_FAMILY_ID = 0;
  * batches with its siblings. Get it from `db.columnFamily(name)`.
  */
 export class ColumnFamily {
+  /** Its name, unique in the database. */
   readonly name: string;
   /** Stable number of the family; never reused within a database. */
   readonly id: number;

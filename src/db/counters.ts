@@ -5,23 +5,33 @@
 
 /** Plain counters; every field only grows. */
 export class Counters {
+  /** Puts and deletes that were written. */
   operationsWritten: number;
   /** Key and value bytes of those operations. */
   userBytesWritten: number;
+  /** Point reads, those of `getMany` and `has` among them. */
   gets: number;
   /** Tables that a get looked into, past their filters or without one. */
   tableReads: number;
+  /** Flushes that were done. */
   flushCount: number;
+  /** Bytes of the tables that flushes have written. */
   flushBytesWritten: number;
+  /** Compactions that merged. */
   compactionCount: number;
+  /** Compactions that only moved tables to another level. */
   trivialMoveCount: number;
   /** Times that a FIFO family let go of its oldest tables. */
   dropCount: number;
+  /** Bytes of tables that compactions have read. */
   compactionBytesRead: number;
+  /** Bytes of the tables that compactions have written. */
   compactionBytesWritten: number;
+  /** Versions and tombstones that flushes and compactions left out. */
   entriesDropped: number;
-  /** Times at which a write had to wait for background work, and for how long. */
+  /** Times at which a write had to wait for background work. */
   stallCount: number;
+  /** For how long they waited. */
   stallMs: number;
   /** What writes were held back for, lest they have to wait. */
   slowdownMs: number;

@@ -49,21 +49,27 @@ export class DbCursor {
   get valid(): boolean {
     return this.#entries.valid;
   }
+  /** Holds the current key, `[keyOff, keyOff + keyLen)`: lent until the next move or `close`. */
   get keyBuf(): Uint8Array {
     return this.#entries.keyBuf;
   }
+  /** Where the key begins in `keyBuf`. */
   get keyOff(): number {
     return this.#entries.keyOff;
   }
+  /** Length of the key in bytes. */
   get keyLen(): number {
     return this.#entries.keyLen;
   }
+  /** Holds the current value, as `keyBuf` the key; another buffer or the same. */
   get valBuf(): Uint8Array {
     return this.#entries.valBuf;
   }
+  /** Where the value begins in `valBuf`. */
   get valOff(): number {
     return this.#entries.valOff;
   }
+  /** Length of the value in bytes. */
   get valLen(): number {
     return this.#entries.valLen;
   }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Correction } from '../block/block-reader.ts';
-import type { CompactionPlan, CompactionReason } from '../compaction/plan.ts';
+import type { CompactionKind, CompactionReason } from '../compaction/plan.ts';
 import type { VarveError } from '../errors.ts';
 import type { DroppedRange } from '../wal/wal-replay.ts';
 
@@ -28,8 +28,11 @@ export interface CorrectedEvent extends Correction {
 /** Memtables have become tables of L0. */
 export interface FlushEvent {
   readonly type: 'flush';
+  /** Names of the families. */
   readonly columnFamilies: readonly string[];
+  /** Tables that were written. */
   readonly tableCount: number;
+  /** Bytes of those tables. */
   readonly bytesWritten: number;
   /** Versions that no reader could tell from absent. */
   readonly entriesDropped: number;
@@ -40,25 +43,36 @@ export interface FlushEvent {
 /** A compaction was done. */
 export interface CompactionEvent {
   readonly type: 'compaction';
+  /** Name of the family. */
   readonly columnFamily: string;
   /** Tables were merged, only moved to another level, or dropped with all they held. */
-  readonly kind: CompactionPlan['kind'];
+  readonly kind: CompactionKind;
+  /** Why it was done. */
   readonly reason: CompactionReason;
+  /** Levels that the inputs were in, from the top. */
   readonly inputLevels: readonly number[];
+  /** The level that the outputs are in; of a drop, that of the last inputs. */
   readonly outputLevel: number;
+  /** Tables that it has taken away, or moved. */
   readonly inputTableCount: number;
+  /** Tables that it has made, or moved. */
   readonly outputTableCount: number;
   /** 0 for tables that were only moved or dropped. */
   readonly bytesRead: number;
+  /** Bytes of tables that were written; 0 for tables that were only moved or dropped. */
   readonly bytesWritten: number;
+  /** Versions and tombstones that are of use to nobody any more. */
   readonly entriesDropped: number;
+  /** From the start of the work until the tables were part of the database. */
   readonly durationMs: number;
 }
 
 /** Writes had to wait for background work, or were slowed; told when it is over. */
 export interface StallEvent {
   readonly type: 'stall';
+  /** Whether writes stopped or were slowed. */
   readonly kind: StallKind;
+  /** What they waited for. */
   readonly reason: StallReason;
   /** What the writes waited in all. */
   readonly durationMs: number;
@@ -67,17 +81,24 @@ export interface StallEvent {
 /** A table has become part of the database. */
 export interface TableCreatedEvent {
   readonly type: 'table-created';
+  /** Name of the family. */
   readonly columnFamily: string;
+  /** Number in the name of the file. */
   readonly fileNumber: number;
+  /** The level that it is in. */
   readonly level: number;
+  /** Size of the file. */
   readonly sizeBytes: number;
+  /** Entries in it, tombstones among them. */
   readonly entryCount: number;
 }
 
 /** The file of a table that nobody reads any more was removed. */
 export interface TableDeletedEvent {
   readonly type: 'table-deleted';
+  /** Number in the name of the file. */
   readonly fileNumber: number;
+  /** Size that the file had. */
   readonly sizeBytes: number;
 }
 
@@ -103,10 +124,13 @@ export interface RecoveryDroppedEvent {
  */
 export interface CompactionFailedEvent {
   readonly type: 'compaction-failed';
+  /** Name of the family. */
   readonly columnFamily: string;
+  /** Why there was to be one. */
   readonly reason: CompactionReason;
   /** Of the table that cannot be read. */
   readonly fileNumber: number;
+  /** What reading the table threw. */
   readonly error: VarveError;
 }
 
@@ -129,6 +153,7 @@ export interface FileKeptEvent extends KeptFile {
 /** Writing has stopped, until `resume()`. */
 export interface ErrorEvent {
   readonly type: 'error';
+  /** What failed; its code says how, as do file and offset where. */
   readonly error: VarveError;
 }
 
@@ -138,6 +163,7 @@ export interface ErrorEvent {
  */
 export interface DroppedEvent {
   readonly type: 'dropped';
+  /** What was dropped; an iterator is a cursor. */
   readonly what: 'cursor' | 'snapshot';
   /** What it saw: writes up to this one. */
   readonly seqno: number;
@@ -146,6 +172,7 @@ export interface DroppedEvent {
 /** A file could not be closed without an error; nothing is lost by that. */
 export interface CloseFailedEvent {
   readonly type: 'close-failed';
+  /** What closing the file threw. */
   readonly error: VarveError;
 }
 

@@ -19,6 +19,7 @@ export interface MemoryUse {
   readonly tableBytes: number;
   /** Flushes and compactions under way, by what they are bounded to. */
   readonly jobBytes: number;
+  /** Blocks in the cache, with what they take beside their bytes. */
   readonly blockCacheBytes: number;
 }
 

@@ -163,7 +163,12 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
   readonly walRecovery?: WalRecoveryMode;
   /** Where the files are; the runtime's own file system if absent. */
   readonly fs?: Fs;
+  /** The time; the runtime's own clock if absent. */
   readonly clock?: Clock;
+  /**
+   * Source of salts and database ids; the runtime's own if absent. Under encryption it has to be a
+   * cryptographic one.
+   */
   readonly random?: Random;
   /** How background work yields between steps. */
   readonly hostLoop?: HostLoop;
@@ -171,11 +176,17 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
 
 /** The components that the runtime's entry module supplies when the user does not. */
 export interface Environment {
+  /** Where the files are. */
   readonly fs: Fs;
+  /** The time. */
   readonly clock: Clock;
+  /** Source of salts and database ids; a cryptographic one. */
   readonly random: Random;
+  /** How background work yields between steps. */
   readonly hostLoop: HostLoop;
+  /** The codecs. */
   readonly compression: Compression;
+  /** The ciphers and the key derivation. */
   readonly crypto: CryptoPrimitives;
   /** Undefined where no thread but this one has the file system and the clock. */
   readonly threads?: WorkerThreads | undefined;

@@ -7,9 +7,13 @@ import type { EventSink, StallKind, StallReason } from './events.ts';
 
 /** What writes waited, for one reason. */
 export interface StallStats {
+  /** Whether writes stopped or were slowed. */
   readonly kind: StallKind;
+  /** What they waited for. */
   readonly reason: StallReason;
+  /** How often. */
   count: number;
+  /** For how long in all. */
   totalMs: number;
 }
 

@@ -11,19 +11,23 @@ import type { Counters } from './counters.ts';
 import type { KeptFile } from './events.ts';
 import type { Family } from './family.ts';
 import { type MemoryUse, memoryUse } from './memory-budget.ts';
-import type { FamilySettings } from './options.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StallStats } from './stall-log.ts';
 import type { UnreadableTable } from './unreadable-tables.ts';
 
 /** One level of one family. */
 export interface LevelStats {
+  /** Number of the level; 0 takes what is flushed. */
   readonly level: number;
+  /** Tables in it. */
   readonly tableCount: number;
+  /** Bytes of those tables. */
   readonly sizeBytes: number;
   /** Bytes that the level may hold now; undefined where there is no limit. */
   readonly limitBytes: number | undefined;
+  /** Entries of those tables, older versions and tombstones among them. */
   readonly entryCount: number;
+  /** Deletes among those entries. */
   readonly tombstoneCount: number;
   /** Of tables that flushes and merges have written into it. */
   readonly bytesWritten: number;
@@ -31,26 +35,36 @@ export interface LevelStats {
   readonly tables: readonly { readonly fileNumber: number; readonly sizeBytes: number }[];
 }
 
+/** From where on L0 is compacted, and writes are slowed and wait: as the options say. */
+export interface FamilyThresholds {
+  /** Tables of L0 from which it is compacted. */
+  readonly l0TriggerCount: number;
+  /** Tables of L0 from which writes are slowed. */
+  readonly l0SlowdownCount: number;
+  /** Tables of L0 from which writes wait. */
+  readonly l0StopCount: number;
+  /** Bytes that compaction has still to read from which writes are slowed. */
+  readonly compactionDebtSlowdownBytes: number;
+  /** The same, at which writes wait. */
+  readonly compactionDebtStopBytes: number;
+}
+
 /** One column family. */
 export interface FamilyStats {
+  /** Name of the family. */
   readonly name: string;
+  /** All levels, from L0 down; empty ones too. */
   readonly levels: readonly LevelStats[];
+  /** Bytes of its memtables, active and frozen. */
   readonly memtableBytes: number;
+  /** Entries of those memtables. */
   readonly memtableEntryCount: number;
+  /** Memtables that wait for their flush. */
   readonly frozenMemtableCount: number;
   /** Bytes that compaction still has to rewrite. */
   readonly compactionDebtBytes: number;
   /** From where on L0 is compacted, and writes are slowed and wait. */
-  readonly thresholds: Readonly<
-    Pick<
-      FamilySettings,
-      | 'l0TriggerCount'
-      | 'l0SlowdownCount'
-      | 'l0StopCount'
-      | 'compactionDebtSlowdownBytes'
-      | 'compactionDebtStopBytes'
-    >
-  >;
+  readonly thresholds: FamilyThresholds;
 }
 
 /** What is done for each thing that is asked for; undefined where nothing was asked for yet. */
@@ -69,7 +83,9 @@ export interface EpochStats {
   readonly suiteId: number;
   /** 0 for tables in the clear. */
   readonly epoch: number;
+  /** Tables of this suite and epoch. */
   readonly tableCount: number;
+  /** Bytes of those tables. */
   readonly sizeBytes: number;
 }
 
@@ -79,7 +95,9 @@ export interface StorageStats {
   readonly codecId: number;
   /** Undefined without error correction. */
   readonly ecc: EccOptions | undefined;
+  /** Tables that are stored so. */
   readonly tableCount: number;
+  /** Bytes of those tables. */
   readonly sizeBytes: number;
 }
 
@@ -87,6 +105,7 @@ export interface StorageStats {
 export interface EncryptionStats {
   /** The suite and epoch of new files. */
   readonly suiteId: number;
+  /** The epoch of the key of new files. */
   readonly epoch: number;
   /** What there is, by epoch and suite: an epoch that is not in it is no longer needed. */
   readonly tables: readonly EpochStats[];
@@ -102,22 +121,34 @@ export interface SnapshotStats {
 
 /** A database; counts are since it was opened. */
 export interface DbStats {
+  /** The directory of the files. */
   readonly directory: string;
+  /** Of the newest write. */
   readonly seqno: number;
   /** Every write up to this one is in tables. */
   readonly persistedSeqno: number;
+  /** Each family, in the order of creation. */
   readonly columnFamilies: readonly FamilyStats[];
+  /** Tables of all families. */
   readonly tableCount: number;
+  /** Bytes of those tables. */
   readonly tableBytes: number;
+  /** Tables whose files are open. */
   readonly openTableCount: number;
+  /** Log files. */
   readonly walCount: number;
+  /** Bytes of those files. */
   readonly walBytes: number;
+  /** Who holds how much of the budget. */
   readonly memory: {
+    /** `memoryBudgetBytes`. */
     readonly budgetBytes: number;
     /** What the block cache may hold now. */
     readonly blockCacheCapacityBytes: number;
   } & MemoryUse;
+  /** Blocks that were found in the cache. */
   readonly blockCacheHits: number;
+  /** Blocks that had to be read. */
   readonly blockCacheMisses: number;
   /** Snapshots that are not released. */
   readonly snapshotCount: number;
@@ -125,11 +156,14 @@ export interface DbStats {
   readonly oldestSnapshot: SnapshotStats | undefined;
   /** Cursors and iterators that are not closed. */
   readonly cursorCount: number;
+  /** What was done. */
   readonly counters: Readonly<Counters> & {
+    /** Bytes that were appended to logs. */
     readonly walBytesWritten: number;
     /** Blocks and headers in which a read put damage right. */
     readonly corrections: number;
   };
+  /** What is done for what is asked for. */
   readonly amplification: Amplification;
   /** What writes have waited for, by kind and reason. */
   readonly stalls: readonly StallStats[];
@@ -143,6 +177,7 @@ export interface DbStats {
   readonly encryption: EncryptionStats | undefined;
   /** What `open` found in the WAL. */
   readonly recovery: {
+    /** Records that were replayed. */
     readonly recordCount: number;
     /** What was left out: torn tails, and what the recovery mode allows to be passed over. */
     readonly dropped: readonly DroppedRange[];

@@ -14,6 +14,7 @@ const NONE: ReadonlySet<number> = new Set();
 
 /** A table that could not be read, for statistics. */
 export interface UnreadableTable {
+  /** Number in the name of the file. */
   readonly fileNumber: number;
   /** Message of the error. */
   readonly message: string;

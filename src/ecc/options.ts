@@ -33,6 +33,9 @@ export interface SecDedOptions {
   readonly scheme: 'secded';
 }
 
+/**
+ * The code of tables, or of tables, logs and manifest: what may be damaged, at which cost in space.
+ */
 export type EccOptions = ReedSolomonOptions | XorOptions | SecDedOptions;
 
 /** Length of the record of a code. */

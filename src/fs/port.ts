@@ -38,6 +38,7 @@ export type OpenMode = 'create' | 'read' | 'update';
 
 /** An open file. Every position and length is in bytes; positions go up to 2^53-1. */
 export interface FileHandle {
+  /** The path that it was opened with. */
   readonly path: string;
   /**
    * Reads up to `length` bytes at `position` into `buf[off, off + length)`; borrows `buf`.
@@ -79,6 +80,7 @@ export interface FsLock {
 
 /** A file system, or a part of one. */
 export interface Fs {
+  /** What it can do beyond the least. */
   readonly capabilities: FsCapabilities;
   /**
    * A path for the same place that stays right whatever becomes of the process's working directory
@@ -94,6 +96,7 @@ export interface Fs {
   exists(path: string): boolean;
   /** Names of the files directly in `directory`, in no particular order. */
   list(directory: string): string[];
+  /** Opens a file. @throws `IO` when it must exist and does not, or the other way round */
   open(path: string, mode: OpenMode): FileHandle;
   /** Removes a file; fails with `IO` if there is none. */
   remove(path: string): void;
@@ -103,6 +106,9 @@ export interface Fs {
   rename(from: string, to: string): void;
   /** Makes a second name for a file; `UNSUPPORTED` without `capabilities.hardLinks`. */
   link(existing: string, path: string): void;
+  /**
+   * Makes the names of the files in `path` durable; nothing without `capabilities.directorySync`.
+   */
   syncDirectory(path: string): void;
   /** Bytes that files in `directory` may still grow by, about; undefined if nobody can tell. */
   freeBytes(directory: string): number | undefined;

@@ -12,12 +12,15 @@ import type { TableMeta } from '../sstable/table-meta.ts';
 
 /** Damage that was found in one file. */
 export interface Damage {
+  /** Path of the file. */
   readonly file: string;
   /** Offset of the damaged block, undefined when the whole file is concerned. */
   readonly offset: number | undefined;
+  /** What is wrong. */
   readonly message: string;
   /** First and last user key of the table: what may be affected. */
   readonly smallestKey: Uint8Array;
+  /** See `smallestKey`. */
   readonly largestKey: Uint8Array;
 }
 

@@ -38,6 +38,7 @@ export type FaultOperation =
 
 /** One call that is about to happen. */
 export interface FaultCall {
+  /** The call. */
   readonly operation: FaultOperation;
   /** The path concerned; the old one for `rename` and `link`. */
   readonly path: string;

@@ -11,6 +11,7 @@ import { type FileHandle, type Fs, joinPath } from '../fs/port.ts';
 
 /** A file system under test. */
 export interface FsFixture {
+  /** The file system. */
   readonly fs: Fs;
   /** An existing, empty directory for the test to use. */
   readonly directory: string;

@@ -34,6 +34,7 @@ interface Worker {
   readonly runner: JobRunner;
 }
 
+/** Workers that take a step, or are late, as a seed says; see {@link WorkerThreads}. */
 export class SimulatedThreads implements WorkerThreads {
   readonly defaultCount: number;
   readonly #ports: SimulatedPorts;

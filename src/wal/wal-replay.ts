@@ -80,8 +80,11 @@ export type RecordVisitor = (
 
 /** Something that was not replayed, and why. */
 export interface DroppedRange {
+  /** Path of the log. */
   readonly file: string;
+  /** Where it begins, in bytes. */
   readonly offset: number;
+  /** Why it was left out. */
   readonly reason: string;
 }
 

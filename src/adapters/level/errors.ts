@@ -34,6 +34,7 @@ const CODES: { readonly [code in ErrorCode]: LevelErrorCode } = {
 
 /** A failure with a code of Level; `cause` is the engine's VarveError where there is one. */
 export class LevelError extends Error {
+  /** Stable name of the failure. */
   readonly code: LevelErrorCode;
 
   constructor(code: LevelErrorCode, message: string, cause?: unknown) {

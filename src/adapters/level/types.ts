@@ -55,16 +55,20 @@ export interface DatabaseOptions<K, V>
   readonly fs?: Fs | undefined;
 }
 
+/** Options of `get()` and `getSync()`. */
 export interface GetOptions<K, V> extends AbstractGetOptions<K, V> {}
 
+/** Options of `getMany()`. */
 export interface GetManyOptions<K, V> extends AbstractGetManyOptions<K, V> {}
 
+/** Options of `has()`. */
 export interface HasOptions<K> extends AbstractHasOptions<K> {}
 
+/** Options of `hasMany()`. */
 export interface HasManyOptions<K> extends AbstractHasManyOptions<K> {}
 
 /** How a write is done. */
-interface WriteOptions {
+export interface WriteOptions {
   /**
    * Settle only when the write is on stable storage. Without it a write survives the death of the
    * process, not power loss. False if absent.
@@ -72,18 +76,23 @@ interface WriteOptions {
   readonly sync?: boolean | undefined;
 }
 
+/** Options of `put()`. */
 export interface PutOptions<K, V> extends AbstractPutOptions<K, V>, WriteOptions {}
 
+/** Options of `del()`. */
 export interface DelOptions<K> extends AbstractDelOptions<K>, WriteOptions {}
 
+/** Options of `batch()` with an array. */
 export interface BatchOptions<K, V> extends AbstractBatchOptions<K, V>, WriteOptions {}
 
+/** Options of `write()` of a chained batch. */
 export interface ChainedBatchWriteOptions extends AbstractChainedBatchWriteOptions, WriteOptions {}
 
+/** Options of `clear()`. */
 export interface ClearOptions<K> extends AbstractClearOptions<K>, WriteOptions {}
 
 /** How an iterator reads. */
-interface ScanOptions {
+export interface ScanOptions {
   /** Keep the blocks that are read in the cache; true if absent. */
   readonly fillCache?: boolean | undefined;
   /**
@@ -93,10 +102,13 @@ interface ScanOptions {
   readonly highWaterMarkBytes?: number | undefined;
 }
 
+/** Options of `iterator()`. */
 export interface IteratorOptions<K, V> extends AbstractIteratorOptions<K, V>, ScanOptions {}
 
+/** Options of `keys()`. */
 export interface KeyIteratorOptions<K> extends AbstractKeyIteratorOptions<K>, ScanOptions {}
 
+/** Options of `values()`. */
 export interface ValueIteratorOptions<K, V>
   extends AbstractValueIteratorOptions<K, V>,
     ScanOptions {}

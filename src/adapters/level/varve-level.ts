@@ -41,32 +41,46 @@ const PORTION_KEYS = 1000;
 
 /** The methods of abstract-level, with the options that this database adds. */
 export interface VarveLevel<KDefault, VDefault> {
+  /**
+   * Opens the database, with options that go before those of the constructor. @throws LevelError
+   */
   open(options?: types.OpenOptions): Promise<void>;
 
+  /** The value of a key; undefined if there is none. */
   get(key: KDefault): Promise<VDefault | undefined>;
   get<K = KDefault, V = VDefault>(key: K, options: types.GetOptions<K, V>): Promise<V | undefined>;
 
+  /** As `get`, without a promise. @throws LevelError also where `get` would reject */
   getSync(key: KDefault): VDefault | undefined;
   getSync<K = KDefault, V = VDefault>(key: K, options: types.GetOptions<K, V>): V | undefined;
 
+  /** The values of keys, in their order; undefined for a key that is not there. */
   getMany(keys: KDefault[]): Promise<(VDefault | undefined)[]>;
   getMany<K = KDefault, V = VDefault>(
     keys: K[],
     options: types.GetManyOptions<K, V>,
   ): Promise<(V | undefined)[]>;
 
+  /** Whether there is a key. */
   has(key: KDefault): Promise<boolean>;
   has<K = KDefault>(key: K, options: types.HasOptions<K>): Promise<boolean>;
 
+  /** Whether there are keys, in their order. */
   hasMany(keys: KDefault[]): Promise<boolean[]>;
   hasMany<K = KDefault>(keys: K[], options: types.HasManyOptions<K>): Promise<boolean[]>;
 
+  /**
+   * Sets a key. When it resolves the write survives the death of the process, with `sync` power
+   * loss.
+   */
   put(key: KDefault, value: VDefault): Promise<void>;
   put<K = KDefault, V = VDefault>(key: K, value: V, options: types.PutOptions<K, V>): Promise<void>;
 
+  /** Removes a key; an absent one is no error. */
   del(key: KDefault): Promise<void>;
   del<K = KDefault>(key: K, options: types.DelOptions<K>): Promise<void>;
 
+  /** Writes operations together or not at all; without operations begins a chain of them. */
   batch(operations: AbstractBatchOperation<this, KDefault, VDefault>[]): Promise<void>;
   batch<K = KDefault, V = VDefault>(
     operations: AbstractBatchOperation<this, K, V>[],
@@ -74,19 +88,23 @@ export interface VarveLevel<KDefault, VDefault> {
   ): Promise<void>;
   batch(): VarveChainedBatch<this, KDefault, VDefault>;
 
+  /** Iterates over entries as of this moment. */
   iterator(): AbstractIterator<this, KDefault, VDefault>;
   iterator<K = KDefault, V = VDefault>(
     options: types.IteratorOptions<K, V>,
   ): AbstractIterator<this, K, V>;
 
+  /** Iterates over keys as of this moment. */
   keys(): AbstractKeyIterator<this, KDefault>;
   keys<K = KDefault>(options: types.KeyIteratorOptions<K>): AbstractKeyIterator<this, K>;
 
+  /** Iterates over values as of this moment. */
   values(): AbstractValueIterator<this, KDefault, VDefault>;
   values<K = KDefault, V = VDefault>(
     options: types.ValueIteratorOptions<K, V>,
   ): AbstractValueIterator<this, K, V>;
 
+  /** Removes a range of keys, all without one; a crash may leave some of them. */
   clear(): Promise<void>;
   clear<K = KDefault>(options: types.ClearOptions<K>): Promise<void>;
 }
