@@ -116,4 +116,21 @@ suite('a FIFO family', () => {
     assert.equal(pick(tree, { policy, running: [merge] }), undefined);
     assert.equal(pick(tree, { policy })!.kind, 'drop');
   });
+
+  test('drops a table that cannot be read, and merges it with no other', () => {
+    const tree = new Tree();
+    for (let i = 1; i <= 3; i++) tree.add(0, [i]);
+    const oldest = tree.levels[0]!.at(-1)!;
+    const unreadable = new Set([oldest.fileNumber]);
+    const dropped = pick(tree, { policy: policyOf({ maxBytes: 0 }), unreadable })!;
+    assert.equal(dropped.kind, 'drop');
+    assert.ok(planTables(dropped).includes(oldest));
+    const merged = pick(tree, {
+      policy: policyOf({ mergeTableCount: 2 }),
+      options: LARGE,
+      unreadable,
+    })!;
+    assert.equal(merged.kind, 'merge');
+    assert.ok(!planTables(merged).includes(oldest));
+  });
 });

@@ -4,10 +4,12 @@ import { suite, test } from 'node:test';
 import type { Db } from '../../src/db/database.ts';
 import type { CompactionFailedEvent, DbEvent } from '../../src/db/events.ts';
 import type { DbOptions } from '../../src/db/options.ts';
-import type { MemoryFs } from '../../src/fs/memory.ts';
+import { MemoryFs } from '../../src/fs/memory.ts';
+import { open } from '../../src/node.ts';
+import { FaultFs } from '../../src/testing/fault-fs.ts';
 import { bytesOf, setBytes } from '../pipeline/world.ts';
 import { openHeld } from './held-workers.ts';
-import { code, PATH, text } from './helpers.ts';
+import { code, PATH, tableNames, text } from './helpers.ts';
 
 const KEYS = 1500;
 const VALUE = 'v'.repeat(100);
@@ -117,6 +119,29 @@ for (const workers of [0, 2]) {
   }
 }
 
+test('a table that the file system cannot read is left alone as well', async () => {
+  const memory = new MemoryFs();
+  const fs = new FaultFs(memory);
+  const db = await open(PATH, { ...SMALL, workers: 0, fs });
+  for (let i = 0; i < KEYS; i++) db.put(keyAt(i), VALUE);
+  await db.compact();
+  const [table] = tableNames(memory);
+  const path = (each: string) => each.endsWith(table!);
+  fs.addRule({ operation: ['open', 'read'], path, times: Number.POSITIVE_INFINITY });
+  for (let round = 0; round < 4; round++) {
+    for (let i = 0; i < KEYS; i++) db.put(keyAt((i * 7919) % KEYS), VALUE);
+    await db.flush();
+  }
+  await assert.rejects(db.compact(), code('IO'));
+  const { backgroundError, unreadableTables } = db.stats();
+  assert.equal(backgroundError, undefined);
+  assert.equal(unreadableTables.length, 1);
+  fs.clearRules();
+  await db.compact();
+  assert.ok(!memory.exists(`${PATH}/${table}`));
+  await db.close();
+});
+
 suite('a table that was missing', () => {
   test('is merged again once it is back and some time has gone by', async () => {
     const world = await makeTree({ workers: 0 });
@@ -153,6 +178,25 @@ suite('a table that was missing', () => {
     setBytes(fs, table, bytes);
     await db.compact();
     assert.deepEqual(db.stats().unreadableTables, []);
+    await db.close();
+  });
+
+  test('is met while a large compaction is cut into parts', async () => {
+    const MIB = 1024 * 1024;
+    const options = { ...SMALL, workers: 2, targetTableBytes: MIB, writeBufferBytes: MIB };
+    const first = await openHeld(options, []);
+    for (let i = 0; i < 1000; i++) first.db.put(keyAt(i), new Uint8Array(12_000));
+    await first.db.compact();
+    await first.db.close();
+    const { fs } = first;
+    const { db } = await openHeld(options, [], fs);
+    fs.remove(`${PATH}/${tableNames(fs)[3]}`);
+    for (const i of [0, 999]) db.put(keyAt(i), 'new');
+    await assert.rejects(db.compact(), code('CORRUPTION'));
+    assert.equal(db.stats().backgroundError, undefined);
+    assert.equal(db.stats().unreadableTables.length, 1);
+    db.put(keyAt(1), 'new');
+    await db.flush();
     await db.close();
   });
 
