@@ -121,7 +121,7 @@ export class Db {
    */
   write(batch: WriteBatch, options?: WriteOptions): number {
     if (options !== undefined) WRITE_OPTIONS.check(options);
-    return this.#write(encoderOf(batch), options);
+    return this.#write(this.#encoderOf(batch), options);
   }
 
   /**
@@ -132,7 +132,7 @@ export class Db {
    */
   async writeAsync(batch: WriteBatch, options?: WriteAsyncOptions): Promise<number> {
     if (options !== undefined) WRITE_ASYNC_OPTIONS.check(options);
-    const encoder = encoderOf(batch);
+    const encoder = this.#encoderOf(batch);
     const isSynced = options?.sync === true;
     const written = this.#lastAsync.then(() => this.#writes.writeAsync(encoder, isSynced));
     this.#lastAsync = written.then(ignore, ignore);
@@ -398,6 +398,12 @@ export class Db {
     return new DbCursor(this.#core, family.view, seqno, options);
   }
 
+  /** The operations of a batch, for the families that their names mean now. */
+  #encoderOf(batch: WriteBatch): BatchEncoder {
+    if (!(batch instanceof WriteBatch)) throw new TypeError('a write takes a WriteBatch');
+    return WriteBatch.encoderOf(batch).resolved((name) => this.#familyNamed(name).handle);
+  }
+
   #writeFamily(options: PutOptions | undefined): ColumnFamily | undefined {
     const columnFamily = options?.columnFamily;
     return typeof columnFamily === 'string' ? this.#familyNamed(columnFamily).handle : columnFamily;
@@ -433,9 +439,4 @@ export class Db {
 }
 
 /** @throws TypeError for anything but a batch */
-function encoderOf(batch: WriteBatch): BatchEncoder {
-  if (!(batch instanceof WriteBatch)) throw new TypeError('a write takes a WriteBatch');
-  return WriteBatch.encoderOf(batch);
-}
-
 function ignore(): void {}

@@ -24,6 +24,7 @@ import { BLOCK_CONTENT_BYTES_MAX, BLOCK_HEADER_BYTES } from '../block/block-form
 import { ByteWriter, copyBytes } from '../bytes/byte-writer.ts';
 import { utf8LengthMax, writeUtf8 } from '../bytes/utf8.ts';
 import { VARINT_BYTES_MAX, VarintReader, varintLength, writeVarint } from '../bytes/varint.ts';
+import { assert } from '../errors.ts';
 import { entryChecksum, NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import {
   KEY_BYTES_MAX,
@@ -47,6 +48,8 @@ const FIRST_CAPACITY_BYTES = 512;
 /** Strings up to this length are encoded where they go: no key of that length is too long. */
 const DIRECT_LENGTH_MAX = 16_384;
 const FAMILY_FACTOR = 0x9e3779b1;
+/** Beyond all ids: stands for the first name of a batch until that is looked up. */
+const NAMED_FAMILY_ID_MIN = 2 ** 40;
 
 /** The key or value of the operation that is being added. */
 class Operand {
@@ -113,6 +116,8 @@ export class BatchEncoder {
   count: number;
   /** The families that operations were added for, each once; the default one without a handle. */
   readonly families: ColumnFamily[];
+  /** Families that are known by name only, each once; none in an encoder that can be written. */
+  readonly #names: string[];
   /**
    * Bound checksums of the first operations, `NO_ENTRY_CHECKSUM` for those without one; the
    * operations behind the last have none.
@@ -128,6 +133,7 @@ export class BatchEncoder {
     this.writer.reset(OPERATIONS_OFF);
     this.count = 0;
     this.families = [];
+    this.#names = [];
     this.checksums = [];
     this.#checksDefault = checksDefault;
     this.#key = new Operand(keyInput());
@@ -139,6 +145,7 @@ export class BatchEncoder {
     this.writer.reset(OPERATIONS_OFF);
     this.count = 0;
     this.families.length = 0;
+    this.#names.length = 0;
     this.checksums.length = 0;
   }
 
@@ -147,13 +154,41 @@ export class BatchEncoder {
     return this.writer.length - OPERATIONS_OFF;
   }
 
-  put(family: ColumnFamily | undefined, key: Bytes, value: Bytes): void {
+  put(family: ColumnFamily | string | undefined, key: Bytes, value: Bytes): void {
     const room = this.#key.set(key) + this.#value.set(value);
     this.#add(KIND_PUT, family, room);
   }
 
-  delete(family: ColumnFamily | undefined, key: Bytes): void {
+  delete(family: ColumnFamily | string | undefined, key: Bytes): void {
     this.#add(KIND_DELETE, family, this.#key.set(key));
+  }
+
+  /**
+   * The same operations, each for a family that is known: this encoder, or a copy if some were
+   * added by name.
+   * @param familyNamed finds a family, or throws
+   */
+  resolved(familyNamed: (name: string) => ColumnFamily): BatchEncoder {
+    if (this.#names.length === 0) return this;
+    const named = this.#names.map(familyNamed);
+    const copy = new BatchEncoder(this.#checksDefault);
+    const { buf, length } = this.writer;
+    const reader = new OperationReader();
+    reader.reset(buf, OPERATIONS_OFF, length);
+    for (let i = 0; i < this.count; i++) {
+      assert(reader.next(), 'a batch holds what was added to it');
+      const { kind, familyId, keyOff, keyLen, valOff, valLen } = reader;
+      const family =
+        named[familyId - NAMED_FAMILY_ID_MIN] ?? this.families.find(({ id }) => id === familyId);
+      const key = buf.subarray(keyOff, keyOff + keyLen);
+      if (kind === KIND_PUT) copy.put(family, key, buf.subarray(valOff, valOff + valLen));
+      else copy.delete(family, key);
+      // That of an operation with a handle is older than the bytes here.
+      const checksum = this.checksums[i] ?? NO_ENTRY_CHECKSUM;
+      if (checksum === NO_ENTRY_CHECKSUM) continue;
+      copy.setChecksum(i, bindToFamily(checksum, familyId), familyId);
+    }
+    return copy;
   }
 
   /** Stores the checksum of operation `index`, which has none, of a family. */
@@ -164,26 +199,45 @@ export class BatchEncoder {
   }
 
   /** @param room bytes that key and value take at most */
-  #add(kind: number, family: ColumnFamily | undefined, room: number): void {
+  #add(kind: number, family: ColumnFamily | string | undefined, room: number): void {
     const { writer } = this;
     const more = OPERATION_OVERHEAD_BYTES_MAX + room;
     if (writer.length + more > BLOCK_CONTENT_BYTES_MAX) {
       throw new RangeError(`a write batch holds at most ${BLOCK_CONTENT_BYTES_MAX} bytes`);
     }
+    if (typeof family === 'string') this.#addNamed(kind, family, more);
+    else this.#addFor(kind, family, more);
+  }
+
+  /** With an id that stands for the name in this batch. */
+  #addNamed(kind: number, name: string, more: number): void {
+    const names = this.#names;
+    const known = names.indexOf(name);
+    const index = known < 0 ? names.length : known;
+    this.#encode(kind, NAMED_FAMILY_ID_MIN + index, false, more);
+    if (known < 0) names.push(name);
+  }
+
+  #addFor(kind: number, family: ColumnFamily | undefined, more: number): void {
     const isNewFamily = family !== undefined && !this.families.includes(family);
     if (isNewFamily && !(family instanceof ColumnFamily)) {
-      throw new TypeError('columnFamily must be a ColumnFamily of the database');
+      throw new TypeError('columnFamily must be a ColumnFamily of the database, or its name');
     }
-    const familyId = family?.id ?? DEFAULT_FAMILY_ID;
+    const isChecked = family?.entryChecksums ?? this.#checksDefault;
+    this.#encode(kind, family?.id ?? DEFAULT_FAMILY_ID, isChecked, more);
+    if (isNewFamily) this.families.push(family);
+  }
+
+  /** Nothing that may throw leaves a trace. */
+  #encode(kind: number, familyId: number, isChecked: boolean, more: number): void {
+    const { writer } = this;
     writer.reserve(more);
     const { buf, length } = writer;
     buf[length] = kind;
     let at = writeVarint(buf, length + 1, familyId);
     at = this.#key.write(buf, at);
     if (kind === KIND_PUT) at = this.#value.write(buf, at);
-    if (family?.entryChecksums ?? this.#checksDefault) this.#addChecksum(kind, familyId);
-    // Nothing above leaves a trace if it throws.
-    if (isNewFamily) this.families.push(family);
+    if (isChecked) this.#addChecksum(kind, familyId);
     writer.length = at;
     this.count++;
   }
@@ -241,16 +295,17 @@ export class WriteBatch {
    * Adds a put. Borrows key and value for the call.
    * @param key at most 64 KiB
    * @param value at most 256 MiB
-   * @param columnFamily the default family if absent
+   * @param columnFamily the family, or its name; the default one if absent. Names are looked up
+   * when the batch is written, which then copies it
    * @throws TypeError for other types, RangeError above the limits
    */
-  put(key: Bytes, value: Bytes, columnFamily?: ColumnFamily): this {
+  put(key: Bytes, value: Bytes, columnFamily?: ColumnFamily | string): this {
     this.#encoder.put(columnFamily, key, value);
     return this;
   }
 
   /** Adds a delete; deleting an absent key is no error. Parameters as for {@link put}. */
-  delete(key: Bytes, columnFamily?: ColumnFamily): this {
+  delete(key: Bytes, columnFamily?: ColumnFamily | string): this {
     this.#encoder.delete(columnFamily, key);
     return this;
   }
