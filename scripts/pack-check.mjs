@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureInstalled, root, runNpm } from './ensure.mjs';
+import { pack, written } from './packed.mjs';
 
 ensureInstalled();
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -19,11 +20,12 @@ const peers = {
 };
 const nodeEntries = [`${name}/level`];
 const entries = Object.keys(exports)
-  .filter((path) => !path.endsWith('.json'))
+  // Programs of threads do not stand to be imported.
+  .filter((path) => !path.endsWith('.json') && !path.startsWith('./workers/'))
   .map((path) => path.replace(/^\./, name));
 const folder = mkdtempSync(join(tmpdir(), `${name}-pack-`));
 try {
-  const tarball = pack();
+  const tarball = checkedTarball();
   const project = install(tarball);
   const exported = importAll(project);
   runCommand(project);
@@ -48,19 +50,9 @@ function say(message) {
   process.stdout.write(`${message}\n`);
 }
 
-/** Throws unless `result` of spawnSync is a success; returns what it wrote. */
-function written(what, result) {
-  if (result.error !== undefined) throw result.error;
-  if (result.status === 0) return result.stdout.trim();
-  throw new Error(`${what} failed:\n${result.stdout}\n${result.stderr}`);
-}
-
-/** Makes the tarball, as publishing would, and checks that it holds what it must and no sources. */
-function pack() {
-  const args = ['pack', '--json', '--pack-destination', folder];
-  const output = written('npm pack', runNpm(args, { encoding: 'utf8' }));
-  const [{ filename, files, size }] = JSON.parse(output.slice(output.indexOf('[')));
-  const paths = files.map((file) => file.path);
+/** Makes the tarball and checks that it holds what it must and no sources. */
+function checkedTarball() {
+  const { tarball, paths, size } = pack(folder);
   for (const path of ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
     if (!paths.includes(path)) throw new Error(`The package lacks ${path}.`);
   }
@@ -68,7 +60,7 @@ function pack() {
   if (stray.length > 0)
     throw new Error(`The package holds what it should not: ${stray.join(', ')}`);
   say(`Packed ${paths.length} files, ${Math.round(size / 1024)} KiB.`);
-  return join(folder, filename);
+  return tarball;
 }
 
 function install(tarball) {
@@ -106,7 +98,10 @@ function runCommand(project) {
     throw new Error(`${name} --version says "${output}" instead of ${version}.`);
 }
 
-/** Compiles code that uses every export, without our dependencies' types; none may be `any`. */
+/**
+ * Compiles code that uses every export, with the library of ES2022, without the types of Node or of
+ * our dependencies; none may be `any`.
+ */
 function compileUse(project, file, entries, exported, types) {
   const lines = ['type Typed<T> = 0 extends 1 & T ? never : true;'];
   entries.forEach((entry, index) => {
@@ -123,8 +118,10 @@ function compileUse(project, file, entries, exported, types) {
     const compilerOptions = {
       module,
       moduleResolution: resolution,
-      target: 'es2023',
-      lib: ['es2023', 'esnext.disposable'],
+      // The least that a user may have: what our types need beyond it they have to bring.
+      target: 'es2022',
+      lib: ['es2022'],
+      skipLibCheck: false,
       types,
       strict: true,
       exactOptionalPropertyTypes: true,

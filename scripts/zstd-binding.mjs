@@ -15,17 +15,21 @@ const NOTICE = join(root, 'scripts/notices/zstd.txt');
 /** What its author's tools look for to find out where they are. */
 const HIDDEN = ['process', 'require', 'module', 'exports', 'define', 'document', 'importScripts'];
 
+/** What has to stand wherever zstd is. */
+export function zstdNotice() {
+  return readFileSync(NOTICE, 'utf8').trim();
+}
+
 /** @param path the file, which is written unless it is there with the same content */
 export function writeZstdBinding(path) {
-  const notice = readFileSync(NOTICE, 'utf8')
-    .trim()
-    .replaceAll('\n', '\n * ')
-    .replaceAll(' * \n', ' *\n');
   const hidden = HIDDEN.map((name) => `${name} = undefined`).join(', ');
   const text = [
-    `/*!\n * ${notice}\n */`,
+    `/*!\n${zstdNotice()}\n*/`,
     `const ${hidden}, __dirname = '';`,
-    readFileSync(SOURCE, 'utf8').trim(),
+    // As it was meant; bundlers warn of it.
+    readFileSync(SOURCE, 'utf8')
+      .trim()
+      .replace(/!err instanceof (\w+)/g, '!(err instanceof $1)'),
     'export default Module;\n',
   ].join('\n');
   if (existsSync(path) && readFileSync(path, 'utf8') === text) return;

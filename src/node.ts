@@ -8,8 +8,19 @@ import type { Db } from './db/database.ts';
 import { openDatabase } from './db/open.ts';
 import type { DbOptions } from './db/options.ts';
 import { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
+import { VarveError } from './errors.ts';
 import { nodeThreads } from './executor/node.ts';
 import { NodeFs } from './fs/node.ts';
+
+/** Options of {@link open}. */
+export interface OpenOptions extends DbOptions {
+  /**
+   * The program of worker threads: an absolute URL of `varve/workers/node.js`, or of a bundle of
+   * it. If absent the file of this package, and where a bundle has left that behind, a copy that
+   * comes with it.
+   */
+  readonly workerUrl?: string | { readonly href: string };
+}
 
 /**
  * Opens a database, and makes it if the directory holds none.
@@ -19,16 +30,32 @@ import { NodeFs } from './fs/node.ts';
  * are damaged, `KEY` when a key is missing or wrong, `INVALID` when it must or must not exist,
  * `IO`, `NOSPACE`, `UNSUPPORTED`
  */
-export async function open(path: string, options: DbOptions = {}): Promise<Db> {
-  return openDatabase(path, options, {
+export async function open(path: string, options: OpenOptions = {}): Promise<Db> {
+  const { workerUrl, ...dbOptions } = options ?? {};
+  const programUrl = checkedUrl(workerUrl);
+  const isAlone = hasOwnPorts(options);
+  if (isAlone && programUrl !== undefined) {
+    throw new VarveError('UNSUPPORTED', 'workerUrl is of no use with an fs, clock or random');
+  }
+  const environment = {
     fs: options?.fs ?? new NodeFs(),
     clock: options?.clock ?? systemClock,
     random: options?.random ?? systemRandom,
     hostLoop: options?.hostLoop ?? systemHostLoop,
     compression: nodeCompression(),
     crypto: nodeCrypto(),
-    threads: hasOwnPorts(options) ? undefined : nodeThreads,
-  });
+    threads: isAlone ? undefined : await nodeThreads(programUrl),
+  };
+  return openDatabase(path, options === null ? options : dbOptions, environment);
+}
+
+function checkedUrl(url: OpenOptions['workerUrl']): string | undefined {
+  if (url === undefined) return undefined;
+  const href = typeof url === 'string' ? url : url?.href;
+  if (typeof href !== 'string' || !URL.canParse(href)) {
+    throw new TypeError('workerUrl must be an absolute URL');
+  }
+  return href;
 }
 
 /** True if threads would work with other ports than the caller wants. */

@@ -86,7 +86,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'executor/node',
     at: 'src/executor/node.ts',
-    mayImport: ['executor', 'executor/node-worker'],
+    mayImport: ['executor'],
   },
   {
     name: 'executor/node-worker',

@@ -2,6 +2,7 @@
  * The database as its users hold it.
  * @module
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { needsZstd } from '../compress/options.ts';
 import { VarveError } from '../errors.ts';
 import type { Executor } from '../executor/port.ts';

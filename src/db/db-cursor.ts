@@ -2,6 +2,7 @@
  * The user's cursor over a column family.
  * @module
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { CopyPool } from '../bytes/copy-pool.ts';
 import { VarveError } from '../errors.ts';
 import { mergeCursors } from '../iterator/merging-cursor.ts';

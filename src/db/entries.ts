@@ -2,6 +2,7 @@
  * Iterators over a range, for `for ... of`.
  * @module
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { DbCursor } from './db-cursor.ts';
 import type { RangeOptions } from './range.ts';
 

@@ -2,6 +2,7 @@
  * Snapshots: the seqnos at which somebody still reads.
  * @module
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { VarveError } from '../errors.ts';
 import { DropWatch, type Hold } from './drop-watch.ts';
 

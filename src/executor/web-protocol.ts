@@ -27,6 +27,8 @@ export interface NamedExport extends ModuleExport {
 export interface StewardStart {
   readonly port: MessagePort;
   readonly fs: NamedExport;
+  /** Of the program of a worker; undefined for ours. */
+  readonly workerUrl: string | undefined;
 }
 
 export type StewardOrder =

@@ -29,9 +29,9 @@ const charges = new Map<number, Charge>();
 
 addEventListener(
   'message',
-  ({ data: { port, fs } }: MessageEvent<StewardStart>) => {
+  ({ data: { port, fs, workerUrl } }: MessageEvent<StewardStart>) => {
     port.onmessage = ({ data: order }: MessageEvent<StewardOrder>) => {
-      if (order.type === 'start') start(order, fs, port);
+      if (order.type === 'start') start(order, fs, port, workerUrl);
       else end(order.id, port);
     };
     port.postMessage('ready');
@@ -39,13 +39,22 @@ addEventListener(
   { once: true },
 );
 
-function start(order: StartOrder, fs: NamedExport, toDatabase: MessagePort): void {
+function makeWorker(url: string | undefined): Worker {
+  const options = { type: 'module', name: 'varve worker' } as const;
+  if (url !== undefined) return new Worker(url, options);
+  // Bundlers look for exactly this.
+  return new Worker(new URL('./web-worker.js', import.meta.url), { type: 'module' });
+}
+
+function start(
+  order: StartOrder,
+  fs: NamedExport,
+  toDatabase: MessagePort,
+  workerUrl: string | undefined,
+): void {
   const { id, signals, number, mailbox, port } = order;
   const lock = `varve worker ${crypto.randomUUID()}`;
-  const worker = new Worker(new URL('./web-worker.js', import.meta.url), {
-    type: 'module',
-    name: 'varve worker',
-  });
+  const worker = makeWorker(workerUrl);
   const charge = {
     worker,
     signals: new WorkerSignals(signals, number),

@@ -21,6 +21,13 @@ export interface WebThreadsOptions {
    * it returns, or resolves to, is an `Fs` with the same files as that of the database.
    */
   readonly fs: ModuleExport;
+  /**
+   * The program of the thread that looks after the workers, where a bundler does not find it by
+   * itself: an absolute URL of `varve/workers/web-steward.js`, or of a bundle of it.
+   */
+  readonly stewardUrl?: string | { readonly href: string };
+  /** The same, for the program of a worker: `varve/workers/web-worker.js`. */
+  readonly workerUrl?: string | { readonly href: string };
 }
 
 /** What the environment of `openDatabase` takes as `threads`; for several databases if need be. */
@@ -39,11 +46,13 @@ export interface WebThreads extends WorkerThreads {
  */
 export async function webThreads(options: WebThreadsOptions): Promise<WebThreads> {
   const fs = checkedFs(options);
+  const stewardUrl = checkedUrl(options.stewardUrl, 'stewardUrl');
+  const workerUrl = checkedUrl(options.workerUrl, 'workerUrl');
   requireSharedMemory();
   requireBlocking();
-  const threads = new Threads();
+  const threads = new Threads(stewardUrl);
   try {
-    await threads.open(fs);
+    await threads.open(fs, workerUrl);
   } catch (error) {
     threads.close();
     throw error;
@@ -63,7 +72,7 @@ class Threads implements WebThreads {
   #nextId: number;
   #isClosed: boolean;
 
-  constructor() {
+  constructor(stewardUrl: string | undefined) {
     this.defaultCount = Math.min(navigator.hardwareConcurrency, DEFAULT_COUNT_MAX);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -71,14 +80,11 @@ class Threads implements WebThreads {
     this.#running = new Map();
     this.#nextId = 0;
     this.#isClosed = false;
-    this.#steward = new Worker(new URL('./web-steward.js', import.meta.url), {
-      type: 'module',
-      name: 'varve steward',
-    });
+    this.#steward = makeSteward(stewardUrl);
   }
 
   /** Resolves when workers can be started from then on, even if this thread blocks. */
-  async open(fs: NamedExport): Promise<void> {
+  async open(fs: NamedExport, workerUrl: string | undefined): Promise<void> {
     const port = this.#stewardPort;
     await new Promise((resolve, reject) => {
       this.#steward.onerror = (event) => {
@@ -87,7 +93,7 @@ class Threads implements WebThreads {
         reject(new VarveError('UNSUPPORTED', 'a worker cannot be started', { cause }));
       };
       this.#port.onmessage = resolve;
-      const start: StewardStart = { port, fs };
+      const start: StewardStart = { port, fs, workerUrl };
       try {
         this.#steward.postMessage(start, [port]);
       } catch (cause) {
@@ -160,6 +166,25 @@ class Threads implements WebThreads {
   #tell(order: StewardOrder, transferred: MessagePort[]): void {
     this.#port.postMessage(order, transferred);
   }
+}
+
+function makeSteward(url: string | undefined): Worker {
+  const options = { type: 'module', name: 'varve steward' } as const;
+  if (url !== undefined) return new Worker(url, options);
+  // Bundlers look for exactly this.
+  return new Worker(new URL('./web-steward.js', import.meta.url), { type: 'module' });
+}
+
+function checkedUrl(
+  url: string | { readonly href: string } | undefined,
+  name: string,
+): string | undefined {
+  if (url === undefined) return undefined;
+  const href = typeof url === 'string' ? url : url?.href;
+  if (typeof href !== 'string' || !URL.canParse(href)) {
+    throw new TypeError(`${name} must be an absolute URL`);
+  }
+  return href;
 }
 
 /** Checks the options. */

@@ -16,6 +16,9 @@ test('a module must have an address that means the same everywhere', async () =>
   for (const module of ['./fs.js', 'fs', '', { href: 'fs' }]) {
     await assert.rejects(webThreads({ fs: { ...FS, module } }), TypeError);
   }
+  for (const name of ['stewardUrl', 'workerUrl']) {
+    await assert.rejects(webThreads({ fs: FS, [name]: './worker.js' }), TypeError);
+  }
   const nameless = { module: FS.module } as ModuleExport;
   await assert.rejects(webThreads({ fs: nameless }), TypeError);
 });
