@@ -152,15 +152,21 @@ export class BlockWriter {
    * mask (mask.ts).
    */
   remask(out: ByteWriter, start: number, blockLen: number, position: number, mask: number): void {
-    const { buf } = out;
+    this.unmask(out, start, blockLen);
     const payloadOff = start + BLOCK_HEADER_BYTES;
     const payloadLen = blockLen - BLOCK_OVERHEAD_BYTES;
-    const worn = buf[start + BLOCK_MASK_OFF]!;
-    if (worn !== NO_MASK) applyMask(buf, payloadOff, payloadLen, worn);
-    applyMask(buf, payloadOff, payloadLen, mask);
-    buf[start + BLOCK_MASK_OFF] = mask;
+    applyMask(out.buf, payloadOff, payloadLen, mask);
+    out.buf[start + BLOCK_MASK_OFF] = mask;
     out.length = payloadOff + payloadLen;
     this.#close(out, start, position);
+  }
+
+  /** Takes the mask away; what is left is not sealed. */
+  unmask({ buf }: ByteWriter, start: number, blockLen: number): void {
+    const mask = buf[start + BLOCK_MASK_OFF]!;
+    if (mask === NO_MASK) return;
+    applyMask(buf, start + BLOCK_HEADER_BYTES, blockLen - BLOCK_OVERHEAD_BYTES, mask);
+    buf[start + BLOCK_MASK_OFF] = NO_MASK;
   }
 
   /** Checksum and parity; returns the length of the block. */

@@ -3,8 +3,8 @@
  *
  * What was never written reads as zeros, so zeros in a log are proof that a write was cut off, but
  * only if nothing that was written holds them. A record whose bytes would be zeros throughout one
- * of the sectors that it touches, or at its end, is sealed with a mask: its payload is XORed with a
- * pattern, and the mask's number stands in its block header.
+ * of the sectors that it touches, or whose last byte would be, is sealed with a mask: its payload
+ * is XORed with a pattern, and the mask's number stands in its block header.
  *
  * Byte b of word i (the payload's bytes 4 i to 4 i + 3) is XORed with byte b, little-endian, of
  *
@@ -19,8 +19,6 @@
 export const SECTOR_BYTES = 512;
 export const NO_MASK = 0;
 export const MASK_MAX = 255;
-/** No record ends in that many zeros. */
-export const END_BYTES = 8;
 
 /** Puts a mask on `buf[off, off + len)`, or takes it away again. */
 export function applyMask(buf: Uint8Array, off: number, len: number, mask: number): void {
@@ -39,11 +37,11 @@ export function applyMask(buf: Uint8Array, off: number, len: number, mask: numbe
 
 /**
  * True if `buf[off, off + len)`, which is to stand at `position` of a file, would be zeros
- * throughout what it has of some sector, or at its end. Borrows `buf`.
+ * throughout what it has of some sector, or end in one. Borrows `buf`.
  */
 export function hasBlankPart(buf: Uint8Array, off: number, len: number, position: number): boolean {
   const end = off + len;
-  if (buf[end - 1] === 0 && isZero(buf, Math.max(off, end - END_BYTES), end)) return true;
+  if (buf[end - 1] === 0) return true;
   let at = off;
   let partEnd = off + SECTOR_BYTES - (position % SECTOR_BYTES);
   while (at < end) {

@@ -14,6 +14,7 @@
  */
 import { readU32 } from '../bytes/fixed.ts';
 import { NO_ROOM, type Room } from '../bytes/room.ts';
+import { CODEC_NONE } from '../compress/port.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { assert, corruption, VarveError } from '../errors.ts';
 import { closeFile, type FileHandle, type Fs, readAt, sizeOf } from '../fs/port.ts';
@@ -21,6 +22,7 @@ import {
   BLOCK_HEADER_BYTES,
   BLOCK_OVERHEAD_BYTES,
   BLOCK_PAYLOAD_BYTES_MAX,
+  BLOCK_TRAILER_BYTES,
 } from './block-format.ts';
 import {
   type BlockFault,
@@ -39,12 +41,10 @@ import {
   isIntactHeader,
 } from './file-header.ts';
 import { UNPROTECTED } from './file-protection.ts';
-import { END_BYTES, SECTOR_BYTES } from './mask.ts';
+import { LogWindow } from './log-window.ts';
 import type { Pipeline } from './pipeline.ts';
 import { FRAME_COPY_BYTES, NO_FRAME, RecordFrame } from './record-frame.ts';
 
-/** Bytes read at once; the window grows only for a record that is longer. */
-const WINDOW_BYTES = 256 * 1024;
 /** A search gives up after looking closely at this many times the searched range. */
 const SEARCH_WORK_MAX = 32;
 const SEARCH_WORK_MIN_BYTES = 16 * 1024 * 1024;
@@ -101,10 +101,7 @@ export class RecordLogReader {
   readonly #blockType: number;
   /** Contents are left alone. */
   readonly #isBlind: boolean;
-  /** File range that `#window` holds. */
-  #window: Uint8Array;
-  #windowStart: number;
-  #windowEnd: number;
+  readonly #window: LogWindow;
   /** Where the block that was inspected last stands: in the window or in a copy. */
   #blockBuf: Uint8Array;
   /** Where contents go that do not stand in their block as they are. */
@@ -140,9 +137,7 @@ export class RecordLogReader {
     this.#frame = new RecordFrame(ecc, header?.salt ?? new Uint8Array(16));
     this.#blockType = type;
     this.#isBlind = isBlind;
-    this.#window = EMPTY;
-    this.#windowStart = 0;
-    this.#windowEnd = 0;
+    this.#window = new LogWindow(file, this.sizeBytes);
     this.#blockBuf = EMPTY;
     this.#content = NO_ROOM;
     this.#wastedBytes = 0;
@@ -216,12 +211,13 @@ export class RecordLogReader {
   get mayHoldRecords(): boolean {
     if (this.header !== undefined) return this.sizeBytes > fileHeaderBytes(this.header.protection);
     if (this.sizeBytes <= FILE_HEADER_BYTES_MIN) return false;
-    return this.sizeBytes > FILE_HEADER_BYTES_MAX || !this.#isZero(0, this.sizeBytes);
+    return this.sizeBytes > FILE_HEADER_BYTES_MAX || !this.isBlankFrom(0);
   }
 
   /** Lets reading stop at `endBytes` although the file may be longer. */
   limit(endBytes: number): void {
     this.endBytes = Math.min(this.sizeBytes, endBytes);
+    this.#window.endBytes = this.endBytes;
   }
 
   /**
@@ -240,6 +236,14 @@ export class RecordLogReader {
     this.flaw = FLAW_TEXT[fault];
     this.isForged = fault === 'forged' || fault === 'content';
     return 'flaw';
+  }
+
+  /**
+   * True if nothing but zeros stands from `from` on: no record begins so, and none was cut off
+   * there that is known to have been begun.
+   */
+  isBlankFrom(from: number): boolean {
+    return this.#window.isBlankFrom(from);
   }
 
   /**
@@ -267,14 +271,7 @@ export class RecordLogReader {
   looksUnwritten(position: number, to: number): boolean {
     // Where the frame alone is lost, the record is sound.
     const from = position + this.#frame.sizeBytes;
-    if (this.#isZero(from, Math.min(to, from + BLOCK_HEADER_BYTES))) return true;
-    if (this.#isZero(Math.max(from, to - END_BYTES), to)) return true;
-    for (let at = from; at < to; ) {
-      const end = Math.min(to, at - (at % SECTOR_BYTES) + SECTOR_BYTES);
-      if (this.#isZero(at, end)) return true;
-      at = end;
-    }
-    return false;
+    return this.#window.isPartlyUnwritten(Math.min(from, to), to);
   }
 
   /**
@@ -284,27 +281,36 @@ export class RecordLogReader {
   looksTorn(position: number): boolean {
     const { endBytes } = this;
     if (endBytes - position < this.#recordBytesMin) return true;
-    this.#load(position, this.#recordBytesMin);
-    const off = position - this.#windowStart;
+    this.#window.load(position, this.#recordBytesMin);
+    const off = position - this.#window.start;
     const blockAt = position + this.#frame.sizeBytes;
     const framed =
-      this.#frame.sizeBytes === 0 ? NO_FRAME : this.#frame.read(this.#window, off, position);
-    const blockLen =
-      framed === NO_FRAME ? this.#claimedLength(blockAt) + BLOCK_OVERHEAD_BYTES : framed;
-    if (blockLen > endBytes - blockAt) {
-      if (framed !== NO_FRAME || this.#isPlausible(blockAt - this.#windowStart)) return true;
-      return this.looksUnwritten(position, endBytes);
+      this.#frame.sizeBytes === 0 ? NO_FRAME : this.#frame.read(this.#window.buf, off, position);
+    let blockLen = framed;
+    if (framed === NO_FRAME) {
+      if (!this.#isPlausible(blockAt - this.#window.start)) return this.#looksCutOff(position);
+      blockLen = this.#claimedLength(blockAt) + BLOCK_OVERHEAD_BYTES;
     }
+    if (blockLen > endBytes - blockAt) return true;
     const recordEnd = blockAt + blockLen + this.#blocks!.parityBytes(blockLen);
     return this.looksUnwritten(position, Math.min(endBytes, recordEnd));
   }
 
   /** Whether the lengths in the block header at `off` of the window bear each other out. */
   #isPlausible(off: number): boolean {
-    const buf = this.#window;
+    const buf = this.#window.buf;
     if (buf[off] !== this.#blockType) return false;
-    const added = buf[off + 2] === SUITE_NONE ? 0 : TAG_BYTES;
-    return buf[off + 1] !== 0 || readU32(buf, off + 8) === readU32(buf, off + 12) + added;
+    const payloadLen = readU32(buf, off + 8) - (buf[off + 2] === SUITE_NONE ? 0 : TAG_BYTES);
+    const contentLen = readU32(buf, off + 12);
+    return buf[off + 1] === CODEC_NONE ? payloadLen === contentLen : payloadLen < contentLen;
+  }
+
+  /** As {@link looksTorn}, where neither a frame nor the block header says how long it is. */
+  #looksCutOff(position: number): boolean {
+    const payloadAt = position + this.#frame.sizeBytes + BLOCK_HEADER_BYTES;
+    // Cut off within its header, it has nothing of what no payload begins with.
+    if (this.#window.isZero(payloadAt, payloadAt + BLOCK_TRAILER_BYTES)) return true;
+    return this.looksUnwritten(position, this.#window.dataEnd(position));
   }
 
   /** Closes the file. Closing twice is allowed. */
@@ -351,12 +357,12 @@ export class RecordLogReader {
 
   /** Checks the block at `at`, with as much of it in the window as its length asks for. */
   #inspectBlock(at: number): BlockFault {
-    this.#load(at, BLOCK_OVERHEAD_BYTES);
+    this.#window.load(at, BLOCK_OVERHEAD_BYTES);
     let fault = this.#inspectWindow(at);
     const length = this.#claimedLength(at) + BLOCK_OVERHEAD_BYTES;
-    const isBeyondWindow = length <= this.endBytes - at && length > this.#windowEnd - at;
+    const isBeyondWindow = length <= this.endBytes - at && length > this.#window.end - at;
     if (fault === 'truncated' && isBeyondWindow) {
-      this.#load(at, length);
+      this.#window.load(at, length);
       fault = this.#inspectWindow(at);
     }
     if (fault === 'checksum') this.#wastedBytes += length;
@@ -364,18 +370,18 @@ export class RecordLogReader {
   }
 
   #inspectWindow(at: number): BlockFault {
-    const start = this.#windowStart;
-    this.#blockBuf = this.#window;
-    return this.#blocks!.inspect(this.#window, at - start, this.#windowEnd - start, at);
+    const start = this.#window.start;
+    this.#blockBuf = this.#window.buf;
+    return this.#blocks!.inspect(this.#window.buf, at - start, this.#window.end - start, at);
   }
 
   #inspectFramed(at: number): BlockFault | 'frame' {
     const frame = this.#frame;
     const blockAt = at + frame.sizeBytes;
-    this.#load(at, this.#recordBytesMin);
-    const off = at - this.#windowStart;
-    const blockLen = frame.read(this.#window, off, at);
-    const isIntact = blockLen !== NO_FRAME && frame.isIntact(this.#window, off, blockLen, at);
+    this.#window.load(at, this.#recordBytesMin);
+    const off = at - this.#window.start;
+    const blockLen = frame.read(this.#window.buf, off, at);
+    const isIntact = blockLen !== NO_FRAME && frame.isIntact(this.#window.buf, off, blockLen, at);
     let fault: BlockFault | 'frame';
     if (blockLen !== NO_FRAME) fault = this.#inspectLength(blockAt, blockLen);
     else fault = this.#inspectUnframed(blockAt);
@@ -397,7 +403,7 @@ export class RecordLogReader {
     const blocks = this.#blocks!;
     const rest = this.endBytes - blockAt;
     if (blockLen < BLOCK_OVERHEAD_BYTES || blockLen > rest) return 'truncated';
-    this.#load(blockAt, blockLen);
+    this.#window.load(blockAt, blockLen);
     const fault = this.#inspectWindow(blockAt);
     if (fault === 'none' && blocks.blockLen === blockLen) return fault;
     const whole = new Uint8Array(blockLen + blocks.parityBytes(blockLen));
@@ -411,8 +417,8 @@ export class RecordLogReader {
 
   /** The payload length that the block at `blockAt`, just inspected, claims. */
   #claimedLength(blockAt: number): number {
-    const isLoaded = blockAt >= this.#windowStart && blockAt + 12 <= this.#windowEnd;
-    return isLoaded ? readU32(this.#window, blockAt - this.#windowStart + 8) : 0;
+    const isLoaded = blockAt >= this.#window.start && blockAt + 12 <= this.#window.end;
+    return isLoaded ? readU32(this.#window.buf, blockAt - this.#window.start + 8) : 0;
   }
 
   /** Position of the next byte, from `from` on, that may begin a record; -1 without one. */
@@ -424,11 +430,11 @@ export class RecordLogReader {
   #findType(from: number): number {
     let at = from;
     while (this.endBytes - at >= BLOCK_OVERHEAD_BYTES) {
-      this.#load(at, BLOCK_OVERHEAD_BYTES);
-      if (this.#windowEnd - at < BLOCK_OVERHEAD_BYTES) break;
-      const off = this.#window.indexOf(this.#blockType, at - this.#windowStart);
-      if (off >= 0 && this.#windowStart + off < this.#windowEnd) return this.#windowStart + off;
-      at = this.#windowEnd;
+      this.#window.load(at, BLOCK_OVERHEAD_BYTES);
+      if (this.#window.end - at < BLOCK_OVERHEAD_BYTES) break;
+      const off = this.#window.buf.indexOf(this.#blockType, at - this.#window.start);
+      if (off >= 0 && this.#window.start + off < this.#window.end) return this.#window.start + off;
+      at = this.#window.end;
     }
     return -1;
   }
@@ -438,32 +444,16 @@ export class RecordLogReader {
     let at = from;
     const least = FRAME_COPY_BYTES + BLOCK_OVERHEAD_BYTES;
     while (this.endBytes - at >= least) {
-      this.#load(at, least);
-      const end = this.#windowEnd - least;
+      this.#window.load(at, least);
+      const end = this.#window.end - least;
       if (at > end) break;
       for (; at <= end; at++) {
-        const index = this.#frame.copyIndex(this.#window, at - this.#windowStart, at);
+        const index = this.#frame.copyIndex(this.#window.buf, at - this.#window.start, at);
         const begin = at - index * FRAME_COPY_BYTES;
         if (index >= 0 && begin >= from) return begin;
       }
     }
     return -1;
-  }
-
-  #isZero(from: number, to: number): boolean {
-    if (from >= to) return false;
-    this.#load(from, to - from);
-    for (let at = from; at < to; at++) if (this.#window[at - this.#windowStart] !== 0) return false;
-    return true;
-  }
-
-  /** Brings `[at, at + length)`, which lies within `endBytes`, into the window. */
-  #load(at: number, length: number): void {
-    if (at >= this.#windowStart && at + length <= this.#windowEnd) return;
-    const wanted = Math.min(Math.max(length, WINDOW_BYTES), this.endBytes - at);
-    if (wanted > this.#window.length) this.#window = new Uint8Array(wanted);
-    this.#windowStart = at;
-    this.#windowEnd = at + readAt(this.#file, this.#window, 0, wanted, at);
   }
 }
 

@@ -8,15 +8,17 @@
  * A record is one block (block-format.ts), all of one type; in a log with an error-correcting code
  * a frame stands before each (record-frame.ts) and a parity section behind it.
  *
- * No record is zeros throughout what it has of a sector, its frame left out, or at its end: where
- * it would be, it gets a mask (mask.ts). So zeros prove that a write was cut off.
+ * No record is zeros throughout what it has of a sector, its frame left out, or ends in one: where
+ * it would, it gets a mask (mask.ts). So zeros prove that a write was cut off.
+ *
+ * Behind the last record there may be zeros up to the end of the file.
  *
  * The log ends where the file ends or at the first block that is not sound; how that end is judged
  * is the reader's part (record-log-reader.ts).
  * @module
  */
 import { ByteWriter } from '../bytes/byte-writer.ts';
-import { isVarveError, VarveError } from '../errors.ts';
+import { assert, isVarveError, VarveError } from '../errors.ts';
 import { closeFile, type FileHandle, type Fs, joinPath } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import { BLOCK_HEADER_BYTES } from './block-format.ts';
@@ -27,6 +29,8 @@ import type { Pipeline } from './pipeline.ts';
 import { RecordFrame } from './record-frame.ts';
 
 const SEALED_INITIAL_BYTES = 4096;
+/** Zeros that are written at once. */
+const ZEROS_BYTES = 64 * 1024;
 /** A buffer that a huge record blew up beyond this is given back. */
 const SEALED_KEPT_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -51,8 +55,6 @@ export class RecordLogWriter {
   readonly #frame: RecordFrame;
   /** Undefined where records are sealed in the caller's buffer. */
   readonly #sealed: ByteWriter | undefined;
-  /** Holds the last record that got a mask. */
-  readonly #masked: ByteWriter;
   #entryDurable: boolean;
 
   private constructor(
@@ -76,7 +78,6 @@ export class RecordLogWriter {
     this.#frame = new RecordFrame(header.protection.ecc, header.salt);
     const isInPlace = this.#blocks.isPlain && this.#compression === undefined;
     this.#sealed = isInPlace ? undefined : new ByteWriter(SEALED_INITIAL_BYTES);
-    this.#masked = new ByteWriter(0);
     this.#entryDurable = false;
   }
 
@@ -117,21 +118,43 @@ export class RecordLogWriter {
       sealed === out
         ? this.#blocks.seal(this.#blockType, out, BLOCK_HEADER_BYTES, position)
         : this.#sealCopy(out, sealed);
+    this.#mask(sealed, blockLen);
     const bytes = sealed.length;
     out.length = length;
-    const frameBytes = this.#frame.sizeBytes;
-    const at = position + frameBytes;
-    const isBlank = hasBlankPart(sealed.buf, frameBytes, bytes - frameBytes, at);
-    const whole = isBlank ? this.#mask(sealed.buf, bytes, blockLen) : sealed.buf;
     try {
-      this.#file.write(whole, 0, bytes, position);
+      this.#file.write(sealed.buf, 0, bytes, position);
     } catch (error) {
       this.#poison(error);
       throw error;
+    } finally {
+      if (sealed === out) this.#blocks.unmask(out, 0, blockLen);
     }
     this.sizeBytes += bytes;
     if (sealed !== out) sealed.restart(SEALED_KEPT_BYTES_MAX, SEALED_INITIAL_BYTES);
-    if (isBlank) this.#masked.restart(SEALED_KEPT_BYTES_MAX, SEALED_INITIAL_BYTES);
+  }
+
+  /**
+   * Writes zeros to `[from, to)`, behind the last record.
+   * @returns false if there is no space for them; what was written of them does no harm
+   */
+  fillAhead(from: number, to: number): boolean {
+    if (this.failure !== undefined) throw this.failure;
+    const zeros = new Uint8Array(Math.min(ZEROS_BYTES, to - from));
+    try {
+      for (let at = from; at < to; at += zeros.length) {
+        this.#file.write(zeros, 0, Math.min(zeros.length, to - at), at);
+      }
+    } catch (error) {
+      if (isVarveError(error, 'NOSPACE')) return false;
+      this.#poison(error);
+      throw error;
+    }
+    return true;
+  }
+
+  /** Cuts off what stands behind the last record. */
+  trim(): void {
+    if (this.failure === undefined) this.#file.truncate(this.sizeBytes);
   }
 
   /** Blocks until every appended record, and the file's directory entry, is on stable storage. */
@@ -187,18 +210,15 @@ export class RecordLogWriter {
     return blockLen;
   }
 
-  /** A copy of the sealed record with the first mask that leaves no part of it blank; borrowed. */
-  #mask(sealed: Uint8Array, length: number, blockLen: number): Uint8Array {
-    const out = this.#masked;
+  /** Gives the sealed record the first mask, if any, that leaves no part of it blank. */
+  #mask(sealed: ByteWriter, blockLen: number): void {
     const frameBytes = this.#frame.sizeBytes;
     const position = this.sizeBytes + frameBytes;
-    out.reset();
-    out.bytes(sealed, 0, length);
-    for (let mask = 1; mask <= MASK_MAX; mask++) {
-      this.#blocks.remask(out, frameBytes, blockLen, position, mask);
-      if (!hasBlankPart(out.buf, frameBytes, length - frameBytes, position)) return out.buf;
+    const recordLen = sealed.length - frameBytes;
+    for (let mask = 1; hasBlankPart(sealed.buf, frameBytes, recordLen, position); mask++) {
+      assert(mask <= MASK_MAX, 'some mask leaves no part of a record blank');
+      this.#blocks.remask(sealed, frameBytes, blockLen, position, mask);
     }
-    throw new Error('varve invariant broken: some mask leaves no part of a record blank');
   }
 
   #syncEntry(): void {

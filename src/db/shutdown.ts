@@ -40,6 +40,7 @@ export async function closeDatabase(
   await attempt(() => scheduler.close());
   await attempt(() => core.cursors.releaseAll());
   if (canWrite && core.backgroundError === undefined && failure === undefined) {
+    core.wal?.trim();
     const walEnds = core.wal?.ends() ?? [];
     await attempt(() => core.manifest!.close({ walEnds, lastSeqno: core.lastSeqno }));
   } else {

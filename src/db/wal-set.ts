@@ -5,7 +5,7 @@
  */
 import { BLOCK_HEADER_BYTES } from '../block/block-format.ts';
 import type { Pipeline } from '../block/pipeline.ts';
-import { assert } from '../errors.ts';
+import { assert, isVarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import type { Removals } from '../fs/removals.ts';
 import { walName } from '../manifest/file-names.ts';
@@ -174,6 +174,15 @@ export class WalSet {
       if (this.#inFlight === undefined) log.close();
       else this.#retired.push(log);
       this.#removals.add(joinPath(this.#directory, walName(log.fileNumber)));
+    }
+  }
+
+  /** Cuts all logs to their records, when no more will come. What cannot be cut does no harm. */
+  trim(): void {
+    try {
+      for (const log of this.#logs) log.trim();
+    } catch (error) {
+      if (!isVarveError(error)) throw error;
     }
   }
 

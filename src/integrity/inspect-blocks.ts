@@ -6,10 +6,12 @@
 import {
   BLOCK_HEADER_BYTES,
   BLOCK_MANIFEST_EDIT,
+  BLOCK_MASK_OFF,
   BLOCK_WAL_RECORD,
 } from '../block/block-format.ts';
 import { type BlockReader, CONTENT_FAULT_TEXT } from '../block/block-reader.ts';
 import { FILE_CLASS_MANIFEST, FILE_CLASS_TABLE, type FileHeader } from '../block/file-header.ts';
+import { NO_MASK } from '../block/mask.ts';
 import { RecordLogReader } from '../block/record-log-reader.ts';
 import { readU16, readU32 } from '../bytes/fixed.ts';
 import { NO_ROOM, type Room } from '../bytes/room.ts';
@@ -237,6 +239,7 @@ export class BlocksInspector {
     const isInPlace =
       opened !== undefined &&
       block.state === 'sound' &&
+      block.buf[block.off + BLOCK_MASK_OFF] === NO_MASK &&
       facts.codec === CODEC_NONE &&
       facts.suite === SUITE_NONE;
     const { ecc } = this.#walker;

@@ -13,6 +13,8 @@ import {
 } from '../block/block-format.ts';
 import { KIND_MIXED } from '../block/data-block-layout.ts';
 import { DataBlock } from '../block/data-block-reader.ts';
+import { SALT_BYTES } from '../block/file-header.ts';
+import { PROTECTION_BYTES } from '../block/file-protection.ts';
 import { VarintReader } from '../bytes/varint.ts';
 import { isVarveError } from '../errors.ts';
 import { KIND_DELETE, KIND_PUT } from '../key/kind.ts';
@@ -23,6 +25,7 @@ const FOOTER_PARTS = ['dictionary', 'filter', 'index', 'properties'];
 const EDIT_FIELDS = [
   ...['', 'added table', 'removed table', 'created family', 'dropped family', 'log number'],
   ...['next file number', 'last seqno', 'WAL ends', 'next family id', 'sealed from', 'key check'],
+  'log identity',
 ];
 const FIELD_ADDED_TABLE = 1;
 const TABLE_FIELDS = ['', 'facts', 'smallest key', 'largest key', 'checksum', 'storage'];
@@ -164,6 +167,12 @@ function* footerFields(fields: FieldReader): Generator<FieldPart> {
 function* recordFields(fields: FieldReader): Generator<FieldPart> {
   yield fields.u64('first seqno');
   const firstSeqno = fields.value;
+  if (firstSeqno === 0) {
+    yield fields.u64('next log number');
+    yield fields.hex('protection of the next log', PROTECTION_BYTES);
+    yield fields.hex('salt of the next log', SALT_BYTES);
+    return;
+  }
   yield fields.u64('durable seqno');
   yield fields.u32('operations');
   const count = fields.value;

@@ -27,7 +27,8 @@ import { KEY_BYTES_MAX, KIND_PUT, KIND_UNKNOWN_MIN, VALUE_BYTES_MAX } from '../k
 import { decodeVersionEdit } from '../manifest/version-edit-codec.ts';
 import { decodeFooter, type ParityLengths } from '../sstable/table-footer.ts';
 import { decodeProperties } from '../sstable/table-properties.ts';
-import { WAL_RECORD_PREFIX_BYTES, WalRecordPrefix } from '../wal/wal-record.ts';
+import { decodeClosing, WAL_RECORD_PREFIX_BYTES, WalRecordPrefix } from '../wal/wal-record.ts';
+import { hexOf } from './inspect-names.ts';
 import type { InspectionPart } from './inspect-parts.ts';
 
 /** An opened block. */
@@ -204,6 +205,12 @@ function* recordParts(block: OpenedBlock, detail: ContentDetail): Generator<Insp
   const { buf, off, len, ordinal } = block;
   if (len === 0 && block.isEncrypted) {
     yield { part: 'opening', block: ordinal };
+    return;
+  }
+  const next = decodeClosing(buf, off, len, block.path, block.position);
+  if (next !== undefined) {
+    const { fileNumber: nextNumber, salt } = next;
+    yield { part: 'closing', block: ordinal, nextNumber, nextSalt: hexOf(salt) };
     return;
   }
   const prefix = new WalRecordPrefix();

@@ -273,6 +273,15 @@ export interface RecordPart {
   readonly operationCount: number;
 }
 
+/** The record with which a log ends: it names the log that follows. */
+export interface ClosingPart {
+  readonly part: 'closing';
+  readonly block: number;
+  readonly nextNumber: number;
+  /** Hexadecimal. */
+  readonly nextSalt: string;
+}
+
 /** The record without content with which an encrypted log begins. */
 export interface OpeningPart {
   readonly part: 'opening';
@@ -341,6 +350,7 @@ export type InspectionPart =
   | FooterPart
   | RecordPart
   | OpeningPart
+  | ClosingPart
   | EditPart
   | LockPart
   | ProblemPart

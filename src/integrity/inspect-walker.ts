@@ -220,7 +220,7 @@ export class BlockWalker {
     const off = this.#window.load(position, BLOCK_HEADER_BYTES);
     const { buf } = this.#window;
     if (this.#window.held(position) < BLOCK_HEADER_BYTES) return 0;
-    if (buf[off + 3] !== CHECKSUM_KIND_XXH64 || readU16(buf, off + 6) !== 0) return 0;
+    if (buf[off + 3] !== CHECKSUM_KIND_XXH64 || buf[off + 7] !== 0) return 0;
     const payloadLen = readU32(buf, off + 8);
     return payloadLen > BLOCK_PAYLOAD_BYTES_MAX ? 0 : payloadLen + BLOCK_OVERHEAD_BYTES;
   }
@@ -265,7 +265,7 @@ export class BlockWalker {
   #mayBegin(off: number, place: number): boolean {
     const { buf } = this.#window;
     if (this.#frame.sizeBytes > 0) return this.#frame.copyIndex(buf, off, place) >= 0;
-    if (buf[off + 3] !== CHECKSUM_KIND_XXH64 || readU16(buf, off + 6) !== 0) return false;
+    if (buf[off + 3] !== CHECKSUM_KIND_XXH64 || buf[off + 7] !== 0) return false;
     const { suiteId, epoch } = this.#header.protection;
     if (buf[off + 2] !== suiteId || readU16(buf, off + 4) !== epoch) return false;
     if (this.#type !== undefined && buf[off] !== this.#type) return false;

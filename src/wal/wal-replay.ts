@@ -281,7 +281,14 @@ class Replay {
 
   /** A log whose creation was cut off has no sound header and no records: it counts as empty. */
   #judgeHeader(head: LogHead): Flaw | undefined {
-    if (head.state === 'missing') return flawAt(head, 0, 'log is missing', true, false);
+    if (head.state === 'missing') {
+      // Where names are not durable, power loss may have taken it; what was synced in it is told.
+      const { fs, names, firstLogNumber } = this.#options;
+      const isCertain =
+        fs.capabilities.directorySync ||
+        (names?.has(head.fileNumber) ?? head.fileNumber === firstLogNumber);
+      return flawAt(head, 0, 'log is missing', isCertain || head.cleanEnd !== undefined, false);
+    }
     if (head.state === 'foreign') {
       return flawAt(head, 0, 'file header belongs to another file', true, true);
     }
@@ -318,7 +325,7 @@ class Replay {
       const isRestVoid = this.#lastSeqno === head.voidAbove && head.cleanEnd === undefined;
       if (isRestVoid && this.#mode !== 'absolute') return undefined;
       const step = reader.next();
-      if (step === 'end') break;
+      if (step === 'end' || (step === 'flaw' && reader.isBlankFrom(reader.position))) break;
       if (step === 'flaw') {
         const flaw = flawAt(head, reader.position, reader.flaw, reader.isForged, true);
         if (this.#mode !== 'skip') return flaw;

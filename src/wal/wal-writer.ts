@@ -15,6 +15,7 @@ import type { Fs } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import { walName } from '../manifest/file-names.ts';
 import type { LogIdentity } from '../manifest/version-edit.ts';
+import { LogExtent } from './log-extent.ts';
 import { encodeClosing, WAL_RECORD_PREFIX_BYTES } from './wal-record.ts';
 
 /**
@@ -27,6 +28,7 @@ export class WalWriter {
   /** Of the last appended record, or the base seqno. */
   lastSeqno: number;
   readonly #log: RecordLogWriter;
+  readonly #extent: LogExtent;
   /** The record that names the next log is written, but not known to be on stable storage. */
   #isClosingUnsynced: boolean;
 
@@ -34,6 +36,7 @@ export class WalWriter {
     this.identity = identity;
     this.lastSeqno = baseSeqno;
     this.#log = log;
+    this.#extent = new LogExtent(log);
     this.#isClosingUnsynced = false;
   }
 
@@ -136,6 +139,7 @@ export class WalWriter {
 
   /** Blocks until every appended record is on stable storage. */
   sync(): void {
+    this.#extent.beforeSync();
     this.#log.sync();
     this.#isClosingUnsynced = false;
   }
@@ -143,8 +147,14 @@ export class WalWriter {
   /** Like {@link sync} for the records appended before the call, without blocking the thread. */
   async syncAsync(): Promise<void> {
     const isClosingUnsynced = this.#isClosingUnsynced;
+    this.#extent.beforeSync();
     await this.#log.syncAsync();
     if (isClosingUnsynced) this.#isClosingUnsynced = false;
+  }
+
+  /** Cuts off the room ahead of its records (log-extent.ts), when no more will come; not synced. */
+  trim(): void {
+    this.#extent.trim();
   }
 
   /** Releases the file without syncing it. Closing twice is allowed. */

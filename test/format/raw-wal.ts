@@ -47,6 +47,7 @@ export function readNamedLogs(logs: readonly RawLog[], names: RawNames): RawOper
     assert.ok(lastSeqno === undefined || baseSeqno === lastSeqno);
     lastSeqno = baseSeqno;
     for (let at = start; at < (endBytes ?? file.bytes.length); ) {
+      if (endBytes === undefined && file.bytes.subarray(at).every((byte) => byte === 0)) break;
       const block: RawBlock | undefined = file.recordAt(at, TYPE_RECORD);
       if (block === undefined) return operations;
       assert.equal(block.type, TYPE_RECORD);
@@ -59,7 +60,11 @@ export function readNamedLogs(logs: readonly RawLog[], names: RawNames): RawOper
         lastSeqno = record.at(-1)!.seqno;
       } else {
         names.set(next.logNumber, next.name);
-        assert.equal(at, endBytes ?? file.bytes.length, 'it is the last record');
+        const rest = file.bytes.subarray(at, endBytes);
+        assert.ok(
+          rest.every((byte) => byte === 0),
+          'it is the last record',
+        );
       }
     }
   }
