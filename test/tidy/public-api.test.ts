@@ -10,6 +10,7 @@ const TEXTS = new Map([
   ['src/index.ts', "export * from './core.ts';\nexport { open } from './open.ts';\n"],
   ['src/core.ts', "export { type Db as Base, Db, type Options } from './db/db.ts';\n"],
   ['src/open.ts', '/** Opens. */\nexport function open(\n  name: string,\n): void {}\n'],
+  ['src/db/types.ts', 'export type Unknown = 1;\nexport interface Known {}\n'],
   [
     'src/db/db.ts',
     `import type { Known, Unknown } from './types.ts';

@@ -22,7 +22,7 @@ type Texts = ReadonlyMap<string, string>;
 
 const EXPORT_LIST = /export (?:type )?\{([^}]*)\} from '(\.[^']+)';/g;
 const EXPORT_ALL = /export \* from '(\.[^']+)';/g;
-const IMPORT_LIST = /import (?:type )?\{([^}]*)\} from '\.[^']+';/g;
+const IMPORT_LIST = /import (?:type )?\{([^}]*)\} from '(\.[^']+)';/g;
 /** A member at the first or second depth of an interface, or at the first of a class. */
 const FIELD = /^ {2,4}(?:readonly |static |override |declare )*([a-zA-Z]\w*)[?!]?: (.*)$/;
 const METHOD = /^ {2}(?:static |override |async |abstract )*(?:(?:get|set) )?\*?([a-zA-Z]\w*)[<(]/;
@@ -67,7 +67,7 @@ export function unexported(
   const names = new Set(declarations.map(({ name }) => name));
   return declarations.flatMap((declaration) => {
     const { path, name, start, end, lines } = declaration;
-    const ours = typesKnownIn(texts.get(path)!);
+    const ours = typesKnownIn(texts, path);
     const found = new Map<string, Violation>();
     for (let i = start; i <= end; i++) {
       const text = signatureIn(lines[i]!, declaration, i);
@@ -168,9 +168,17 @@ function signatureIn(line: string, { lines, start }: Declaration, index: number)
   return /^ {2}\S/.test(line) ? text : '';
 }
 
-/** Names of types that a file imports from our files, or declares. */
-function typesKnownIn(text: string): Set<string> {
-  const imported = [...text.matchAll(IMPORT_LIST)].flatMap(([, list]) => namesIn(list!));
-  const declared = [...text.matchAll(/^(?:export )?(?:interface|type|class) (\w+)/gm)];
-  return new Set([...imported, ...declared.map(([, name]) => name!)]);
+/** Names of types that a file declares, or imports from files of ours that declare them. */
+function typesKnownIn(texts: Texts, path: string): Set<string> {
+  const declaredIn = (text: string): string[] =>
+    Array.from(
+      text.matchAll(/^(?:export )?(?:abstract )?(?:interface|type|class) (\w+)/gm),
+      (found) => found[1]!,
+    );
+  const text = texts.get(path) ?? '';
+  const imported = [...text.matchAll(IMPORT_LIST)].flatMap(([, list, from]) => {
+    const declared = declaredIn(texts.get(resolved(path, from!)) ?? '');
+    return namesIn(list!).filter((name) => declared.includes(name));
+  });
+  return new Set([...imported, ...declaredIn(text)]);
 }

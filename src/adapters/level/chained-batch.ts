@@ -2,9 +2,9 @@
  * The chained batch of Level, encoded as it grows.
  * @module
  */
-import { AbstractChainedBatch } from 'abstract-level';
 import { WriteBatch } from '../../index.ts';
 import { type Encoded, engineBytes } from './formats.ts';
+import { AbstractChainedBatch } from './npm-install-abstract-level.ts';
 import type { WriteRequest } from './requests.ts';
 import type { ChainedBatchWriteOptions } from './types.ts';
 

@@ -2,8 +2,12 @@
  * The iterators of Level: three classes of abstract-level over one reader.
  * @module
  */
-import { AbstractIterator, AbstractKeyIterator, AbstractValueIterator } from 'abstract-level';
 import type { Encoded } from './formats.ts';
+import {
+  AbstractIterator,
+  AbstractKeyIterator,
+  AbstractValueIterator,
+} from './npm-install-abstract-level.ts';
 import type { RangeReader } from './range-reader.ts';
 import type { ScanRequest } from './requests.ts';
 import { type Owner, WeakResource } from './weak-resource.ts';

@@ -2,8 +2,8 @@
  * Explicit snapshots of Level.
  * @module
  */
-import { AbstractSnapshot } from 'abstract-level';
 import type { ReadOptions, Snapshot } from '../../index.ts';
+import { AbstractSnapshot } from './npm-install-abstract-level.ts';
 import { type Owner, WeakResource } from './weak-resource.ts';
 
 /** Made by `db.snapshot()`; close it when done. */

@@ -3,14 +3,13 @@
  * abstract-level, which checks and encodes before it calls them.
  * @module
  */
-import {
-  type AbstractBatchOperation,
-  type AbstractChainedBatch,
-  type AbstractIterator,
-  type AbstractKeyIterator,
-  AbstractLevel,
-  type AbstractSnapshot,
-  type AbstractValueIterator,
+import type {
+  AbstractBatchOperation,
+  AbstractChainedBatch,
+  AbstractIterator,
+  AbstractKeyIterator,
+  AbstractSnapshot,
+  AbstractValueIterator,
 } from 'abstract-level';
 import { type Db, type Fs, MemoryFs, NodeFs, open, systemHostLoop } from '../../index.ts';
 import { BatchPool, type Commit, VarveChainedBatch } from './chained-batch.ts';
@@ -19,6 +18,7 @@ import { destroyDatabase } from './destroy.ts';
 import { LevelError, levelError } from './errors.ts';
 import { type Encoded, engineBytes, HAS_BUFFER } from './formats.ts';
 import { VarveIterator, VarveKeyIterator, VarveValueIterator } from './iterators.ts';
+import { AbstractLevel } from './npm-install-abstract-level.ts';
 import { engineOptions, openError } from './options.ts';
 import { findKeys, readValue, readValues } from './point-reads.ts';
 import { propertyOf } from './properties.ts';
