@@ -263,3 +263,26 @@ test('what is read of a file that only another database has is no damage', async
   }, matchesDetached);
   await assert.rejects(db.close(), matchesDetached);
 });
+
+test('a cursor that is closed late removes no table of another database', async (t) => {
+  const base = newBase(t);
+  const directory = join(base, 'db');
+  const db = await used(directory);
+  await db.flush();
+  const cursor = db.cursor();
+  cursor.first();
+  // From now on only the cursor keeps the tables that were merged.
+  await db.compact();
+  fs.renameSync(directory, join(base, 'away'));
+  const successor = await other(directory);
+  // A name that the old one is about to remove.
+  for (const name of fs.readdirSync(join(base, 'away'))) {
+    const path = join(directory, name);
+    if (name.endsWith('.sst') && !fs.existsSync(path)) fs.writeFileSync(path, 'theirs');
+  }
+  const before = bytesOf(directory);
+  cursor.close();
+  await assert.rejects(db.close(), matchesDetached);
+  assert.deepEqual(bytesOf(directory), before);
+  await successor.close();
+});

@@ -1,7 +1,8 @@
 /**
  * A contender for a lock in a process or worker thread of its own. Reads lines, answers lines:
  * `take` -> `held` or the error's code and message; `check` -> the same of a lock that was taken;
- * `release` -> `released`; `block` -> `blocked`, then it never returns to its event loop.
+ * `look` -> how it knows what it knows of the owner; `release` -> `released`; `block` -> `blocked`,
+ * then it never returns to its event loop.
  * @module
  */
 import { writeSync } from 'node:fs';
@@ -9,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { parentPort, workerData } from 'node:worker_threads';
 import { VarveError } from '../../src/errors.ts';
 import { assertNodeLockHeld } from '../../src/fs/node-hold.ts';
-import { acquireNodeLock, type LivenessMethod } from '../../src/fs/node-lock.ts';
+import { acquireNodeLock, inspectNodeLock, type LivenessMethod } from '../../src/fs/node-lock.ts';
 import type { FsLock } from '../../src/fs/port.ts';
 
 const [path, method] = (workerData ?? process.argv.slice(2)) as [string, LivenessMethod];
@@ -20,6 +21,7 @@ async function answer(line: string): Promise<string> {
     await lock?.release();
     return 'released';
   }
+  if (line === 'look') return (await inspectNodeLock(path)).reason;
   try {
     if (line === 'check') assertNodeLockHeld(path, lock!.token);
     else lock = await acquireNodeLock(path, method);
