@@ -164,18 +164,31 @@ test('a directory that comes back is written to again after resume()', async (t)
   assert.equal((await keysAt(directory)).length, 3 * KEY_COUNT + 1);
 });
 
-test('a copy of itself in its place is another directory', async (t) => {
-  const base = newBase(t);
-  const directory = join(base, 'db');
-  const db = await used(directory);
-  copyFiles(directory, join(base, 'copy'));
-  fs.renameSync(directory, join(base, 'away'));
-  fs.renameSync(join(base, 'copy'), directory);
-  const before = bytesOf(directory);
-  await useDetached(db);
-  assert.deepEqual(bytesOf(directory), before);
-  assert.equal((await keysAt(directory)).length, 3 * KEY_COUNT);
-});
+/** Hard links take the LOCK along as the very same file. */
+function linkFiles(from: string, to: string): void {
+  fs.mkdirSync(to);
+  for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
+    if (entry.isFile()) fs.linkSync(join(from, entry.name), join(to, entry.name));
+  }
+}
+
+for (const [how, copy] of [
+  ['', copyFiles],
+  [' made of hard links', linkFiles],
+] as const) {
+  test(`a copy of itself${how} in its place is another directory`, async (t) => {
+    const base = newBase(t);
+    const directory = join(base, 'db');
+    const db = await used(directory);
+    copy(directory, join(base, 'copy'));
+    fs.renameSync(directory, join(base, 'away'));
+    fs.renameSync(join(base, 'copy'), directory);
+    const before = bytesOf(directory);
+    await useDetached(db);
+    assert.deepEqual(bytesOf(directory), before);
+    assert.equal((await keysAt(directory)).length, 3 * KEY_COUNT);
+  });
+}
 
 test('an older state that is copied over it, LOCK and all, makes it another', async (t) => {
   const base = newBase(t);
