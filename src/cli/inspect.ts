@@ -16,6 +16,7 @@ import { learnDatabase } from '../integrity/inspect-current.ts';
 import { inspectFile } from '../integrity/inspect-file.ts';
 import type { InspectOptions } from '../integrity/inspect-options.ts';
 import type { SummaryPart } from '../integrity/inspect-parts.ts';
+import { refuseForeign } from '../manifest/foreign.ts';
 import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE, usageError } from './failure.ts';
 import { formatItems } from './format.ts';
 import { inspectDirectory } from './inspect-directory.ts';
@@ -49,6 +50,7 @@ export function inspectCommand(output: Output): Command {
       if (isDirectory && options.block !== undefined) {
         throw usageError('--block wants a file, not a directory');
       }
+      if (isDirectory) refuseForeign(new NodeFs(), path, true);
       const inspection = await prepare(isDirectory ? path : dirname(path), options);
       try {
         if (isDirectory) await inspectDirectory(path, inspection, output, options.json === true);

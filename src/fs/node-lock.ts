@@ -56,6 +56,10 @@ const MAX_ATTEMPTS = 1000;
 /** The chain grows by one for each owner in a row that dies between steps 2 and 4. */
 const MAX_CHAIN = 10_000;
 
+/** What stands behind `LOCK.` in names of ours; others are somebody else's. */
+const LEFTOVER =
+  /^(after-([0-9a-f]{16}|none|unreadable)(-unreadable)*|[0-9a-f]{16}\.(new|socket|released))$/;
+
 /** How an owner shows that it lives. */
 export type LivenessMethod = 'socket' | 'process';
 
@@ -346,10 +350,11 @@ function removeLeftovers(names: LockNames, ownToken: string): void {
     found = fs.readdirSync(names.directory);
   });
   for (const name of found) {
-    if (!name.startsWith(`${names.base}.`) || name === ownSocket) continue;
+    const isLeftover =
+      name.startsWith(`${names.base}.`) && LEFTOVER.test(name.slice(names.base.length + 1));
+    if (!isLeftover || name === ownSocket) continue;
     const path = join(names.directory, name);
-    if (name.endsWith('.socket') || name.endsWith('.released'))
-      ignoringErrors(() => fs.unlinkSync(path));
+    if (/\.(socket|released)$/.test(name)) ignoringErrors(() => fs.unlinkSync(path));
     else removeClaim(path);
   }
 }

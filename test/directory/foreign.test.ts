@@ -215,6 +215,7 @@ test('the command refuses a LevelDB, whatever it is asked to do', async (t) => {
     ['compact'],
     ['verify'],
     ['stats'],
+    ['inspect'],
   ];
   const written: string[] = [];
   t.mock.method(process.stderr, 'write', (text: string) => written.push(text) > 0);

@@ -175,3 +175,22 @@ test('a lock does not keep its process running', async (t) => {
   assert.equal(code, 0);
   await (await acquireNodeLock(path)).release();
 });
+
+test('leftovers of dead owners go, and nothing else that begins with LOCK', async (t) => {
+  const directory = newDirectory(t);
+  const path = join(directory, 'LOCK');
+  const token = '0123456789abcdef';
+  const theirs = ['LOCK.d', 'LOCK.md', 'LOCK.old.socket', 'LOCKS', 'LOCK.abc.released'];
+  for (const name of theirs) {
+    if (name.endsWith('.d')) fs.mkdirSync(join(directory, name));
+    else fs.writeFileSync(join(directory, name), '');
+  }
+  for (const name of [`${token}.socket`, `${token}.released`])
+    fs.writeFileSync(`${path}.${name}`, '');
+  for (const name of [`${token}.new`, `after-${token}`, 'after-unreadable-unreadable']) {
+    fs.mkdirSync(`${path}.${name}`);
+    fs.writeFileSync(`${path}.${name}/owner`, '');
+  }
+  await (await acquireNodeLock(path)).release();
+  assert.deepEqual(fs.readdirSync(directory).sort(), ['LOCK', ...theirs].sort());
+});
