@@ -39,13 +39,21 @@ export class SimulatedThreads implements WorkerThreads {
   readonly defaultCount: number;
   readonly #ports: SimulatedPorts;
   readonly #random: SeededRandom;
+  readonly #lateEvery: number;
+  #startCount: number;
   #workers: Worker[];
   /** Work of a worker is under way: what it does is not interrupted. */
   #isStepping: boolean;
 
-  /** @param ports what the workers work with; their file system is that of the database */
-  constructor(ports: SimulatedPorts, random: SeededRandom, defaultCount = 2) {
+  /**
+   * @param ports what the workers work with; their file system is that of the database
+   * @param lateEvery of so many workers one takes its time to start: who blocks meanwhile does its
+   * jobs himself; none if 0
+   */
+  constructor(ports: SimulatedPorts, random: SeededRandom, defaultCount = 2, lateEvery = 0) {
     this.defaultCount = defaultCount;
+    this.#lateEvery = lateEvery;
+    this.#startCount = 0;
     this.#ports = ports;
     this.#random = random;
     this.#workers = [];
@@ -72,8 +80,10 @@ export class SimulatedThreads implements WorkerThreads {
       runner,
     };
     this.#workers.push(worker);
-    // It takes orders from now on.
-    Atomics.store(signals, HEARTBEAT_WORD + number, 1);
+    this.#startCount++;
+    // It takes orders from now on; a late one does not say so before it has followed the first.
+    const isLate = this.#lateEvery > 0 && this.#startCount % this.#lateEvery === 0;
+    if (!isLate) Atomics.store(signals, HEARTBEAT_WORD + number, 1);
     return {
       send: (order) => void worker.inbox.push(structuredClone(order)),
       receive: () => outbox.shift(),
@@ -147,6 +157,7 @@ export class SimulatedThreads implements WorkerThreads {
     }
     // The database has loaded whatever its jobs need, in this very thread.
     void runner.take(order);
+    Atomics.add(signals, HEARTBEAT_WORD + number, 1);
   }
 }
 

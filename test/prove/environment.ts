@@ -16,6 +16,9 @@ import { observed } from './observed-fs.ts';
 /** Where the database of a simulation is. */
 export const DIRECTORY = 'db';
 
+/** Of so many workers one starts late, so that its first jobs are done by who waits for them. */
+const LATE_EVERY = 2;
+
 /** What one process has of a world. */
 export interface World {
   readonly fs: Fs;
@@ -50,7 +53,7 @@ export function processOf({ fs, clock, seed, workerCount, turn }: World): Proces
     const environment = { ...ports, hostLoop, threads: undefined };
     return { threads: undefined, open: (options) => openDatabase(DIRECTORY, options, environment) };
   }
-  const threads = new SimulatedThreads(ports, new SeededRandom(seed), workerCount);
+  const threads = new SimulatedThreads(ports, new SeededRandom(seed), workerCount, LATE_EVERY);
   const interleaved = observed(fs, {
     before: () => {
       threads.run();
