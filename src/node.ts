@@ -37,8 +37,11 @@ export async function open(path: string, options: OpenOptions = {}): Promise<Db>
   if (isAlone && programUrl !== undefined) {
     throw new VarveError('UNSUPPORTED', 'workerUrl is of no use with an fs, clock or random');
   }
+  const fs = options?.fs ?? new NodeFs();
+  // Before anything is awaited: the working directory may be another then.
+  const directory = typeof path === 'string' && path !== '' ? fs.resolve(path) : path;
   const environment = {
-    fs: options?.fs ?? new NodeFs(),
+    fs,
     clock: options?.clock ?? systemClock,
     random: options?.random ?? systemRandom,
     hostLoop: options?.hostLoop ?? systemHostLoop,
@@ -46,7 +49,7 @@ export async function open(path: string, options: OpenOptions = {}): Promise<Db>
     crypto: nodeCrypto(),
     threads: isAlone ? undefined : await nodeThreads(programUrl),
   };
-  return openDatabase(path, options === null ? options : dbOptions, environment);
+  return openDatabase(directory, options === null ? options : dbOptions, environment);
 }
 
 function checkedUrl(url: OpenOptions['workerUrl']): string | undefined {
