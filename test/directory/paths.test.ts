@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { test } from 'node:test';
+import { VarveLevel } from '../../src/adapters/level.ts';
 import { NodeFs, open } from '../../src/index.ts';
 import { bytesOf, DatabaseChild, keysAt, newBase } from './fixture.ts';
 
@@ -85,6 +86,28 @@ test('a relative path means the directory of the moment of the call', async (t) 
   assert.deepEqual(fs.readdirSync(base), ['x', 'y']);
   assert.deepEqual(await keysAt(join(base, 'x', 'data')), ['x1', 'x2']);
   assert.deepEqual(await keysAt(join(base, 'y', 'data')), ['y1']);
+});
+
+test('a location of Level means the directory of the moment, for every open', async (t) => {
+  const base = newBase(t);
+  for (const name of ['x', 'y']) fs.mkdirSync(join(base, name));
+  const start = process.cwd();
+  try {
+    process.chdir(join(base, 'x'));
+    const db = new VarveLevel('data');
+    process.chdir(join(base, 'y'));
+    await db.put('k', 'v');
+    await db.close();
+    process.chdir(base);
+    await db.open();
+    assert.equal(await db.get('k'), 'v');
+    assert.equal(db.location, 'data');
+    await db.close();
+  } finally {
+    process.chdir(start);
+  }
+  assert.deepEqual(fs.readdirSync(join(base, 'x')), ['data']);
+  assert.deepEqual(fs.readdirSync(join(base, 'y')), []);
 });
 
 test('processes that change their directory keep their databases apart', async (t) => {

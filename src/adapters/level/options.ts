@@ -88,9 +88,8 @@ export function engineOptions(options: OpenOptions, fs: Fs): DbOptions {
 }
 
 /** The error to throw when opening failed; tells which of the two existence options refused. */
-export function openError(error: unknown, location: string, fs: Fs): unknown {
-  if (!isVarveError(error, 'INVALID') || error.file !== fs.resolve(location))
-    return levelError(error);
-  const state = fs.exists(joinPath(location, CURRENT_NAME)) ? 'exists' : 'does not exist';
-  return new LevelError('VARVE_INVALID', `the database ${location} ${state}`, error);
+export function openError(error: unknown, directory: string, fs: Fs): unknown {
+  if (!isVarveError(error, 'INVALID') || error.file !== directory) return levelError(error);
+  const state = fs.exists(joinPath(directory, CURRENT_NAME)) ? 'exists' : 'does not exist';
+  return new LevelError('VARVE_INVALID', `the database ${directory} ${state}`, error);
 }

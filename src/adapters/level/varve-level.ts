@@ -120,6 +120,8 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
   VDefault
 > {
   readonly #location: string;
+  /** What the location meant when the instance was made. */
+  readonly #directory: string;
   readonly #fs: Fs;
   #batches: BatchPool;
   /** Work that `close` waits for. */
@@ -139,6 +141,7 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
     const { fs = new NodeFs(), ...others } = options ?? {};
     super(manifestFor(fs), others);
     this.#location = location;
+    this.#directory = fs.resolve(location);
     this.#fs = fs;
     this.#batches = new BatchPool(false);
     this.#running = new Set();
@@ -155,9 +158,9 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
 
   protected async _open(options: types.OpenOptions): Promise<void> {
     try {
-      this.#db = await open(this.#location, engineOptions(options, this.#fs));
+      this.#db = await open(this.#directory, engineOptions(options, this.#fs));
     } catch (error) {
-      throw openError(error, this.#location, this.#fs);
+      throw openError(error, this.#directory, this.#fs);
     }
     this.#batches = new BatchPool(options.entryChecksums === true);
     this.#hostLoop = options.hostLoop ?? systemHostLoop;
