@@ -250,6 +250,16 @@ suite('a table that the manifest does not name', () => {
     assert.ok(!memory.exists(kept!.file.replace('.lost', '')));
   });
 
+  test('has its other name durably before the database is used', async () => {
+    const fs = new CrashFs(await withNewerTable());
+    const db = await open(PATH, { ...SMALL, wal: false, fs });
+    const [kept] = db.stats().recovery.keptFiles;
+    const left = fs.crash('dropAll', new SeededRandom(1));
+    assert.ok(left.exists(kept!.file));
+    assert.ok(!left.exists(kept!.file.replace('.lost', '')));
+    await db.close();
+  });
+
   test('gives its number to no other', async () => {
     const fs = await withNewerTable();
     await (await open(PATH, { ...SMALL, fs })).close();
