@@ -20,6 +20,7 @@ import {
 } from '../manifest/current.ts';
 import { CURRENT_NAME } from '../manifest/file-names.ts';
 import { recoverState } from '../manifest/manifest-recovery.ts';
+import type { ManifestState } from '../manifest/manifest-state.ts';
 import { slotFields } from './inspect-block-fields.ts';
 import { hexOf, suiteName } from './inspect-names.ts';
 import type { CopyState, InspectionPart, SlotPart } from './inspect-parts.ts';
@@ -32,6 +33,8 @@ export interface KnownDatabase {
   readonly current: CurrentSlot | undefined;
   /** Sizes of the logs that a clean close has ended; empty while the manifest cannot be read. */
   readonly walEnds: ReadonlyMap<number, number>;
+  /** By file number, what the salt of a file's header has to be, as far as that is noted. */
+  readonly salts: ReadonlyMap<number, Uint8Array>;
 }
 
 /**
@@ -49,11 +52,12 @@ export function learnDatabase(
   const found = quietly(() => readCurrent(fs, directory));
   if (found === undefined) {
     if (givenId !== undefined) pipeline.databaseId = givenId;
-    return { current: undefined, walEnds: new Map() };
+    return { current: undefined, walEnds: new Map(), salts: new Map() };
   }
   const { slot } = found;
-  const walEnds = quietly(() => recoverState(fs, directory, pipeline).state.walEnds) ?? new Map();
-  const known = { current: slot, walEnds };
+  const state = quietly(() => recoverState(fs, directory, pipeline).state);
+  const walEnds = state?.walEnds ?? new Map();
+  const known = { current: slot, walEnds, salts: saltsOf(slot, state) };
   pipeline.databaseId = givenId ?? slot.databaseId;
   const { keys } = pipeline;
   if (givenId !== undefined || keys === undefined || slot.suiteId === SUITE_NONE) return known;
@@ -68,6 +72,21 @@ export function learnDatabase(
     if (!isVarveError(error)) throw error;
   }
   return known;
+}
+
+/** The salts with which CURRENT and the manifest name files. */
+function saltsOf(slot: CurrentSlot, state: ManifestState | undefined): Map<number, Uint8Array> {
+  const salts = new Map<number, Uint8Array>();
+  if (slot.manifestSalt !== undefined) salts.set(slot.manifestNumber, slot.manifestSalt);
+  for (const { levels } of state?.version.families.values() ?? []) {
+    for (const { fileNumber, salt } of levels.flat()) {
+      if (salt !== undefined) salts.set(fileNumber, salt);
+    }
+  }
+  for (const { fileNumber, salt } of state?.logIdentities.values() ?? []) {
+    salts.set(fileNumber, salt);
+  }
+  return salts;
 }
 
 /** The parts of CURRENT. */

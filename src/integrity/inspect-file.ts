@@ -14,6 +14,7 @@ import {
   type HeaderOwner,
   isHeaderOf,
 } from '../block/file-header.ts';
+import { compareKeys } from '../bytes/compare.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
 import { closeFile, type FileHandle, joinPath } from '../fs/port.ts';
 import { parseFileName } from '../manifest/file-names.ts';
@@ -111,6 +112,10 @@ function* blockFileParts(
   if (header === undefined) return;
   if (own !== undefined && !isHeaderOf(header, own)) {
     yield problem('file header belongs to another file', 0, true);
+  }
+  const salt = options.database.salts.get(header.fileNumber);
+  if (own !== undefined && salt !== undefined && compareKeys(header.salt, salt) !== 0) {
+    yield problem('it is another file than the one that the database names', 0, true);
   }
   const isLog = header.fileClass !== FILE_CLASS_TABLE;
   const { suiteId } = header.protection;

@@ -275,3 +275,20 @@ test('a wrong key is an error, and a key for another epoch leaves contents seale
     assert.ok(summaryOf(partsOf(file, options)).isSealed);
   }
 });
+
+test('a file of another database under the same name is told', async () => {
+  for (const settings of [SETTINGS['plain']!, SETTINGS['reed-solomon']!]) {
+    const fs = await makeDatabase(settings);
+    const other = await makeDatabase(settings, 6);
+    for (const name of filesOf(fs)) {
+      if (name === 'CURRENT') continue;
+      const messages = async (of: MemoryFs) =>
+        partsNamed(partsOf(name, await inspectionOf(of, undefined)), 'problem').map(
+          ({ message }) => message,
+        );
+      assert.deepEqual(await messages(fs), []);
+      const [message] = await messages(withBytes(fs, name, bytesOf(other, name)));
+      assert.match(message!, /another file than the one that the database names/, name);
+    }
+  }
+});

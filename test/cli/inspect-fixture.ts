@@ -44,9 +44,9 @@ export const SETTINGS: { readonly [name: string]: DbOptions } = {
 };
 
 /** A database that was closed cleanly: a table of several blocks, a log, a manifest, CURRENT. */
-export async function makeDatabase(settings: DbOptions): Promise<MemoryFs> {
+export async function makeDatabase(settings: DbOptions, seed = 5): Promise<MemoryFs> {
   const fs = new MemoryFs();
-  const random = new SeededRandom(5);
+  const random = new SeededRandom(seed);
   const db = await open(DIRECTORY, { ...settings, fs, random, blockSizeBytes: 512 });
   for (let i = 0; i < 60; i++) db.put(keyOf(i), `${MARK} ${i} ${'x'.repeat(i)}`);
   await db.compact();
