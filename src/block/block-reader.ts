@@ -15,7 +15,7 @@ import { type FileCipher, type MutableSealContext, newSealContext } from '../cry
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import type { EccCodec, EccRepair } from '../ecc/port.ts';
 import { corruption, VarveError } from '../errors.ts';
-import { closeFile, type FileHandle, readAt } from '../fs/port.ts';
+import { closeFile, type ReadableFile, readAt } from '../fs/port.ts';
 import {
   BLOCK_CONTENT_BYTES_MAX,
   BLOCK_HEADER_BYTES,
@@ -66,7 +66,7 @@ export interface ReaderStages {
 
 /** Reads the blocks of one file. Not reentrant: results stand in its fields until the next call. */
 export class BlockReader {
-  readonly file: FileHandle;
+  readonly file: ReadableFile;
   readonly path: string;
   readonly #checksum: BlockChecksum;
   readonly #stages: ReaderStages;
@@ -90,7 +90,7 @@ export class BlockReader {
   codecId: number;
 
   /** @param file stays the caller's */
-  constructor(file: FileHandle, stages: ReaderStages) {
+  constructor(file: ReadableFile, stages: ReaderStages) {
     this.file = file;
     this.path = file.path;
     this.#checksum = new BlockChecksum(stages.salt);

@@ -17,7 +17,7 @@ import type { EccOptions } from '../ecc/options.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import type { Random } from '../env/port.ts';
 import { VarveError } from '../errors.ts';
-import { closeFile, type FileHandle, readAt } from '../fs/port.ts';
+import { closeFile, type ReadableFile, readAt } from '../fs/port.ts';
 import { BlockReader, type Correction } from './block-reader.ts';
 import { type BlockCompression, BlockWriter } from './block-writer.ts';
 import {
@@ -156,16 +156,16 @@ export class Pipeline {
    * @throws VarveError `KEY` when the file is encrypted under a key that is not there,
    * `UNSUPPORTED` for a suite that this version does not know
    */
-  reader(file: FileHandle, header: FileHeader): BlockReader {
+  reader(file: ReadableFile, header: FileHeader): BlockReader {
     return this.#reader(file, header, this.#cipher(header, file.path));
   }
 
   /** A reader that inspects and repairs blocks, without the file's key: it decodes none. */
-  blindReader(file: FileHandle, header: FileHeader): BlockReader {
+  blindReader(file: ReadableFile, header: FileHeader): BlockReader {
     return this.#reader(file, header, undefined);
   }
 
-  #reader(file: FileHandle, header: FileHeader, cipher: FileCipher | undefined): BlockReader {
+  #reader(file: ReadableFile, header: FileHeader, cipher: FileCipher | undefined): BlockReader {
     return new BlockReader(file, {
       salt: header.salt,
       cipher,
@@ -181,7 +181,7 @@ export class Pipeline {
    * is reported.
    * @throws VarveError `CORRUPTION` when no copy is sound or it is another file's, `UNSUPPORTED`
    */
-  readHeader(file: FileHandle, fileClass: number, fileNumber: number): FileHeader {
+  readHeader(file: ReadableFile, fileClass: number, fileNumber: number): FileHeader {
     const buf = new Uint8Array(FILE_HEADER_BYTES_MAX);
     const length = readAt(file, buf, 0, buf.length, 0);
     const header = expectFileHeader(buf, length, file.path, fileClass, fileNumber);
@@ -253,7 +253,7 @@ export class Pipeline {
   }
 
   /** Releases a handle of which nothing more is expected; a failure is told, and no more. */
-  closeFile(file: FileHandle): void {
+  closeFile(file: ReadableFile): void {
     closeFile(file, this.onCloseFailed);
   }
 

@@ -120,8 +120,7 @@ export class DbCore {
       location.directory,
       this.blocks,
       location.pipeline,
-      // A reader without the lock cannot open again what the writer has removed.
-      settings.readOnly ? Number.POSITIVE_INFINITY : settings.openTablesMax,
+      settings.openTablesMax,
     );
     this.snapshots = new SnapshotList((seqno) => this.#tellDropped('snapshot', seqno));
     this.arenas = new ArenaPool(settings.writeBufferBytes + ARENA_SLACK_BYTES);

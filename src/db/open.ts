@@ -8,7 +8,7 @@ import { Pipeline } from '../block/pipeline.ts';
 import { needsZstd } from '../compress/options.ts';
 import { KeyRing } from '../crypto/key-ring.ts';
 import { CheckedClock, CheckedRandom } from '../env/checked.ts';
-import { isVarveError, VarveError } from '../errors.ts';
+import { VarveError } from '../errors.ts';
 import { InlineExecutor } from '../executor/inline.ts';
 import type { Executor } from '../executor/port.ts';
 import { newRateShare, RateLimiter } from '../executor/rate-limiter.ts';
@@ -20,20 +20,17 @@ import { refuseForeign } from '../manifest/foreign.ts';
 import type { DbCore, Location } from './core.ts';
 import { Db } from './database.ts';
 import { EventSink } from './events.ts';
+import { recoverBesideWriter } from './open-reader.ts';
 import type { DbOptions, DbSettings, Environment } from './options.ts';
 import {
   type Found,
   findDatabase,
   missingDatabase,
-  recoverForReading,
   recoverForWriting,
   usesZstd,
 } from './recover.ts';
 import { resolveOptions } from './resolve-options.ts';
 import { TableRequests } from './table-requests.ts';
-
-/** A reader meets a writer that is replacing files; it looks again this often. */
-const READ_ONLY_ATTEMPTS_MAX = 5;
 
 /**
  * Opens a database, and makes it if the directory holds none.
@@ -167,15 +164,9 @@ function executorOf(core: DbCore): Executor {
 }
 
 async function openReadOnly(location: Location, settings: DbSettings): Promise<Db> {
-  lookFirst(location, settings);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const found = await find(location, settings);
-      const core = await recoverForReading(location, settings, found);
-      return new Db(core, executorOf(core));
-    } catch (error) {
-      if (!isVarveError(error) || attempt === READ_ONLY_ATTEMPTS_MAX) throw error;
-      await location.hostLoop.turn();
-    }
-  }
+  const core = await recoverBesideWriter(location, settings, async () => {
+    lookFirst(location, settings);
+    return find(location, settings);
+  });
+  return new Db(core, executorOf(core));
 }

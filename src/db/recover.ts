@@ -8,13 +8,12 @@
  * @module
  */
 import { CODEC_ZSTD } from '../compress/port.ts';
-import { corruption, isVarveError, VarveError } from '../errors.ts';
+import { corruption, VarveError } from '../errors.ts';
 import { type FsLock, joinPath } from '../fs/port.ts';
 import { type DirectoryContents, inspectDirectory, ownContents } from '../manifest/directory.ts';
 import { walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
 import { type AddedTable, emptyEdit, type LogIdentity } from '../manifest/version-edit.ts';
-import type { TableSlot } from '../tables/table-cache.ts';
 import { type ReplayOptions, type ReplayResult, replayInParts } from '../wal/wal-replay.ts';
 import { beginWriting, mayRest, startLog } from './begin.ts';
 import { DEFAULT_FAMILY_ID, DEFAULT_FAMILY_NAME } from './column-family.ts';
@@ -101,11 +100,15 @@ export async function recoverForWriting(
   return core;
 }
 
-/** Opens for reading without a lock; writes nothing. */
+/**
+ * Opens for reading without a lock; writes nothing.
+ * @param keepTables called before the logs are read, which may take long
+ */
 export async function recoverForReading(
   location: Location,
   settings: DbSettings,
   { contents, manifest }: Found,
+  keepTables: (core: DbCore) => void,
 ): Promise<DbCore> {
   if (manifest === undefined) throw missingDatabase(location.directory);
   const core = new DbCore(location, settings, undefined, manifest);
@@ -115,21 +118,14 @@ export async function recoverForReading(
       throw new VarveError('INVALID', `there is no column family '${name}'`);
     }
   }
-  await replay(core, manifest, contents);
-  // A writer may remove these files: as long as they are open, they can be read all the same.
-  for (const family of core.families.values()) {
-    for (const slot of family.view.levels.flat()) openIfSound(core, slot);
+  try {
+    keepTables(core);
+    await replay(core, manifest, contents);
+  } catch (error) {
+    core.tables.closeAll();
+    throw error;
   }
   return core;
-}
-
-/** A table that cannot be opened concerns those who read its keys. */
-function openIfSound(core: DbCore, slot: TableSlot): void {
-  try {
-    core.tables.open(slot);
-  } catch (error) {
-    if (!isVarveError(error)) throw error;
-  }
 }
 
 function checkExistence(

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Correction } from '../block/block-reader.ts';
+import { isVarveError } from '../errors.ts';
 import { type Damage, verifyTable } from '../integrity/verify-table.ts';
 import type { VerifyProgress, VerifyReport } from './call-options.ts';
 import type { DbCore } from './core.ts';
@@ -12,7 +13,7 @@ export async function verifyDatabase(
   core: DbCore,
   onProgress: VerifyProgress | undefined,
 ): Promise<VerifyReport> {
-  const { events, fs, location, pipeline, version } = core;
+  const { events, location, pipeline, version } = core;
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw new TypeError('what verify reports to must be a function');
   }
@@ -31,11 +32,19 @@ export async function verifyDatabase(
       live = seen.tableNumbers();
     }
     if (!live.has(table.fileNumber)) continue;
-    const corrections = events.collect(() => {
-      const damage = verifyTable(fs, location.directory, table, pipeline);
-      if (damage !== undefined) uncorrectable.push(damage);
-    });
-    corrected.push(...corrections);
+    const slot = core.tables.slot(table);
+    const openFile = () => core.tables.openFile(slot);
+    try {
+      const corrections = events.collect(() => {
+        const damage = verifyTable(core.tables.pathOf(slot), openFile, table, pipeline);
+        if (damage !== undefined) uncorrectable.push(damage);
+      });
+      corrected.push(...corrections);
+    } catch (error) {
+      // The writer has removed it: it is no part of the database any more.
+      if (!isVarveError(error, 'STALE')) throw error;
+      continue;
+    }
     bytesRead += table.sizeBytes;
     tableCount++;
     onProgress?.(bytesRead, bytesTotal);

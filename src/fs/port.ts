@@ -67,6 +67,9 @@ export interface FileHandle {
   close(): void;
 }
 
+/** A file of which somebody only reads. */
+export type ReadableFile = Pick<FileHandle, 'path' | 'read' | 'size' | 'close'>;
+
 /** An exclusive lock that is held until `release` or the death of the holder. */
 export interface FsLock {
   /** Tells this hold of the lock from all others, for {@link Fs.assertHeld} in any thread. */
@@ -135,7 +138,7 @@ export interface Fs {
  * handle is gone all the same.
  * @param tell called with the error, if there is one
  */
-export function closeFile(file: FileHandle, tell?: (error: VarveError) => void): void {
+export function closeFile(file: ReadableFile, tell?: (error: VarveError) => void): void {
   try {
     file.close();
   } catch (cause) {
@@ -149,7 +152,7 @@ export function closeFile(file: FileHandle, tell?: (error: VarveError) => void):
  * @throws VarveError `IO` when the file system tells of bytes that it cannot have read
  */
 export function readAt(
-  file: FileHandle,
+  file: ReadableFile,
   buf: Uint8Array,
   off: number,
   length: number,
@@ -165,7 +168,7 @@ export function readAt(
  * The size of a file in bytes.
  * @throws VarveError `IO` when the file system tells what is no size
  */
-export function sizeOf(file: FileHandle): number {
+export function sizeOf(file: ReadableFile): number {
   const size = file.size();
   if (Number.isSafeInteger(size) && size >= 0) return size;
   const what = `the file system tells a size of ${size}`;

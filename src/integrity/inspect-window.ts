@@ -2,7 +2,7 @@
  * A part of a file in memory, for those who walk through it.
  * @module
  */
-import type { FileHandle } from '../fs/port.ts';
+import type { ReadableFile } from '../fs/port.ts';
 
 /** Bytes read at once; the window grows only for a block that is longer. */
 const WINDOW_BYTES = 256 * 1024;
@@ -15,10 +15,10 @@ export class FileWindow {
   /** File range that `buf` holds from its beginning. */
   start: number;
   end: number;
-  readonly #file: FileHandle;
+  readonly #file: ReadableFile;
 
   /** @param file stays the caller's */
-  constructor(file: FileHandle) {
+  constructor(file: ReadableFile) {
     this.sizeBytes = file.size();
     this.buf = new Uint8Array(0);
     this.start = 0;

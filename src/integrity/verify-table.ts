@@ -4,9 +4,8 @@
  */
 import type { Pipeline } from '../block/pipeline.ts';
 import { BlockCache } from '../cache/block-cache.ts';
-import { corruption, isVarveError } from '../errors.ts';
-import { closeFile, type Fs, joinPath } from '../fs/port.ts';
-import { tableName } from '../manifest/file-names.ts';
+import { isVarveError } from '../errors.ts';
+import { closeFile, type ReadableFile } from '../fs/port.ts';
 import { Table } from '../sstable/table.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 
@@ -27,18 +26,19 @@ export interface Damage {
 /**
  * Reads every block of a table from disk and checks checksums, order and counts. Damage that the
  * table's code puts right is reported to the pipeline.
+ * @param path of the file, for messages
+ * @param openFile opens it; what that returns is closed
  * @returns undefined when the table is sound
+ * @throws VarveError `STALE` of `openFile`
  */
 export function verifyTable(
-  fs: Fs,
-  directory: string,
+  path: string,
+  openFile: () => ReadableFile,
   meta: TableMeta,
   pipeline: Pipeline,
 ): Damage | undefined {
-  const path = joinPath(directory, tableName(meta.fileNumber));
   try {
-    if (!fs.exists(path)) throw corruption('table is missing', path, 0);
-    const file = fs.open(path, 'read');
+    const file = openFile();
     try {
       const table = Table.open(file, meta, new BlockCache(0), pipeline);
       table.verify();
@@ -48,7 +48,7 @@ export function verifyTable(
     }
     return undefined;
   } catch (error) {
-    if (!isVarveError(error)) throw error;
+    if (!isVarveError(error) || error.code === 'STALE') throw error;
     const { smallestKey, largestKey } = meta;
     return {
       file: error.file ?? path,

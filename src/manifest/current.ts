@@ -53,6 +53,8 @@ export const CURRENT_SLOTS = 2;
 export const CURRENT_SLOT_BYTES = 1024;
 export const CURRENT_COPY_BYTES = 128;
 export const CURRENT_COPIES = 7;
+/** How often CURRENT is read while it looks damaged. */
+const READS_MAX = 3;
 const FORMAT_VERSION = 1;
 const FILE_CLASS_CURRENT = 0x43;
 const MAGIC = new TextEncoder().encode('VARVECUR');
@@ -99,6 +101,13 @@ export interface CurrentSlot {
 export function readCurrent(fs: Fs, directory: string): FoundSlot | undefined {
   const path = joinPath(directory, CURRENT_NAME);
   if (!fs.exists(path)) return undefined;
+  let found = readSlots(fs, path);
+  // A writer in the midst of a slot passes for damage.
+  for (let i = 1; i < READS_MAX && found?.isDamaged !== false; i++) found = readSlots(fs, path);
+  return found;
+}
+
+function readSlots(fs: Fs, path: string): FoundSlot | undefined {
   const buf = new Uint8Array(CURRENT_SLOTS * CURRENT_SLOT_BYTES);
   const file = fs.open(path, 'read');
   try {

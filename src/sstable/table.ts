@@ -26,7 +26,7 @@ import {
 } from '../compress/zstd-dictionary.ts';
 import { corruption, isVarveError, VarveError } from '../errors.ts';
 import { BloomFilter, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
-import { closeFile, type FileHandle, sizeOf } from '../fs/port.ts';
+import { closeFile, type ReadableFile, sizeOf } from '../fs/port.ts';
 import type { Cursor } from '../key/cursor.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
 import type { Lookup } from '../key/lookup.ts';
@@ -53,7 +53,7 @@ export class Table {
    * @throws VarveError `CORRUPTION` when the file is damaged or is not the one `meta` describes,
    * `KEY` when its key is missing, `UNSUPPORTED` for what a later version wrote
    */
-  static open(file: FileHandle, meta: TableMeta, cache: BlockCache, pipeline: Pipeline): Table {
+  static open(file: ReadableFile, meta: TableMeta, cache: BlockCache, pipeline: Pipeline): Table {
     try {
       return new Table(file, meta, cache, pipeline);
     } catch (error) {
@@ -62,7 +62,7 @@ export class Table {
     }
   }
 
-  private constructor(file: FileHandle, meta: TableMeta, cache: BlockCache, pipeline: Pipeline) {
+  private constructor(file: ReadableFile, meta: TableMeta, cache: BlockCache, pipeline: Pipeline) {
     const reader = openReader(file, meta, pipeline);
     const footer = readFooter(reader, meta.protection, meta.sizeBytes);
     useDictionary(reader, footer, pipeline);
@@ -198,7 +198,7 @@ export class Table {
  * @param file borrowed
  * @throws VarveError `KEY`, `UNSUPPORTED`, or of the `Fs`
  */
-export function isTableOf(file: FileHandle, meta: TableMeta, pipeline: Pipeline): boolean {
+export function isTableOf(file: ReadableFile, meta: TableMeta, pipeline: Pipeline): boolean {
   return ifSound(() => openReader(file, meta, pipeline)) !== undefined;
 }
 
@@ -209,7 +209,7 @@ export function isTableOf(file: FileHandle, meta: TableMeta, pipeline: Pipeline)
  * @throws VarveError `KEY`, `UNSUPPORTED`, or of the `Fs`
  */
 export function readOwnProperties(
-  file: FileHandle,
+  file: ReadableFile,
   fileNumber: number,
   pipeline: Pipeline,
 ): TableProperties | undefined {
@@ -230,7 +230,7 @@ function ifSound<T>(read: () => T): T | undefined {
 }
 
 /** Checks size and header, and that the header promises what the manifest says. */
-function openReader(file: FileHandle, meta: TableMeta, pipeline: Pipeline): BlockReader {
+function openReader(file: ReadableFile, meta: TableMeta, pipeline: Pipeline): BlockReader {
   const size = sizeOf(file);
   const headerBytes = fileHeaderBytes(meta.protection);
   const isCut = size < meta.sizeBytes && meta.protection.ecc === undefined;

@@ -5,11 +5,12 @@
  */
 import type { Pipeline } from '../block/pipeline.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
-import { corruption } from '../errors.ts';
-import { type Fs, joinPath } from '../fs/port.ts';
+import { corruption, type VarveError } from '../errors.ts';
+import { type FileHandle, type Fs, joinPath, type ReadableFile } from '../fs/port.ts';
 import { tableName } from '../manifest/file-names.ts';
 import { Table } from '../sstable/table.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
+import { KeptFile } from './kept-file.ts';
 
 /** A get in vain costs about as much as merging this many bytes with the level below. */
 const VAIN_READ_BYTES = 128;
@@ -22,6 +23,8 @@ export class TableSlot {
   readonly smallestKey: Uint8Array;
   readonly largestKey: Uint8Array;
   table: Table | undefined;
+  /** The file, where it is kept open; see `TableCache.keep`. */
+  kept: KeptFile | undefined;
   /** Cursors that stand on the table; it is not closed under them. */
   pins: number;
   /** Set by every use, cleared by the sweep that looks for a table to close. */
@@ -36,6 +39,7 @@ export class TableSlot {
     this.smallestKey = meta.smallestKey;
     this.largestKey = meta.largestKey;
     this.table = undefined;
+    this.kept = undefined;
     this.pins = 0;
     this.wasUsed = false;
     this.vainReads = 0;
@@ -47,6 +51,8 @@ export class TableSlot {
 export class TableCache {
   /** Called when a table has been opened, and takes memory. */
   onOpened: () => void;
+  /** Makes the error for a table whose file is not there. */
+  onMissing: (slot: TableSlot) => VarveError;
   readonly #fs: Fs;
   readonly #directory: string;
   readonly #blocks: BlockCache;
@@ -58,6 +64,8 @@ export class TableCache {
 
   constructor(fs: Fs, directory: string, blocks: BlockCache, pipeline: Pipeline, openMax: number) {
     this.onOpened = () => {};
+    // The manifest names it, so that it is gone is damage and no failure of the file system.
+    this.onMissing = (slot) => corruption('table is missing', this.pathOf(slot), 0);
     this.#fs = fs;
     this.#directory = directory;
     this.#blocks = blocks;
@@ -96,33 +104,64 @@ export class TableCache {
 
   /**
    * The open table of a slot.
-   * @throws VarveError `CORRUPTION` or `IO` when the file cannot be opened as that table
+   * @throws VarveError `CORRUPTION` or `IO` when the file cannot be opened as that table; of
+   * {@link onMissing}
    */
   open(slot: TableSlot): Table {
     slot.wasUsed = true;
     if (slot.table !== undefined) return slot.table;
     while (this.#open.length >= this.#openMax && this.#closeOne());
-    const path = joinPath(this.#directory, tableName(slot.meta.fileNumber));
-    // The manifest names it, so that it is gone is damage and no failure of the file system.
-    if (!this.#fs.exists(path)) throw corruption('table is missing', path, 0);
-    const file = this.#fs.open(path, 'read');
-    slot.table = Table.open(file, slot.meta, this.#blocks, this.#pipeline);
+    slot.table = Table.open(this.openFile(slot), slot.meta, this.#blocks, this.#pipeline);
     this.#open.push(slot);
     this.onOpened();
     return slot.table;
   }
 
+  pathOf(slot: TableSlot): string {
+    return joinPath(this.#directory, tableName(slot.meta.fileNumber));
+  }
+
+  /**
+   * The file of a table, which the caller closes.
+   * @throws VarveError `IO`, or of {@link onMissing}
+   */
+  openFile(slot: TableSlot): ReadableFile {
+    return slot.kept ?? this.#openFile(slot);
+  }
+
+  #openFile(slot: TableSlot): FileHandle {
+    const path = this.pathOf(slot);
+    try {
+      return this.#fs.open(path, 'read');
+    } catch (error) {
+      if (this.#fs.exists(path)) throw error;
+      throw this.onMissing(slot);
+    }
+  }
+
+  /**
+   * Keeps the file of a table open, whether or not the table is, so that it can be read when
+   * somebody has removed it.
+   * @throws as {@link openFile}
+   */
+  keep(slot: TableSlot): void {
+    if (slot.kept === undefined) slot.kept = new KeptFile(this.#openFile(slot));
+  }
+
   /** Closes a table for good, before its file is removed. */
   forget(slot: TableSlot): void {
     this.#slots.delete(slot.meta.fileNumber);
-    if (slot.table === undefined) return;
-    this.#open = this.#open.filter((other) => other !== slot);
-    this.#close(slot);
+    if (slot.table !== undefined) {
+      this.#open = this.#open.filter((other) => other !== slot);
+      this.#close(slot);
+    }
+    this.#letGo(slot);
   }
 
   closeAll(): void {
     for (const slot of this.#open) this.#close(slot);
     this.#open = [];
+    for (const slot of this.#slots.values()) this.#letGo(slot);
     this.#slots.clear();
   }
 
@@ -141,6 +180,13 @@ export class TableCache {
       this.#open.push(slot);
     }
     return false;
+  }
+
+  #letGo(slot: TableSlot): void {
+    const { kept } = slot;
+    if (kept === undefined) return;
+    slot.kept = undefined;
+    this.#pipeline.closeFile(kept.file);
   }
 
   #close(slot: TableSlot): void {

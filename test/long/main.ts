@@ -3,15 +3,20 @@
  * file systems, background work under trouble and damaged files with fresh seeds until the time is
  * up. The first failure ends it with the command that replays it. With `--damage` it runs the
  * damage to error correction of damage.ts instead, once and completely; with
- * `--simulation [--seeds N]` the simulations of simulation.ts.
+ * `--simulation [--seeds N]` the simulations of simulation.ts; with `--readers N` each reading
+ * command N times beside a process that writes.
  * @module
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { fuzzDamagedFiles } from '../../fuzz/damaged-files.ts';
 import { fuzzSealedBlocks } from '../../fuzz/sealed-blocks.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { readBesideWriter } from '../cli/beside-writer.ts';
 import { runScenario, scenarios } from '../pipeline/scenario.ts';
 import { runBackground } from '../prove/background-run.ts';
 import { countOperations, cutAndCheck } from '../prove/crash-run.ts';
@@ -113,6 +118,7 @@ interface Settings {
   readonly isDamage: boolean;
   readonly isSimulation: boolean;
   readonly seeds: number;
+  readonly readers: number;
 }
 
 function readArguments(): Settings {
@@ -123,6 +129,7 @@ function readArguments(): Settings {
       damage: { type: 'boolean', default: false },
       simulation: { type: 'boolean', default: false },
       seeds: { type: 'string' },
+      readers: { type: 'string', default: '0' },
     },
   });
   const seeds = Number(values.seeds ?? Number.POSITIVE_INFINITY);
@@ -135,8 +142,20 @@ function readArguments(): Settings {
     throw new RangeError('--seeds goes with --simulation');
   }
   if (!Number.isSafeInteger(first)) throw new RangeError('--seed takes an integer');
+  const readers = Number(values.readers);
+  if (!(readers >= 0)) throw new RangeError('--readers takes a number of 0 or more');
   const { damage: isDamage, simulation: isSimulation } = values;
-  return { first, minutes, seeds, isDamage, isSimulation };
+  return { first, minutes, seeds, readers, isDamage, isSimulation };
+}
+
+async function readMany(count: number): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'varve-readers-'));
+  try {
+    await readBesideWriter(join(directory, 'db'), count);
+    console.log(`each reading command ${count} times, no failure`);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 async function main(settings: Settings): Promise<void> {
@@ -146,6 +165,7 @@ async function main(settings: Settings): Promise<void> {
     if (!(await simulateSeeds(settings))) process.exitCode = 1;
     return;
   }
+  if (settings.readers > 0) return readMany(settings.readers);
   const end = performance.now() + minutes * 60_000;
   let seed = first;
   do {

@@ -16,7 +16,8 @@ export type LevelErrorCode =
   | 'VARVE_BUSY'
   | 'VARVE_DETACHED'
   | 'VARVE_INVALID'
-  | 'VARVE_KEY';
+  | 'VARVE_KEY'
+  | 'VARVE_STALE';
 
 /** Level's code for each of ours. Those that Level has none for keep their own name. */
 const CODES: { readonly [code in ErrorCode]: LevelErrorCode } = {
@@ -27,6 +28,7 @@ const CODES: { readonly [code in ErrorCode]: LevelErrorCode } = {
   DETACHED: 'VARVE_DETACHED',
   CLOSED: 'LEVEL_DATABASE_NOT_OPEN',
   BUSY: 'VARVE_BUSY',
+  STALE: 'VARVE_STALE',
   UNSUPPORTED: 'LEVEL_NOT_SUPPORTED',
   INVALID: 'VARVE_INVALID',
   KEY: 'VARVE_KEY',
