@@ -93,7 +93,15 @@ export type { WorkerStats } from './executor/port.ts';
 export { type WebThreads, type WebThreadsOptions, webThreads } from './executor/web.ts';
 export type { WorkerEndpoint, WorkerListener, WorkerThreads } from './executor/worker-threads.ts';
 export { MemoryFs } from './fs/memory.ts';
-export type { FileHandle, Fs, FsCapabilities, FsLock, OpenMode } from './fs/port.ts';
+export type {
+  FileHandle,
+  Fs,
+  FsCapabilities,
+  FsLock,
+  HandleHolder,
+  HandlePool,
+  OpenMode,
+} from './fs/port.ts';
 export type { Damage } from './integrity/verify-table.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './key/kind.ts';
 export type { DroppedRange, WalRecoveryMode } from './wal/wal-replay.ts';

@@ -11,6 +11,7 @@
  * - `CORRUPTION` bytes on disk are not what was written: restore, repair or salvage
  * - `IO` the file system refused: see `cause`
  * - `NOSPACE` the device or quota is full: free space, then `resume()`
+ * - `HANDLES` the process or system has too many files open: raise its limit or close some
  * - `LOCKED` another process or thread has the database open
  * - `DETACHED` the directory is no longer the one that was opened (removed, moved, replaced), or
  *   its lock is another's: close the database and look at what is there
@@ -25,6 +26,7 @@ export type ErrorCode =
   | 'CORRUPTION'
   | 'IO'
   | 'NOSPACE'
+  | 'HANDLES'
   | 'LOCKED'
   | 'DETACHED'
   | 'CLOSED'

@@ -139,7 +139,10 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
   readonly writeBufferBytes?: number;
   /** Bytes of cached blocks, 0 for none; what the budget leaves if absent. */
   readonly blockCacheBytes?: number;
-  /** Table files that stay open: at least 16; 500 if absent. */
+  /**
+   * Tables that stay open: at least 16; 500 if absent. Fewer where the process may have few files
+   * open, for all its databases share half of what it may.
+   */
   readonly openTablesMax?: number;
   /**
    * Threads that may be busy with its flushes and compactions at a time: 0 to 64; with 0 these are

@@ -33,6 +33,8 @@ export interface PoolClient {
   sweep(job: MergeJob): void;
   /** Takes a job over that no worker can be had for, and why. */
   onUnavailable(task: PoolTask, error: VarveError): void;
+  /** Takes a job over that a worker could open no more files for; it has left none behind. */
+  onStarved(task: PoolTask): void;
   /** There is news, and the client was not the one who asked. */
   onNews(): void;
 }

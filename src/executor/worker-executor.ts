@@ -163,6 +163,11 @@ export class WorkerExecutor implements Executor, PoolClient {
     this.#options.onUnavailable(error);
   }
 
+  /** The thread of the database can close tables to open others, which workers cannot. */
+  onStarved({ task }: PoolTask): void {
+    this.#inline.adopt(task);
+  }
+
   onNews(): void {
     this.hasNews = false;
     this.onReport();

@@ -350,7 +350,9 @@ export class WorkerPool {
     client.tasks.delete(task);
     client.hasNews = true;
     const { task: merge } = task;
-    if (report.type === 'failed') {
+    if (report.type === 'failed' && report.error.code === 'HANDLES' && !merge.isCancelled) {
+      client.onStarved(task);
+    } else if (report.type === 'failed') {
       merge.error = errorOf(report.error);
     } else if (merge.isCancelled) {
       // It was done before the worker heard that nobody wants it.

@@ -5,11 +5,12 @@
  * open reach that file wherever it is, so writes are not looked after.
  * @module
  */
-import type { FileHandle, Fs, FsCapabilities, FsLock, OpenMode } from './port.ts';
+import type { FileHandle, Fs, FsCapabilities, FsLock, HandlePool, OpenMode } from './port.ts';
 
 /** See the module head. Every call may throw `DETACHED` besides what the wrapped one throws. */
 export class HeldFs implements Fs {
   readonly capabilities: FsCapabilities;
+  readonly handles: HandlePool | undefined;
   readonly #inner: Fs;
   readonly #lockPath: string;
   readonly #token: string;
@@ -21,6 +22,7 @@ export class HeldFs implements Fs {
    */
   constructor(inner: Fs, lockPath: string, token: string) {
     this.capabilities = inner.capabilities;
+    this.handles = inner.handles;
     this.#inner = inner;
     this.#lockPath = lockPath;
     this.#token = token;

@@ -8,10 +8,12 @@
 import * as fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { VarveError } from '../errors.ts';
-import { platformError, systemCode } from './node-error.ts';
+import { SharedHandles } from './handle-pool.ts';
+import { isOutOfDescriptors, platformError, systemCode } from './node-error.ts';
 import { assertNodeLockHeld } from './node-hold.ts';
+import { openTablesLimit } from './node-limits.ts';
 import { acquireNodeLock } from './node-lock.ts';
-import type { FileHandle, Fs, FsCapabilities, FsLock, OpenMode } from './port.ts';
+import type { FileHandle, Fs, FsCapabilities, FsLock, HandlePool, OpenMode } from './port.ts';
 
 /** Node takes lengths below 2^31, Linux moves at most 2^31 - 4096 bytes in one call. */
 const MAX_TRANSFER_BYTES = 2 ** 30;
@@ -23,6 +25,8 @@ const OPEN_FLAGS: Record<OpenMode, string> = { create: 'wx+', read: 'r', update:
 /** Files of the operating system. Stateless: any number of instances, in any thread, agree. */
 export class NodeFs implements Fs {
   readonly capabilities: FsCapabilities;
+  /** One for all databases of the process, for they share its limit. */
+  readonly handles: HandlePool;
 
   constructor() {
     this.capabilities = {
@@ -31,6 +35,7 @@ export class NodeFs implements Fs {
       directorySync: directoriesSync,
       sharedHandles: true,
     };
+    this.handles = processHandles;
   }
 
   /** Absolute and without symbolic links, as far as it leads to something that can be looked at. */
@@ -72,7 +77,8 @@ export class NodeFs implements Fs {
   list(directory: string): string[] {
     try {
       const names: string[] = [];
-      for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
+      const entries = withDescriptor(() => fs.readdirSync(directory, { withFileTypes: true }));
+      for (const entry of entries) {
         if (entry.isFile()) names.push(entry.name);
       }
       return names;
@@ -83,7 +89,7 @@ export class NodeFs implements Fs {
 
   open(path: string, mode: OpenMode): FileHandle {
     try {
-      return new NodeHandle(path, fs.openSync(path, OPEN_FLAGS[mode]));
+      return new NodeHandle(path, openDescriptor(path, OPEN_FLAGS[mode]));
     } catch (error) {
       throw platformError(mode === 'create' ? 'create' : 'open', path, error);
     }
@@ -140,12 +146,18 @@ export class NodeFs implements Fs {
     }
   }
 
-  lock(path: string): Promise<FsLock> {
-    return acquireNodeLock(path);
+  async lock(path: string): Promise<FsLock> {
+    for (;;) {
+      try {
+        return await acquireNodeLock(path);
+      } catch (error) {
+        if (!isOutOfDescriptors(error) || !processHandles.shed()) throw error;
+      }
+    }
   }
 
   assertHeld(path: string, token: string): void {
-    assertNodeLockHeld(path, token);
+    withDescriptor(() => assertNodeLockHeld(path, token));
   }
 
   /** Makes the entries of all directories from `first` down to `last` durable. */
@@ -159,8 +171,25 @@ export class NodeFs implements Fs {
 
 const directoriesSync = process.platform !== 'win32';
 
+const processHandles = new SharedHandles(() => openTablesLimit());
+
+/** Does what takes a descriptor. Where none is left, tables that nobody uses are closed for it. */
+function withDescriptor<T>(work: () => T): T {
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isOutOfDescriptors(error) || !processHandles.shed()) throw error;
+    }
+  }
+}
+
+function openDescriptor(path: string, flags: string): number {
+  return withDescriptor(() => fs.openSync(path, flags));
+}
+
 function syncDirectoryEntries(path: string): void {
-  const fd = fs.openSync(path, 'r');
+  const fd = openDescriptor(path, 'r');
   try {
     fs.fsyncSync(fd);
   } catch (error) {

@@ -10,7 +10,8 @@
  * of its directory returns; where `capabilities.directorySync` is false that call does nothing, and
  * an entry that is missing after power loss has to be tolerated.
  *
- * Errors are `VarveError`: `NOSPACE` when the device or quota is full, `LOCKED` from `lock`, `IO`
+ * Errors are `VarveError`: `NOSPACE` when the device or quota is full, `HANDLES` when too many
+ * files are open, `LOCKED` from `lock`, `IO`
  * otherwise, each with the path and the platform's error as `cause`; `CLOSED` for a handle that was
  * closed. Ranges outside a buffer and sizes that are no integer of at least 0 are `RangeError`.
  * @module
@@ -81,10 +82,32 @@ export interface FsLock {
   release(): Promise<void>;
 }
 
+/** Somebody who keeps files open that could be opened again. */
+export interface HandleHolder {
+  /** Files that are open now. */
+  readonly handleCount: number;
+  /** Closes the file that is missed the least; false when all are in use. */
+  giveUpHandle(): boolean;
+}
+
+/** The share of a limit of open files that holders may use together. */
+export interface HandlePool {
+  /** True if holders may keep another file open. */
+  readonly hasRoom: boolean;
+  /** From now on the holder's files count, and it may be asked for some of them. */
+  add(holder: HandleHolder): void;
+  /** The holder has no files any more. */
+  remove(holder: HandleHolder): void;
+  /** Makes holders close files until there is room for another one, as far as they can. */
+  makeRoom(): void;
+}
+
 /** A file system, or a part of one. */
 export interface Fs {
   /** What it can do beyond the least. */
   readonly capabilities: FsCapabilities;
+  /** Undefined where any number of files may be open. */
+  readonly handles?: HandlePool | undefined;
   /**
    * A path for the same place that stays right whatever becomes of the process's working directory
    * and of symbolic links. There may be nothing at `path` yet.

@@ -6,7 +6,13 @@
 import type { Pipeline } from '../block/pipeline.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
 import { corruption, type VarveError } from '../errors.ts';
-import { type FileHandle, type Fs, joinPath, type ReadableFile } from '../fs/port.ts';
+import {
+  type FileHandle,
+  type Fs,
+  type HandleHolder,
+  joinPath,
+  type ReadableFile,
+} from '../fs/port.ts';
 import { tableName } from '../manifest/file-names.ts';
 import { Table } from '../sstable/table.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
@@ -48,7 +54,7 @@ export class TableSlot {
 }
 
 /** The table slots of one database. */
-export class TableCache {
+export class TableCache implements HandleHolder {
   /** Called when a table has been opened, and takes memory. */
   onOpened: () => void;
   /** Makes the error for a table whose file is not there. */
@@ -61,6 +67,10 @@ export class TableCache {
   readonly #slots: Map<number, TableSlot>;
   /** Slots whose table is open, in the order in which the sweep meets them. */
   #open: TableSlot[];
+  /** Slots whose file is kept open. */
+  #kept: TableSlot[];
+  /** Files that are open. */
+  #handleCount: number;
 
   constructor(fs: Fs, directory: string, blocks: BlockCache, pipeline: Pipeline, openMax: number) {
     this.onOpened = () => {};
@@ -73,11 +83,19 @@ export class TableCache {
     this.#openMax = openMax;
     this.#slots = new Map();
     this.#open = [];
+    this.#kept = [];
+    this.#handleCount = 0;
+    fs.handles?.add(this);
   }
 
   /** Number of tables that are open now. */
   get openCount(): number {
     return this.#open.length;
+  }
+
+  /** Files of tables that are open now. */
+  get handleCount(): number {
+    return this.#handleCount;
   }
 
   /** Bytes of indexes and filters of the open tables. */
@@ -110,8 +128,9 @@ export class TableCache {
   open(slot: TableSlot): Table {
     slot.wasUsed = true;
     if (slot.table !== undefined) return slot.table;
-    while (this.#open.length >= this.#openMax && this.#closeOne());
+    while (this.#open.length >= this.#openMax && this.#closeOne(false));
     slot.table = Table.open(this.openFile(slot), slot.meta, this.#blocks, this.#pipeline);
+    if (slot.kept === undefined) this.#handleCount++;
     this.#open.push(slot);
     this.onOpened();
     return slot.table;
@@ -131,6 +150,7 @@ export class TableCache {
 
   #openFile(slot: TableSlot): FileHandle {
     const path = this.pathOf(slot);
+    this.#fs.handles?.makeRoom();
     try {
       return this.#fs.open(path, 'read');
     } catch (error) {
@@ -141,38 +161,56 @@ export class TableCache {
 
   /**
    * Keeps the file of a table open, whether or not the table is, so that it can be read when
-   * somebody has removed it.
+   * somebody has removed it: as long as there is room for it among all files that are open.
    * @throws as {@link openFile}
    */
   keep(slot: TableSlot): void {
-    if (slot.kept === undefined) slot.kept = new KeptFile(this.#openFile(slot));
+    const isOpen = slot.kept !== undefined || slot.table !== undefined;
+    if (isOpen || this.#fs.handles?.hasRoom === false) return;
+    slot.kept = new KeptFile(this.#openFile(slot));
+    this.#kept.push(slot);
+    this.#handleCount++;
+  }
+
+  /** Rather a table that can be opened again than a file that may be gone. */
+  giveUpHandle(): boolean {
+    if (this.#closeOne(true)) return true;
+    // From the deepest level up: files there live the longest.
+    const at = this.#kept.findLastIndex(({ pins }) => pins === 0);
+    if (at < 0) return false;
+    const slot = this.#kept[at]!;
+    this.#closeIfOpen(slot);
+    this.#letGo(slot);
+    return true;
   }
 
   /** Closes a table for good, before its file is removed. */
   forget(slot: TableSlot): void {
     this.#slots.delete(slot.meta.fileNumber);
-    if (slot.table !== undefined) {
-      this.#open = this.#open.filter((other) => other !== slot);
-      this.#close(slot);
-    }
+    this.#closeIfOpen(slot);
     this.#letGo(slot);
   }
 
   closeAll(): void {
     for (const slot of this.#open) this.#close(slot);
     this.#open = [];
-    for (const slot of this.#slots.values()) this.#letGo(slot);
+    const kept = this.#kept;
+    this.#kept = [];
+    for (const slot of kept) this.#letGo(slot);
     this.#slots.clear();
+    this.#fs.handles?.remove(this);
   }
 
   /**
    * Closes the first table that is not pinned and was not used since the last sweep.
-   * @returns false when all are pinned
+   * @param forHandle only one whose file is closed with it
+   * @returns false when there is none
    */
-  #closeOne(): boolean {
+  #closeOne(forHandle: boolean): boolean {
     for (let looked = 0; looked < this.#open.length * 2; looked++) {
       const slot = this.#open.shift()!;
-      if (slot.pins === 0 && !slot.wasUsed) {
+      const isWanted = !forHandle || slot.kept === undefined;
+      if (isWanted && slot.pins === 0 && !slot.wasUsed) {
         this.#close(slot);
         return true;
       }
@@ -182,16 +220,27 @@ export class TableCache {
     return false;
   }
 
+  #closeIfOpen(slot: TableSlot): void {
+    if (slot.table === undefined) return;
+    this.#open = this.#open.filter((other) => other !== slot);
+    this.#close(slot);
+  }
+
+  /** The table is not open. */
   #letGo(slot: TableSlot): void {
     const { kept } = slot;
     if (kept === undefined) return;
+    this.#kept = this.#kept.filter((other) => other !== slot);
     slot.kept = undefined;
+    this.#handleCount--;
     this.#pipeline.closeFile(kept.file);
   }
 
+  /** The slot is no longer among those that are open. */
   #close(slot: TableSlot): void {
     const table = slot.table!;
     slot.table = undefined;
+    if (slot.kept === undefined) this.#handleCount--;
     table.close();
   }
 }

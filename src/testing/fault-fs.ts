@@ -17,7 +17,7 @@
  * @module
  */
 import { VarveError } from '../errors.ts';
-import type { FileHandle, Fs, FsCapabilities, FsLock, OpenMode } from '../fs/port.ts';
+import type { FileHandle, Fs, FsCapabilities, FsLock, HandlePool, OpenMode } from '../fs/port.ts';
 
 /** The calls that can fail. */
 export type FaultOperation =
@@ -58,7 +58,7 @@ export interface FaultRule {
   /** How many matching calls fail after that; 1 when absent, `Infinity` for all. */
   readonly times?: number | undefined;
   /** Code of the error; `IO` when absent. */
-  readonly effect?: 'IO' | 'NOSPACE' | undefined;
+  readonly effect?: 'IO' | 'NOSPACE' | 'HANDLES' | undefined;
   /** A failing write writes this many bytes first; 0 when absent. */
   readonly shortWriteBytes?: number | undefined;
   /** Called before the error is thrown, for instance to lose unsynced data (`CrashFs`). */
@@ -68,12 +68,14 @@ export interface FaultRule {
 /** A file system with faults on demand. */
 export class FaultFs implements Fs {
   readonly capabilities: FsCapabilities;
+  readonly handles: HandlePool | undefined;
   private readonly inner: Fs;
   private readonly faultPlan: FaultPlan;
 
   /** @param inner does the work; also reachable directly, without faults */
   constructor(inner: Fs, rules: readonly FaultRule[] = []) {
     this.capabilities = inner.capabilities;
+    this.handles = inner.handles;
     this.inner = inner;
     this.faultPlan = new FaultPlan();
     for (const rule of rules) this.addRule(rule);

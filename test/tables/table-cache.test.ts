@@ -7,6 +7,8 @@ import fc from 'fast-check';
 import { loadChecksum } from '../../src/block/checksum.ts';
 import { BlockCache } from '../../src/cache/block-cache.ts';
 import { isVarveError, type VarveError } from '../../src/errors.ts';
+import { SharedHandles } from '../../src/fs/handle-pool.ts';
+import type { Fs, HandlePool } from '../../src/fs/port.ts';
 import { KIND_PUT } from '../../src/key/kind.ts';
 import { TableCache, type TableSlot } from '../../src/tables/table-cache.ts';
 import { plainPipeline } from '../block/pipelines.ts';
@@ -20,14 +22,24 @@ interface Fixture {
   readonly slots: TableSlot[];
 }
 
-function fixture(tableCount: number, openMax: number, pipeline = plainPipeline()): Fixture {
+function fixture(
+  tableCount: number,
+  openMax: number,
+  pipeline = plainPipeline(),
+  handles?: HandlePool,
+): Fixture {
   const world = new World();
-  const tables = new TableCache(world.fs, DIRECTORY, new BlockCache(1 << 20), pipeline, openMax);
+  const fs = withHandles(world.fs, handles);
+  const tables = new TableCache(fs, DIRECTORY, new BlockCache(1 << 20), pipeline, openMax);
   const slots = Array.from({ length: tableCount }, (_, i) => {
     const key = Uint8Array.of(i);
     return tables.slot(world.write([{ key, seqno: 1, kind: KIND_PUT, value: key }]));
   });
   return { world, tables, slots };
+}
+
+function withHandles(fs: Fs, handles: HandlePool | undefined): Fs {
+  return handles === undefined ? fs : Object.create(fs, { handles: { value: handles } });
 }
 
 function openSlots(slots: readonly TableSlot[]): number[] {
@@ -209,5 +221,84 @@ suite('a table whose file does not close without an error', () => {
     tables.closeAll();
     assert.equal(told.length, 1);
     assert.equal(world.openHandles(), 0);
+  });
+});
+
+suite('tables within a limit that several caches share', () => {
+  const CAPACITY = 6;
+
+  function several(count: number): { handles: SharedHandles; caches: Fixture[] } {
+    const handles = new SharedHandles(() => CAPACITY);
+    const caches = Array.from({ length: count }, () => fixture(8, 100, undefined, handles));
+    return { handles, caches };
+  }
+
+  function handleCount(caches: readonly Fixture[]): number {
+    return caches.reduce((sum, { world }) => sum + world.openHandles(), 0);
+  }
+
+  test('keep to it together, and all can be opened', () => {
+    const { caches } = several(3);
+    for (let round = 0; round < 3; round++) {
+      for (const { tables, slots } of caches) {
+        for (const slot of slots) {
+          assert.ok(tables.open(slot));
+          assert.ok(handleCount(caches) <= CAPACITY);
+        }
+      }
+    }
+    for (const { tables, world } of caches) assert.equal(tables.handleCount, world.openHandles());
+  });
+
+  test('are not closed under cursors, not even above it', () => {
+    const { handles, caches } = several(2);
+    const [{ tables, slots, world }] = caches as [Fixture];
+    for (const slot of slots) {
+      tables.open(slot);
+      slot.pins++;
+    }
+    assert.equal(world.openHandles(), slots.length);
+    assert.equal(handles.shed(), false);
+    assert.ok(caches[1]!.tables.open(caches[1]!.slots[0]!));
+  });
+
+  test('are kept as far as there is room, and given up for others, the last ones first', () => {
+    const { handles, caches } = several(2);
+    const [reader, other] = caches as [Fixture, Fixture];
+    for (const slot of reader.slots) reader.tables.keep(slot);
+    const isKept = () => reader.slots.map(({ kept }) => (kept === undefined ? '-' : 'k')).join('');
+    assert.equal(isKept(), 'kkkkkk--');
+    for (const slot of reader.slots.slice(0, 2)) reader.tables.open(slot);
+    assert.equal(reader.world.openHandles(), CAPACITY);
+    other.tables.open(other.slots[0]!);
+    assert.equal(isKept(), 'kkkkk---');
+    reader.tables.open(reader.slots[7]!);
+    assert.equal(handleCount(caches), CAPACITY);
+    while (handles.shed());
+    assert.equal(handleCount(caches), 0);
+    assert.ok(reader.slots.every(({ table }) => table === undefined));
+    for (const slot of reader.slots) assert.ok(reader.tables.open(slot));
+  });
+
+  test('can be read when their file is gone, as long as it is kept', () => {
+    const { world, tables, slots } = fixture(3, 1);
+    for (const slot of slots) tables.keep(slot);
+    for (const slot of slots) world.fs.remove(tables.pathOf(slot));
+    for (let round = 0; round < 2; round++) {
+      for (const slot of slots) assert.ok(tables.open(slot).cursor().first());
+    }
+    assert.equal(tables.openCount, 1);
+    tables.closeAll();
+    assert.equal(world.openHandles(), 0);
+  });
+
+  test('count no more once their cache is closed', () => {
+    const { handles, caches } = several(2);
+    const [first] = caches as [Fixture];
+    for (const slot of first.slots) first.tables.open(slot);
+    assert.equal(handles.hasRoom, false);
+    first.tables.closeAll();
+    assert.equal(handles.hasRoom, true);
+    assert.equal(handles.shed(), false);
   });
 });
