@@ -12,7 +12,11 @@ import { openDatabase } from '../../src/db/open.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { isVarveError } from '../../src/errors.ts';
 import { HEARTBEAT_WORD, type Order } from '../../src/executor/protocol.ts';
-import type { WorkerListener, WorkerThreads } from '../../src/executor/worker-threads.ts';
+import type {
+  WorkerEndpoint,
+  WorkerListener,
+  WorkerThreads,
+} from '../../src/executor/worker-threads.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
@@ -217,12 +221,14 @@ test('a worker begins no job that was withdrawn', async () => {
   const process = new Process();
   const held: (() => void)[] = [];
   let withdrawnCount = 0;
+  const endpoints: WorkerEndpoint[] = [];
   const threads = process.threads(false);
   const db = await process.open('db', SMALL, {
     ...threads,
     start: (signals, number, listener) => {
       const endpoint = threads.start(signals, number, listener);
       signals[HEARTBEAT_WORD + number] = 0;
+      endpoints.push(endpoint);
       const send = (order: Order): void => {
         if (order.type !== 'run') return;
         held.push(() => {
@@ -242,6 +248,8 @@ test('a worker begins no job that was withdrawn', async () => {
   onUncaught();
   assert.ok(withdrawnCount > 1, `${withdrawnCount} orders were withdrawn`);
   assert.deepEqual(errors, []);
+  // A job that was begun would have been reported, even if it failed.
+  for (const endpoint of endpoints) assert.equal(endpoint.receive(), undefined);
   assert.deepEqual(
     process.fs.list('db').filter((name) => name.endsWith('.sst')),
     files,
@@ -296,9 +304,8 @@ suite('databases of one thread', () => {
     assert.equal(first.stats().columnFamilies[0]!.frozenMemtableCount, 1);
     for (let round = 0; round < 3; round++) {
       write(second, COUNT, round);
-      await Promise.resolve();
     }
-    await second.flush();
+    for (let i = 0; i < 20; i++) await Promise.resolve();
     assert.equal(first.stats().columnFamilies[0]!.frozenMemtableCount, 0);
     await first.close();
     assert.equal(isComplete(second, COUNT, 2), true);
