@@ -3,7 +3,7 @@
  * @module
  */
 import { nodeCompression } from './compress/node.ts';
-import { nodeCrypto } from './crypto/node.ts';
+import type { CryptoPrimitives } from './crypto/port.ts';
 import type { Db } from './db/database.ts';
 import { openDatabase } from './db/open.ts';
 import type { DbOptions } from './db/options.ts';
@@ -46,7 +46,7 @@ export async function open(path: string, options: OpenOptions = {}): Promise<Db>
     random: options?.random ?? systemRandom,
     hostLoop: options?.hostLoop ?? systemHostLoop,
     compression: nodeCompression(),
-    crypto: nodeCrypto(),
+    crypto: await cryptoFor(options),
     threads: isAlone ? undefined : await nodeThreads(programUrl),
   };
   return openDatabase(directory, options === null ? options : dbOptions, environment);
@@ -59,6 +59,13 @@ function checkedUrl(url: OpenOptions['workerUrl']): string | undefined {
     throw new TypeError('workerUrl must be an absolute URL');
   }
   return href;
+}
+
+/** Loaded where it is needed: most databases are in the clear. */
+async function cryptoFor(options: DbOptions | undefined): Promise<CryptoPrimitives | undefined> {
+  const { encryption } = options ?? {};
+  if (encryption === undefined || encryption === false) return undefined;
+  return (await import('./crypto/node.ts')).nodeCrypto();
 }
 
 /** True if threads would work with other ports than the caller wants. */

@@ -11,7 +11,7 @@
  * @module
  */
 import { isUtf8 } from 'node:buffer';
-import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../index.ts';
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../key/kind.ts';
 import { shortened, usageError } from './failure.ts';
 
 /** How bytes are written as text. */

@@ -3,7 +3,8 @@
  * @module
  */
 import { Command } from 'commander';
-import { VALUE_BYTES_MAX, WriteBatch } from '../index.ts';
+import { WriteBatch } from '../db/write-batch.ts';
+import { VALUE_BYTES_MAX } from '../key/kind.ts';
 import { keyArgument, toJson, toText, valueArgument } from './encoding.ts';
 import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE, shortened, usageError } from './failure.ts';
 import { addKeys } from './keys.ts';

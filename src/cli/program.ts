@@ -4,8 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { completionCommand } from './completion.ts';
-import { exportCommand } from './export.ts';
 import {
   EXIT_CODES_HELP,
   EXIT_OK,
@@ -14,15 +12,8 @@ import {
   failureText,
   usageError,
 } from './failure.ts';
-import { importCommand } from './import.ts';
-import { inspectCommand } from './inspect.ts';
 import { KEYS_HELP } from './keys.ts';
-import { maintenanceCommands } from './maintenance.ts';
 import { Output } from './output.ts';
-import { pointCommands } from './point-commands.ts';
-import { scanCommand } from './scan.ts';
-import { statsCommand } from './stats.ts';
-import { unlockCommand } from './unlock.ts';
 
 const EXAMPLES = `
 Examples:
@@ -48,7 +39,8 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     if (args.length === 0) throw usageError('name a command');
     refuseLostBytes(args);
-    await programOf(output).parseAsync(args, { from: 'user' });
+    const program = await programOf(args, output);
+    await program.parseAsync(args, { from: 'user' });
     await output.end();
     return EXIT_OK;
   } catch (error) {
@@ -76,28 +68,72 @@ function refuseLostBytes(args: readonly string[]): void {
   );
 }
 
-function programOf(output: Output): Command {
+async function programOf(args: readonly string[], output: Output): Promise<Command> {
   const program = new Command('varve')
     .description('Look into and change a Varve database.')
     .version(version())
     .addHelpText('after', `${EXAMPLES}\n${KEYS_HELP}\n${EXIT_CODES_HELP}`);
-  const commands = [
-    ...pointCommands(output),
-    scanCommand(output),
-    importCommand(output),
-    exportCommand(output),
-    statsCommand(output),
-    ...maintenanceCommands(output),
-    inspectCommand(output),
-    unlockCommand(output),
-  ];
-  commands.push(completionCommand(output, commands));
+  const commands = await commandsFor(args, output);
   for (const command of commands) program.addCommand(command);
   // Messages are written in one place, above.
   for (const command of [program, ...commands]) {
     command.exitOverride().configureOutput({ outputError: () => undefined });
   }
   return program;
+}
+
+/** Only what is asked for is loaded: a third of what a short command takes is loading code. */
+const MODULES: readonly CommandModule[] = [
+  {
+    names: ['put', 'get', 'del'],
+    load: async (output) => (await import('./point-commands.ts')).pointCommands(output),
+  },
+  {
+    names: ['scan'],
+    load: async (output) => [(await import('./scan.ts')).scanCommand(output)],
+  },
+  {
+    names: ['import'],
+    load: async (output) => [(await import('./import.ts')).importCommand(output)],
+  },
+  {
+    names: ['export'],
+    load: async (output) => [(await import('./export.ts')).exportCommand(output)],
+  },
+  {
+    names: ['stats'],
+    load: async (output) => [(await import('./stats.ts')).statsCommand(output)],
+  },
+  {
+    names: ['verify', 'compact'],
+    load: async (output) => (await import('./maintenance.ts')).maintenanceCommands(output),
+  },
+  {
+    names: ['inspect'],
+    load: async (output) => [(await import('./inspect.ts')).inspectCommand(output)],
+  },
+  {
+    names: ['unlock'],
+    load: async (output) => [(await import('./unlock.ts')).unlockCommand(output)],
+  },
+];
+
+/** A module, and the commands that it has. */
+interface CommandModule {
+  readonly names: readonly string[];
+  readonly load: (output: Output) => Promise<Command[]>;
+}
+
+/** The commands of the module that is asked for; all, where that is not clear or help is wanted. */
+async function commandsFor([first]: readonly string[], output: Output): Promise<Command[]> {
+  const wanted = MODULES.filter(({ names }) => first !== undefined && names.includes(first));
+  const commands: Command[] = [];
+  for (const { load } of wanted.length > 0 ? wanted : MODULES) {
+    commands.push(...(await load(output)));
+  }
+  if (wanted.length > 0) return commands;
+  const { completionCommand } = await import('./completion.ts');
+  return [...commands, completionCommand(output, commands)];
 }
 
 /** The version in the package.json of this package, wherever the compiled files are below it. */

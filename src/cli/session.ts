@@ -5,17 +5,11 @@
 import { readdirSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SUITE_NONE } from '../crypto/port.ts';
-import {
-  type Db,
-  type DbEvent,
-  type DbOptions,
-  isVarveError,
-  NodeFs,
-  open,
-  type ProfileName,
-  VarveError,
-} from '../index.ts';
+import { isVarveError, VarveError } from '../errors.ts';
+import { NodeFs } from '../fs/node.ts';
+import type { Db, DbEvent, DbOptions, ProfileName } from '../index.ts';
 import { readCurrent } from '../manifest/current.ts';
+import { open } from '../node.ts';
 import { CommandError, EXIT_OTHER, shortened, systemCode } from './failure.ts';
 import { type KeyOptions, keyHint, type ReadKeys, readKeys, wipeKeys } from './keys.ts';
 import { type StorageOptions, storageOptions } from './storage.ts';

@@ -7,6 +7,7 @@ import { loadChecksum } from '../block/checksum.ts';
 import { Pipeline } from '../block/pipeline.ts';
 import { needsZstd } from '../compress/options.ts';
 import { KeyRing } from '../crypto/key-ring.ts';
+import type { CryptoPrimitives } from '../crypto/port.ts';
 import { CheckedClock, CheckedRandom } from '../env/checked.ts';
 import { VarveError } from '../errors.ts';
 import { InlineExecutor } from '../executor/inline.ts';
@@ -64,7 +65,7 @@ export async function openDatabase(
   const keys =
     encryption === undefined || encryption === false
       ? undefined
-      : await KeyRing.open(environment.crypto, encryption);
+      : await KeyRing.open(cryptoOf(environment), encryption);
   try {
     const checked = {
       ...environment,
@@ -79,6 +80,11 @@ export async function openDatabase(
     keys?.destroy();
     throw error;
   }
+}
+
+function cryptoOf({ crypto }: Environment): CryptoPrimitives {
+  if (crypto === undefined) throw new TypeError('encryption needs the crypto of an environment');
+  return crypto;
 }
 
 async function locate(

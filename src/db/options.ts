@@ -189,8 +189,8 @@ export interface Environment {
   readonly hostLoop: HostLoop;
   /** The codecs. */
   readonly compression: Compression;
-  /** The ciphers and the key derivation. */
-  readonly crypto: CryptoPrimitives;
+  /** The ciphers and the key derivation; needed by encryption only. */
+  readonly crypto?: CryptoPrimitives | undefined;
   /** Undefined where no thread but this one has the file system and the clock. */
   readonly threads?: WorkerThreads | undefined;
 }
