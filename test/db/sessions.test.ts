@@ -9,6 +9,8 @@ import { VarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { CURRENT_SLOT_BYTES, decodeSlots } from '../../src/manifest/current.ts';
 import { open } from '../../src/node.ts';
+import { CrashFs } from '../../src/testing/crash-fs.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { testKeys } from '../block/pipelines.ts';
 import { observed } from '../prove/observed-fs.ts';
 import { PATH, tableNames, text } from './helpers.ts';
@@ -170,6 +172,27 @@ for (const [name, work] of [
         assert.deepEqual(again.listColumnFamilies(), families);
       });
     }
+  });
+}
+
+for (const [name, work] of [
+  ['a flush', (db: Db) => db.flush()],
+  ['a family', async (db: Db) => void db.createColumnFamily('other')],
+] as const) {
+  test(`after a power cut either slot leads to what is durable, after ${name}`, async () => {
+    const fs = new CrashFs(await newDisk());
+    const db = await open(PATH, { fs });
+    db.put('second', '2', { sync: true });
+    await work(db);
+    const families = db.listColumnFamilies();
+    const left = fs.crash('dropAll', new SeededRandom(1));
+    await db.close();
+    loseNewestSlot(left);
+    await session(left, (again) => {
+      assert.equal(text(again.get('first')), '1');
+      assert.equal(text(again.get('second')), '2');
+      assert.deepEqual(again.listColumnFamilies(), families);
+    });
   });
 }
 
