@@ -238,6 +238,25 @@ test('other settings than before write the database anew at once', async () => {
   assert.equal(tableNames(logged).length, 1);
 });
 
+test('a power cut in a session without a log leaves what the log before it held', async () => {
+  const disk = await newDisk();
+  const work = (db: Db) => db.put('second', '2');
+  const whole = new CrashFs(disk.clone());
+  const run = async (fs: CrashFs): Promise<void> => {
+    const db = await open(PATH, { fs, wal: false });
+    work(db);
+    await db.close();
+  };
+  await run(whole);
+  for (let cut = 1; cut <= whole.operations; cut++) {
+    const fs = new CrashFs(disk.clone());
+    fs.cutAfter(cut);
+    await run(fs).catch(() => undefined);
+    const left = fs.crash('keepAll', new SeededRandom(cut));
+    await session(left, (db) => assert.equal(text(db.get('first')), '1', `cut at ${cut}`));
+  }
+});
+
 test('sessions without a log write nothing before the first flush', async () => {
   const disk = new MemoryFs();
   const options = { wal: false };
