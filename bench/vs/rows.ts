@@ -25,7 +25,7 @@ export const ROWS: readonly Row[] = [
   row('fillseq-1000', 'fillseq', 'empty', BATCH),
   row('fillrandom-1000', 'fillrandom', 'empty', BATCH),
   row('fillrandom', 'fillrandom', 'empty'),
-  row('fillsync', 'fillsync', 'empty'),
+  row('fillsync', 'fillsync', 'empty', { histogram: true }),
   row('readrandom', 'readrandom'),
   row('readrandom-borrow', 'readrandom-borrow'),
   row('readmissing', 'readmissing'),

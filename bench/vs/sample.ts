@@ -3,7 +3,11 @@
  * @module
  */
 import type { Durability } from '../driver/engine.ts';
+import type { Latency } from '../driver/run.ts';
 import type { Written } from './process-usage.ts';
+
+/** Of single operations, in us. */
+export type Percentiles = Pick<Latency, 'p50' | 'p99' | 'p999'>;
 
 export interface Sample {
   readonly peer: string;
@@ -14,6 +18,8 @@ export interface Sample {
   readonly opsPerSecond: number;
   /** Key and value bytes of what was put; 0 also where that is not known. */
   readonly bytesWritten: number;
+  /** Where the row times every operation, and the store can. */
+  readonly latency: Percentiles | undefined;
   /** The time limit came before the last operation. */
   readonly stopped: boolean;
   readonly message: string;
@@ -34,6 +40,7 @@ export interface Summary {
   readonly secondsPerOp: number;
   /** Highest by lowest rate. */
   readonly spread: number;
+  readonly latency: Percentiles | undefined;
   readonly stopped: boolean;
   readonly peakRssBytes: number | undefined;
   readonly writtenPerUserByte: number | undefined;
@@ -61,6 +68,7 @@ export function summarise(samples: readonly Sample[], kind: WrittenKind): Summar
     opsPerSecond: rate,
     secondsPerOp: 1 / rate,
     spread: Math.max(...rates) / Math.min(...rates),
+    latency: latencyOf(samples),
     stopped: samples.some(({ stopped }) => stopped),
     peakRssBytes: medianOf(samples, ({ peakRssBytes }) => peakRssBytes),
     writtenPerUserByte: medianOf(samples, ({ written, bytesWritten }) =>
@@ -75,6 +83,15 @@ export function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** The median of each percentile. */
+function latencyOf(samples: readonly Sample[]): Percentiles | undefined {
+  const [p50, p99, p999] = (['p50', 'p99', 'p999'] as const).map((name) =>
+    medianOf(samples, ({ latency }) => latency?.[name]),
+  );
+  if (p50 === undefined || p99 === undefined || p999 === undefined) return undefined;
+  return { p50, p99, p999 };
 }
 
 function medianOf(

@@ -55,11 +55,13 @@ export function rowTables(comparison: Comparison): PageTable[] {
 
 function rowTable(comparison: Comparison, row: Row, summaries: readonly Summary[]): PageTable {
   const base = summaries.find(({ peer }) => peer.startsWith('varve:'));
+  const isTimed = summaries.some(({ latency }) => latency !== undefined);
   const written = comparison.kind === 'diskBytes' ? 'disk' : 'write calls';
   return {
     title: row.name,
     head: [
       ...['store', 'durability', 'ops/s', 'us/op', 'spread', `${base?.peer ?? 'varve'} is`],
+      ...(isTimed ? ['P50 us', 'P99 us', 'P99.9 us'] : []),
       ...['peak RSS', `written/user byte (${written})`, 'size'],
     ],
     rows: summaries.map((one) => [
@@ -69,11 +71,17 @@ function rowTable(comparison: Comparison, row: Row, summaries: readonly Summary[
       (one.secondsPerOp * 1e6).toFixed(2),
       one.spread.toFixed(2),
       base === undefined ? '' : `${(base.opsPerSecond / one.opsPerSecond).toFixed(2)} x`,
+      ...(isTimed ? percentiles(one) : []),
       one.peakRssBytes === undefined ? '' : megabytes(one.peakRssBytes),
       one.writtenPerUserByte?.toFixed(2) ?? '',
       one.sizeBytes === 0 ? '' : megabytes(one.sizeBytes),
     ]),
   };
+}
+
+function percentiles({ latency }: Summary): string[] {
+  const { p50, p99, p999 } = latency ?? {};
+  return [p50, p99, p999].map((us) => us?.toFixed(0) ?? '');
 }
 
 /** A table for each preset: exactly the rows of the design. */

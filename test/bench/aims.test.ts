@@ -70,6 +70,7 @@ test('samples are summed up by their medians', () => {
     opsPerSecond,
     bytesWritten: 1000,
     stopped: false,
+    latency: { p50: opsPerSecond, p99: 2 * opsPerSecond, p999: 3 * opsPerSecond },
     message: '',
     peakRssBytes: undefined,
     written: { diskBytes, wcharBytes: 0 },
@@ -80,4 +81,5 @@ test('samples are summed up by their medians', () => {
   assert.equal(summary.spread, 4);
   assert.equal(summary.writtenPerUserByte, 3);
   assert.equal(summary.peakRssBytes, undefined);
+  assert.deepEqual(summary.latency, { p50: 20, p99: 40, p999: 60 });
 });
