@@ -71,6 +71,7 @@ export class DbCore {
   readonly counters: Counters;
   readonly requests: TableRequests;
   readonly families: Map<number, Family>;
+  readonly #familiesByName: Map<string, Family>;
   /** Undefined in a database that is open read-only. */
   manifest: Manifest | undefined;
   /** What has to be durable before anything is written; undefined once it is. */
@@ -127,6 +128,7 @@ export class DbCore {
     this.counters = new Counters();
     this.requests = location.requests;
     this.families = new Map();
+    this.#familiesByName = new Map();
     this.manifest = undefined;
     this.beforeFirstWrite = undefined;
     this.wal = undefined;
@@ -248,12 +250,19 @@ export class DbCore {
     const memtable = this.newMemtable(settings);
     const family = new Family(handle, settings, memtable, this.#slotsOf(id));
     this.families.set(id, family);
+    this.#familiesByName.set(name, family);
     return family;
+  }
+
+  /** The family of a name, if there is one. */
+  familyNamed(name: string): Family | undefined {
+    return this.#familiesByName.get(name);
   }
 
   /** Forgets a family that was dropped; cursors on it go on. */
   removeFamily(family: Family): void {
     this.families.delete(family.handle.id);
+    this.#familiesByName.delete(family.handle.name);
     for (const { meta } of family.view.levels.flat()) this.requests.forget(meta.fileNumber);
     for (const memtable of family.view.memtables) this.#retiredMemtables.add(memtable);
     for (const slot of family.view.levels.flat()) this.#retiredTables.add(slot);

@@ -432,9 +432,8 @@ export class Db {
   }
 
   #familyNamed(name: string): Family {
-    for (const family of this.#core.families.values()) {
-      if (family.handle.name === name) return family;
-    }
+    const family = this.#core.familyNamed(name);
+    if (family !== undefined) return family;
     throw new VarveError('INVALID', `there is no column family '${name}'`);
   }
 }

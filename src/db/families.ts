@@ -16,27 +16,42 @@ import type { Scheduler } from './scheduler.ts';
 /** Makes a family durable and brings it into memory. */
 export function createFamily(core: DbCore, name: string, settings: FamilySettings): ColumnFamily {
   checkFamilyName(name);
-  for (const family of core.families.values()) {
-    if (family.handle.name === name) {
-      throw new VarveError('INVALID', `column family '${name}' exists already`);
-    }
+  if (core.familyNamed(name) !== undefined) {
+    throw new VarveError('INVALID', `column family '${name}' exists already`);
   }
-  const id = core.version.nextFamilyId;
+  createFamilies(core, [[name, settings]]);
+  return core.familyNamed(name)!.handle;
+}
+
+/**
+ * Makes any number of families durable, by one edit, and brings them into memory.
+ * @param families names that are right and free, each once
+ */
+export function createFamilies(
+  core: DbCore,
+  families: readonly (readonly [name: string, settings: FamilySettings])[],
+): void {
+  if (families.length === 0) return;
+  const firstId = core.version.nextFamilyId;
   const edit = emptyEdit();
-  edit.createdFamilies.push({ id, name });
   try {
     core.begin();
     const { wal } = core;
     const { logNumber: oldest } = core.version.families.get(DEFAULT_FAMILY_ID)!;
     // Without a WAL too: logs of earlier processes may come back after power loss.
     const logNumber = wal?.activeNumber ?? oldest;
-    edit.logNumbers.push({ familyId: id, logNumber });
+    families.forEach(([name], i) => {
+      edit.createdFamilies.push({ id: firstId + i, name });
+      edit.logNumbers.push({ familyId: firstId + i, logNumber });
+    });
     const logIdentities = wal === undefined ? [] : [wal.identity(logNumber)];
     core.install({ ...edit, logIdentities });
   } catch (error) {
     throw core.fail(error);
   }
-  return core.addFamily(id, name, settings).handle;
+  families.forEach(([name, settings], i) => {
+    core.addFamily(firstId + i, name, settings);
+  });
 }
 
 /** Makes the end of a family durable and lets go of what it held. */

@@ -18,7 +18,7 @@ import { type ReplayOptions, type ReplayResult, replayInParts } from '../wal/wal
 import { beginWriting, mayRest, startLog } from './begin.ts';
 import { DEFAULT_FAMILY_ID, DEFAULT_FAMILY_NAME } from './column-family.ts';
 import { DbCore, type Location } from './core.ts';
-import { checkFamilyName, createFamily } from './families.ts';
+import { checkFamilyName, createFamilies } from './families.ts';
 import { persistedSeqno } from './flush-job.ts';
 import type { DbSettings } from './options.ts';
 import { Orphans } from './orphans.ts';
@@ -87,9 +87,10 @@ export async function recoverForWriting(
       installRecovered(core, log, tables.handOver());
     }
     orphans.clear();
-    for (const [name, own] of settings.families) {
-      if (!hasFamily(core, name)) createFamily(core, name, own);
-    }
+    createFamilies(
+      core,
+      [...settings.families].filter(([name]) => core.familyNamed(name) === undefined),
+    );
   } catch (error) {
     tables.discard();
     core.wal?.closeFiles();
@@ -114,7 +115,7 @@ export async function recoverForReading(
   const core = new DbCore(location, settings, undefined, manifest);
   addFamilies(core);
   for (const name of settings.families.keys()) {
-    if (!hasFamily(core, name)) {
+    if (core.familyNamed(name) === undefined) {
       throw new VarveError('INVALID', `there is no column family '${name}'`);
     }
   }
@@ -150,11 +151,6 @@ function addFamilies(core: DbCore): void {
   for (const { id, name } of core.version.families.values()) {
     core.addFamily(id, name, core.settings.families.get(name) ?? core.settings.familyDefaults);
   }
-}
-
-function hasFamily(core: DbCore, name: string): boolean {
-  for (const family of core.families.values()) if (family.handle.name === name) return true;
-  return false;
 }
 
 /** What replaying gave, and the numbers of the logs in the directory that some family needs. */

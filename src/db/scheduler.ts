@@ -21,7 +21,7 @@ import { FlushQueue } from './flush-queue.ts';
 import { LossLimit } from './loss-limit.ts';
 import { balanceMemory } from './memory-budget.ts';
 import { StallLog, type StallStats } from './stall-log.ts';
-import { type Pressure, treePressure } from './write-pressure.ts';
+import { type Pressure, PressureGauge } from './write-pressure.ts';
 
 /** Writers are charged in portions of this size. */
 const CHARGE_BYTES = 65_536;
@@ -63,6 +63,7 @@ export class Scheduler {
   readonly #flushes: FlushQueue;
   readonly #compactions: CompactionQueue;
   readonly #stalls: StallLog;
+  readonly #pressure: PressureGauge;
   #chargedBytes: number;
   /** When a writer was last held back, or found that it need not be; on the monotonic clock. */
   #weighedAtMs: number;
@@ -79,6 +80,7 @@ export class Scheduler {
     this.#flushes = new FlushQueue(core, executor, losses);
     this.#compactions = new CompactionQueue(core, executor, losses);
     this.#stalls = new StallLog(core.counters, core.events);
+    this.#pressure = new PressureGauge(core);
     this.#chargedBytes = 0;
     this.#weighedAtMs = core.location.clock.monotonic();
     this.#pauseCount = 0;
@@ -384,14 +386,14 @@ export class Scheduler {
     if (!isFull || this.#core.backgroundError !== undefined) return undefined;
     if (!this.#pump() && !this.isPaused) return undefined;
     if (this.#flushes.count >= this.#flushes.waitingMax) return 'memtables';
-    const pressure = treePressure(this.#core);
+    const pressure = this.#pressure.worst;
     return pressure.share >= 1 ? pressure.reason : undefined;
   }
 
   /** Set where writes are held back. Jobs in their own time hold them back enough. */
   #slowdown(): Pressure | undefined {
     if (!this.#executor.isParallel || this.isPaused || !this.#pump()) return undefined;
-    const pressure = treePressure(this.#core);
+    const pressure = this.#pressure.worst;
     return pressure.share > 0 ? pressure : undefined;
   }
 

@@ -13,6 +13,7 @@ import {
   l0Weight,
   totalBytes,
 } from '../compaction/pick.ts';
+import type { FamilyVersion } from '../manifest/family-version.ts';
 import type { DbCore } from './core.ts';
 import type { StallReason } from './events.ts';
 import type { Family } from './family.ts';
@@ -36,23 +37,53 @@ const NONE: Pressure = { share: 0, reason: 'l0-count' };
 const GARBAGE_SLOWDOWN_SHARE = 0.1;
 const GARBAGE_STOP_SHARE = 0.4;
 
-/** What the family that is worst off asks for. */
-export function treePressure(core: DbCore): Pressure {
-  let worst = NONE;
-  for (const family of core.families.values()) {
-    for (const pressure of familyPressures(core, family)) {
+/**
+ * Tells what the family that is worst off asks for. What each asks for is worked out when its
+ * tables have changed: writes ask often, and there may be thousands of families.
+ */
+export class PressureGauge {
+  readonly #core: DbCore;
+  readonly #known: WeakMap<FamilyVersion, Pressure>;
+
+  constructor(core: DbCore) {
+    this.#core = core;
+    this.#known = new WeakMap();
+  }
+
+  get worst(): Pressure {
+    const { families, version } = this.#core;
+    let worst = NONE;
+    for (const family of families.values()) {
+      const pressure = this.#of(family, version.families.get(family.handle.id)!);
       if (pressure.share > worst.share) worst = pressure;
     }
+    return worst;
   }
-  return worst;
+
+  #of(family: Family, version: FamilyVersion): Pressure {
+    // That may change while the tables stay the same.
+    const isUnreadable = this.#core.requests.unreadable.concerns(family.handle.id);
+    let pressure = isUnreadable ? undefined : this.#known.get(version);
+    if (pressure !== undefined) return pressure;
+    pressure = NONE;
+    for (const one of familyPressures(this.#core, family, version, isUnreadable)) {
+      if (one.share > pressure.share) pressure = one;
+    }
+    if (!isUnreadable) this.#known.set(version, pressure);
+    return pressure;
+  }
 }
 
-function familyPressures(core: DbCore, { handle, settings }: Family): Pressure[] {
+function familyPressures(
+  core: DbCore,
+  { settings }: Family,
+  { levels }: FamilyVersion,
+  isUnreadable: boolean,
+): Pressure[] {
   const { compaction, l0SlowdownCount, l0StopCount } = settings;
   const { compactionDebtSlowdownBytes, compactionDebtStopBytes } = settings;
   // There all tables are in L0, and none of them is a debt.
   if (compaction.policy === 'fifo') return [];
-  const { levels } = core.version.families.get(handle.id)!;
   const debt = compactionDebtBytes(levels, settings, compaction);
   const l0 = levels[0]!;
   // Tables that were merged inside of L0 count for all that they hold.
@@ -63,7 +94,7 @@ function familyPressures(core: DbCore, { handle, settings }: Family): Pressure[]
     share: shareOf(l0Weight(l0, settings) + 1, l0SlowdownCount, l0StopCount + 1),
   };
   // What lies above a table that cannot be read stays there: no waiting makes it less.
-  if (core.requests.unreadable.concerns(handle.id)) return [byCount];
+  if (isUnreadable) return [byCount];
   return [
     { reason: 'garbage', share: isLeveled ? garbageShare(levels, settings) : 0 },
     byCount,

@@ -75,6 +75,8 @@ class EditApplication {
   readonly #offset: number;
   readonly #families: Map<number, FamilyVersion>;
   readonly #drafts: Map<number, Draft>;
+  /** Names of families; made when the first is created. */
+  #names: Set<string> | undefined;
   #nextFamilyId: number;
 
   constructor(version: Version, edit: VersionEdit, file: string, offset: number) {
@@ -83,6 +85,7 @@ class EditApplication {
     this.#offset = offset;
     this.#families = new Map(version.families);
     this.#drafts = new Map();
+    this.#names = undefined;
     this.#nextFamilyId = version.nextFamilyId;
   }
 
@@ -108,9 +111,10 @@ class EditApplication {
 
   #createFamily(id: number, name: string): void {
     this.#require(id >= this.#nextFamilyId, `family id ${id} was used before`);
-    for (const family of this.#families.values()) {
-      this.#require(family.name !== name, `the name of family ${id} is in use`);
-    }
+    // Families that the edit drops are gone by now, and their names free.
+    this.#names ??= new Set([...this.#families.values()].map((family) => family.name));
+    this.#require(!this.#names.has(name), `the name of family ${id} is in use`);
+    this.#names.add(name);
     this.#families.set(id, FamilyVersion.empty(id, name));
     this.#nextFamilyId = id + 1;
   }
