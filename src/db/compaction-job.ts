@@ -193,6 +193,7 @@ export class CompactionJob {
       fileNumbers: core.newFileNumbers(outputsMax),
       from,
       to: cuts[i],
+      syncsDirectory: true,
     }));
   }
 

@@ -12,6 +12,11 @@ import type { Family, LoggedMemtable } from './family.ts';
 import { tableOptions } from './options.ts';
 import { L0_TABLE_BYTES_MAX, storedBytesMax, TaskGroup } from './task-group.ts';
 
+/** Memtables of a group that are written at a time, at most. */
+const TASKS_MAX = 8;
+/** No more begin while those under way hold this share of the memory budget. */
+const TASKS_BUDGET_SHARE = 1 / 16;
+
 /** A frozen memtable and the family that it belongs to. */
 export interface FlushMember {
   readonly family: Family;
@@ -29,7 +34,7 @@ export class FlushJob {
   /** The newest write when the memtables were frozen: none of theirs is newer. */
   readonly #lastSeqno: number;
   readonly #core: DbCore;
-  /** One task per member; none before `begin`. */
+  /** One task per member, in their order; none before `begin`. */
   readonly #tasks: TaskGroup;
   #beginMs: number;
 
@@ -53,7 +58,8 @@ export class FlushJob {
 
   /** True when all that is left to do is {@link install}. */
   get isWritten(): boolean {
-    return this.hasBegun && this.#tasks.isSettled;
+    if (!this.hasBegun || !this.#tasks.isSettled) return false;
+    return this.#tasks.count === this.members.length || this.#tasks.errors.length > 0;
   }
 
   /** Set when a thread that worked on it is gone: the job is to be restarted. */
@@ -63,9 +69,24 @@ export class FlushJob {
 
   begin(): void {
     this.#beginMs = this.#core.location.clock.monotonic();
-    for (const { family, entry } of this.members) {
-      const lent = { memtables: [entry.memtable], tables: [] };
-      this.#tasks.start(flushJob(this.#core, family, entry), lent);
+    this.goOn();
+  }
+
+  /**
+   * Starts the tasks that there is room for beside those under way: each holds buffers, and a
+   * program may have thousands of families. The last one waits until all others are written, and
+   * makes their names durable with its own.
+   */
+  goOn(): void {
+    const tasks = this.#tasks;
+    const bytesMax = this.#core.settings.memoryBudgetBytes * TASKS_BUDGET_SHARE;
+    while (tasks.count < this.members.length && tasks.errors.length === 0) {
+      const { family, entry } = this.members[tasks.count]!;
+      const isLast = tasks.count === this.members.length - 1;
+      const isBusy = tasks.openCount >= TASKS_MAX || tasks.openBytes >= bytesMax;
+      if (tasks.openCount > 0 && (isLast || isBusy)) return;
+      const job = flushJob(this.#core, family, entry, isLast);
+      tasks.start(job, { memtables: [entry.memtable], tables: [] });
     }
   }
 
@@ -151,8 +172,16 @@ export class FlushJob {
   }
 }
 
-/** Writes a memtable out; tombstones stay, for L0 cannot know what is below it. */
-export function flushJob(core: DbCore, family: Family, { memtable }: LoggedMemtable): MergeJob {
+/**
+ * Writes a memtable out; tombstones stay, for L0 cannot know what is below it.
+ * @param syncsDirectory see {@link MergeJob}
+ */
+export function flushJob(
+  core: DbCore,
+  family: Family,
+  { memtable }: LoggedMemtable,
+  syncsDirectory = true,
+): MergeJob {
   const { settings, handle } = family;
   const { pipeline } = core;
   const table = tableOptions(settings, 0, pipeline);
@@ -170,6 +199,7 @@ export function flushJob(core: DbCore, family: Family, { memtable }: LoggedMemta
     guardedFamily: settings.entryChecksums ? handle.name : undefined,
     from: undefined,
     to: undefined,
+    syncsDirectory,
   };
 }
 

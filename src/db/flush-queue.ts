@@ -76,6 +76,8 @@ export class FlushQueue {
       const { loss } = job;
       if (loss !== undefined && this.#losses.mayRepeat(loss.cause)) job.restart(job.members);
     }
+    // Also while nothing may begin: what has begun is to end.
+    for (const job of this.#jobs) if (job.hasBegun) job.goOn();
     while (this.#jobs[0]?.isWritten === true) {
       this.#installFirst(this.#jobs[0]);
       this.#losses.reset();

@@ -5,7 +5,7 @@
 import type { Pipeline } from '../block/pipeline.ts';
 import type { ErrorCode, VarveError } from '../errors.ts';
 import { fileNumberOf, removeTables } from '../executor/directory-sink.ts';
-import type { MergeJob, MergeResult } from '../executor/merge-job.ts';
+import { jobMemoryBytes, type MergeJob, type MergeResult } from '../executor/merge-job.ts';
 import type { Executor, MergeTask } from '../executor/port.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { DbCore, Lent } from './core.ts';
@@ -58,6 +58,13 @@ export class TaskGroup {
     let count = 0;
     for (const task of this.#tasks) if (!task.isSettled) count++;
     return count;
+  }
+
+  /** What those that somebody still works on hold in memory, about. */
+  get openBytes(): number {
+    let sum = 0;
+    for (const task of this.#tasks) if (!task.isSettled) sum += jobMemoryBytes(task.job);
+    return sum;
   }
 
   /** True when nobody works on any of them. */

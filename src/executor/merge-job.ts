@@ -44,9 +44,17 @@ export interface MergeJob {
   /** Only entries of user keys from here on, and before there; undefined for no bound. */
   readonly from: Uint8Array | undefined;
   readonly to: Uint8Array | undefined;
+  /**
+   * Whether it makes the names of its tables durable, with those of all tables that were written
+   * before it began. False where a later job of the same group does.
+   */
+  readonly syncsDirectory: boolean;
 }
 
-/** What a job has brought about: its tables are on stable storage, and so are their names. */
+/**
+ * What a job has brought about: its tables are on stable storage, and so are their names if it was
+ * to see to that.
+ */
 export interface MergeResult {
   /** In key order. */
   readonly outputs: readonly TableMeta[];
@@ -151,7 +159,7 @@ export class Merge {
       if (!isDone) return undefined;
       const { fs, directory } = this.#context;
       // An edit will name the new tables: they must be found after a power cut.
-      fs.syncDirectory(directory);
+      if (this.job.syncsDirectory) fs.syncDirectory(directory);
     } catch (error) {
       this.abort();
       throw error;

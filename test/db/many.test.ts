@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import { type FileHandle, type Fs, MemoryFs } from '../../src/core.ts';
 import { growth } from '../db-internals/growth.ts';
-import { openMemory } from './helpers.ts';
+import { openHeld, turn } from './held-workers.ts';
+import { openMemory, tableNames } from './helpers.ts';
 
 describe('a database with many', () => {
   test('families makes them by one edit', async () => {
@@ -31,6 +32,42 @@ describe('a database with many', () => {
     const second = syncs();
     db.createColumnFamily('and one');
     assert.equal(syncs() - second, 1);
+    await db.close();
+  });
+
+  test('families flushes them with one sync for each table, and three for all', async () => {
+    for (const wal of [true, false]) {
+      const { fs, syncs } = countingFs();
+      const columnFamilies = Array.from({ length: 60 }, (_, i) => `family ${i}`);
+      const db = await openMemory({ fs, columnFamilies, wal, workers: 0 });
+      for (const columnFamily of columnFamilies) db.put('key', 'value', { columnFamily });
+      const before = syncs();
+      await db.flush();
+      // The new log and its name, the names of the tables, and the edit.
+      assert.ok(syncs() - before <= 60 + 4, `${syncs() - before} syncs`);
+      assert.equal(tableNames(fs).length, 60);
+      await db.close();
+    }
+  });
+
+  test('families flushes a few of them at a time', async () => {
+    const columnFamilies = Array.from({ length: 60 }, (_, i) => `family ${i}`);
+    const { db, gate } = await openHeld({ columnFamilies }, ['flush']);
+    for (const columnFamily of columnFamilies) db.put('key', 'value', { columnFamily });
+    const flushed = db.flush();
+    await turn();
+    let most = 0;
+    let isFlushed = false;
+    void flushed.then(() => {
+      isFlushed = true;
+    });
+    while (!isFlushed) {
+      most = Math.max(most, gate.heldCount);
+      if (gate.heldCount > 0) gate.letOnePass();
+      await turn();
+    }
+    assert.ok(most > 1 && most <= 8, `${most} at a time`);
+    for (const columnFamily of columnFamilies) assert.ok(db.has('key', { columnFamily }));
     await db.close();
   });
 
