@@ -14,7 +14,7 @@ export const L0_INPUTS_MAX = 64;
 /** Below this share of the target size, L0 as a whole is tiny. */
 const TINY_SHARE = 1 / 64;
 /** As a share of a table, what one of a tiny L0 counts at least. */
-const TINY_WEIGHT_MIN = 1 / 4;
+export const TINY_WEIGHT_MIN: number = 1 / 4;
 
 /**
  * As how many tables some of L0 count. Each of them costs every read a look at a filter, so they

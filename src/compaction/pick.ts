@@ -13,7 +13,7 @@ import type { CompactionPlan, Levels } from './plan.ts';
 import { pickRuns, tieredDebtBytes } from './size-tiered.ts';
 import { pickUpkeep, type Requests } from './upkeep.ts';
 
-export { l0Weight } from './l0.ts';
+export { l0Weight, TINY_WEIGHT_MIN } from './l0.ts';
 export { type LeveledOptions, levelLimits } from './level-limits.ts';
 export {
   type ManualScope,

@@ -8,7 +8,7 @@
  * trees fall behind, and wait when memory or L0 is full; see `write-pressure.ts`.
  * @module
  */
-import { compactionDebtBytes, l0Weight } from '../compaction/pick.ts';
+import { compactionDebtBytes, l0Weight, TINY_WEIGHT_MIN } from '../compaction/pick.ts';
 import { VarveError } from '../errors.ts';
 import type { Executor, WorkerStats } from '../executor/port.ts';
 import type { TableSlot } from '../tables/table-cache.ts';
@@ -420,6 +420,8 @@ function isL0Crowded({ settings, view }: Family, among: ReadonlySet<TableSlot>):
   // There all tables are in L0.
   if (settings.compaction.policy === 'fifo') return false;
   const tables = view.levels[0]!.filter((slot) => among.has(slot)).map(({ meta }) => meta);
-  const limit = settings.l0TriggerCount * L0_SETTLED_FACTOR;
-  return l0Weight(tables, settings) >= Math.min(limit, settings.l0SlowdownCount);
+  const limit = Math.min(settings.l0TriggerCount * L0_SETTLED_FACTOR, settings.l0SlowdownCount);
+  // So many are to be merged even if they are tiny.
+  const tinyLimit = settings.l0TriggerCount / TINY_WEIGHT_MIN;
+  return l0Weight(tables, settings) >= limit || tables.length > tinyLimit;
 }
