@@ -396,7 +396,7 @@ export class Db {
   #cursor(options: RangeOptions): DbCursor {
     const family = this.#readFamily(options);
     const seqno = this.#readSeqno(options.snapshot);
-    return new DbCursor(this.#core, family.view, seqno, options);
+    return new DbCursor(this.#core, family, seqno, options);
   }
 
   /** The operations of a batch, for the families that their names mean now. */

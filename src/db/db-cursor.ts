@@ -11,7 +11,7 @@ import type { Cursor } from '../key/cursor.ts';
 import type { TableCursorOptions } from '../sstable/table-cursor.ts';
 import { LevelCursor } from '../tables/level-cursor.ts';
 import type { DbCore } from './core.ts';
-import type { FamilyView } from './family.ts';
+import type { Family, FamilyView } from './family.ts';
 import { type ByteInput, type Bytes, keyInput } from './input.ts';
 import { CursorHold } from './open-cursors.ts';
 import { keyRangeOf, type RangeOptions, tableCursorOptions } from './range.ts';
@@ -34,10 +34,15 @@ export class DbCursor {
   readonly #copies: CopyPool;
 
   /** Made by `db.cursor()`. */
-  constructor(core: DbCore, view: FamilyView, seqno: number, range: RangeOptions) {
+  constructor(core: DbCore, family: Family, seqno: number, range: RangeOptions) {
+    const { view, skipped } = family;
     this.#core = core;
     // The pinned view keeps memtables, and the garbage collector keeps blocks that were cached.
-    const options = { ...keyRangeOf(range), valuesOutliveMoves: range.fillCache !== false };
+    const options = {
+      ...keyRangeOf(range),
+      valuesOutliveMoves: range.fillCache !== false,
+      skipped: seqno === core.lastSeqno ? skipped : undefined,
+    };
     const cursor = openView(core, view, tableCursorOptions(range));
     this.#entries = new UserCursor(cursor, seqno, options);
     this.#target = keyInput();

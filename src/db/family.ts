@@ -2,6 +2,7 @@
  * A column family of an open database: its memtables, its tables, and the views that readers pin.
  * @module
  */
+import { SkippedRanges } from '../iterator/skipped-ranges.ts';
 import type { Memtable } from '../memtable/memtable.ts';
 import type { TableSlot } from '../tables/table-cache.ts';
 import type { ColumnFamily } from './column-family.ts';
@@ -53,6 +54,8 @@ export class Family {
   view: FamilyView;
   /** Bytes of the tables that flushes and merges have written, by level. */
   readonly levelBytesWritten: number[];
+  /** Where cursors have found nothing but deleted keys; told of each put before it is applied. */
+  readonly skipped: SkippedRanges;
 
   constructor(
     handle: ColumnFamily,
@@ -66,6 +69,7 @@ export class Family {
     this.frozen = [];
     this.view = new FamilyView([active.memtable], levels);
     this.levelBytesWritten = levels.map(() => 0);
+    this.skipped = new SkippedRanges();
   }
 
   /** Makes the view match the memtables and the given tables; returns the one it replaces. */

@@ -6,7 +6,7 @@ import { hash32 } from '../bytes/hash32.ts';
 import { assert, VarveError } from '../errors.ts';
 import { freeBytesIn } from '../fs/port.ts';
 import { entryMismatch, NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
-import { SEQNO_MAX } from '../key/kind.ts';
+import { KIND_DELETE, SEQNO_MAX } from '../key/kind.ts';
 import { DEFAULT_FAMILY_ID } from './column-family.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
@@ -271,6 +271,7 @@ export class WritePath {
     for (let i = 0; i < encoder.count; i++) {
       family = this.#nextOperation(family, logNumber);
       const { buf, keyOff, keyLen, kind, valOff, valLen } = operations;
+      if (kind !== KIND_DELETE) family.skipped.notePut(buf, keyOff, keyLen);
       const hash = hash32(buf, keyOff, keyLen);
       const { memtable } = family.active;
       memtable.put(buf, keyOff, keyLen, hash, ++seqno, kind, buf, valOff, valLen);
@@ -285,6 +286,7 @@ export class WritePath {
     for (let i = 0; i < encoder.count; i++) {
       family = this.#nextOperation(family, logNumber);
       const { buf, familyId, keyOff, keyLen, kind, valOff, valLen } = operations;
+      if (kind !== KIND_DELETE) family.skipped.notePut(buf, keyOff, keyLen);
       const hash = hash32(buf, keyOff, keyLen);
       const { memtable } = family.active;
       seqno++;

@@ -18,6 +18,7 @@ import { compareBytes } from '../bytes/compare.ts';
 import { VarveError } from '../errors.ts';
 import type { Cursor } from '../key/cursor.ts';
 import { KIND_DELETE, KIND_PUT, SEQNO_MAX } from '../key/kind.ts';
+import { type SkippedRanges, SkipRun } from './skipped-ranges.ts';
 
 /** The user keys that a cursor may show. An absent bound is open. */
 export interface KeyRange {
@@ -36,6 +37,8 @@ export interface UserCursorOptions extends KeyRange {
    * Moving backwards then copies no values.
    */
   readonly valuesOutliveMoves?: boolean | undefined;
+  /** What is known of deleted keys, and learns more; for a cursor that sees the newest write. */
+  readonly skipped?: SkippedRanges | undefined;
 }
 
 /** Entries of one group that are stepped over before a seek replaces the steps. */
@@ -44,6 +47,8 @@ const GROUP_STEPS_MAX = 8;
 const VALUE_SCRATCH_BYTES_MAX = 65_536;
 const VALUE_SCRATCH_BYTES_MIN = 256;
 const KEY_SCRATCH_BYTES_MIN = 64;
+/** After so many deleted keys in a row, it is looked whether there is a way around the next. */
+const DELETED_PER_LOOK = 8;
 /** `keyLen` of a cursor that has met no group yet: equals the length of no key. */
 const NO_GROUP = -1;
 /** No entry of the group is visible. */
@@ -75,6 +80,13 @@ export class UserCursor {
   readonly #valuesOutliveMoves: boolean;
   /** Where values are copied when moving backwards; made when first needed. */
   #scratch: Uint8Array;
+  readonly #skipped: SkippedRanges | undefined;
+  /** Of {@link #skipped}, when the cursor was made. */
+  readonly #putCount: number;
+  /** The deleted keys that the present move passes, once they are many. */
+  #run: SkipRun | undefined;
+  /** How many they are. */
+  #runLength: number;
   /** The last move went backwards: `#entries` stands before the shown group, not in it. */
   #backward: boolean;
   /** Moving forwards: the newest visible entry of the group has been met. */
@@ -101,6 +113,10 @@ export class UserCursor {
     this.#bounded = options.lower !== undefined || options.upper !== undefined;
     this.#valuesOutliveMoves = options.valuesOutliveMoves === true;
     this.#scratch = NO_BYTES;
+    this.#skipped = options.skipped;
+    this.#putCount = options.skipped?.putCount ?? 0;
+    this.#run = undefined;
+    this.#runLength = 0;
     this.#backward = false;
     this.#decided = false;
   }
@@ -182,6 +198,7 @@ export class UserCursor {
   #leaveGroup(backward: boolean): void {
     this.valid = false;
     this.keyLen = NO_GROUP;
+    this.#run = undefined;
     this.#backward = backward;
     this.#decided = false;
   }
@@ -237,6 +254,13 @@ export class UserCursor {
 
   /** From where `#entries` stands, forwards to the next user key to show. */
   #settleForward(): boolean {
+    this.#runLength = 0;
+    const isFound = this.#moveToPut();
+    if (this.#run !== undefined) this.#endRun(isFound);
+    return isFound;
+  }
+
+  #moveToPut(): boolean {
     const entries = this.#entries;
     let steps = 0;
     while (entries.valid) {
@@ -248,6 +272,10 @@ export class UserCursor {
       if (!this.#decided && entries.seqno <= this.#snapshotSeqno) {
         this.#decided = true;
         if (isPut(entries.kind)) return this.#lend();
+        if (++this.#runLength % DELETED_PER_LOOK === 0 && this.#leaveSkipped()) {
+          steps = 0;
+          continue;
+        }
       }
       if (++steps < GROUP_STEPS_MAX) {
         entries.next();
@@ -258,6 +286,27 @@ export class UserCursor {
       }
     }
     return false;
+  }
+
+  /** Moves `#entries` out of a range that is known to hold deleted keys only; false in none. */
+  #leaveSkipped(): boolean {
+    if (this.#skipped === undefined) return false;
+    this.#run ??= new SkipRun(this.#skipped, this.#snapshotSeqno, this.#putCount);
+    const known = this.#run.leave(this.keyBuf, 0, this.keyLen, this.#runLength);
+    if (known === undefined) return false;
+    const { to } = known;
+    if (to !== undefined) this.#entries.seek(to, 0, to.length, this.#snapshotSeqno);
+    else if (this.#entries.last()) this.#entries.next();
+    return true;
+  }
+
+  #endRun(isFound: boolean): void {
+    const run = this.#run!;
+    this.#run = undefined;
+    const { upper, upperExclusive } = this.#range;
+    let to = upper === undefined || upperExclusive === true ? upper : successor(upper);
+    if (isFound) to = this.keyBuf.slice(0, this.keyLen);
+    run.end(to, this.#runLength);
   }
 
   /** Shows the entry of `#entries`. */
@@ -374,4 +423,11 @@ function isPut(kind: number): boolean {
   if (kind === KIND_PUT) return true;
   if (kind === KIND_DELETE || kind === KIND_NONE) return false;
   throw new VarveError('UNSUPPORTED', `entry of unknown kind ${kind}: written by a newer version`);
+}
+
+/** The first key after another one; fresh. */
+function successor(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
 }

@@ -1,0 +1,136 @@
+/**
+ * Where cursors have found many deleted keys in a row and none that is there, as at the front of a
+ * queue: the next cursor need not pass the same tombstones again until compaction removes them.
+ *
+ * A range is known to be empty for whoever sees the writes up to some seqno. A put into it splits
+ * it, so that it holds for all that was written later, too.
+ * @module
+ */
+import { compareBytes } from '../bytes/compare.ts';
+
+/** Ranges that are remembered; the oldest goes for a new one. */
+const RANGES_MAX = 8;
+
+/** The user keys in `[from, to)`. */
+export interface SkippedRange {
+  readonly from: Uint8Array;
+  /** Undefined: to the end of all keys. */
+  readonly to: Uint8Array | undefined;
+  /** There is no key in it for those who see the writes up to this one. */
+  readonly seqno: number;
+}
+
+/** Those of one column family. */
+export class SkippedRanges {
+  /** Puts that were told of so far. */
+  putCount: number;
+  #ranges: SkippedRange[];
+
+  constructor() {
+    this.putCount = 0;
+    this.#ranges = [];
+  }
+
+  /** The range that a key is in, for somebody who sees the writes up to `seqno`. */
+  find(buf: Uint8Array, off: number, len: number, seqno: number): SkippedRange | undefined {
+    const ranges = this.#ranges;
+    for (let i = 0; i < ranges.length; i++) {
+      const range = ranges[i]!;
+      if (range.seqno <= seqno && holds(range, buf, off, len)) return range;
+    }
+    return undefined;
+  }
+
+  /**
+   * Remembers a range.
+   * @param range taken
+   * @param parts ranges that are known and lie in it
+   */
+  add(range: SkippedRange, parts: readonly SkippedRange[]): void {
+    this.#ranges = this.#ranges.filter((other) => !parts.includes(other));
+    if (this.#ranges.length === RANGES_MAX) this.#ranges.shift();
+    this.#ranges.push(range);
+  }
+
+  /** A key is about to get a value. Borrows `buf` for the call. */
+  notePut(buf: Uint8Array, off: number, len: number): void {
+    this.putCount++;
+    for (let i = this.#ranges.length - 1; i >= 0; i--) {
+      if (holds(this.#ranges[i]!, buf, off, len)) this.#split(i, buf, off, len);
+    }
+  }
+
+  #split(at: number, buf: Uint8Array, off: number, len: number): void {
+    const { from, to, seqno } = this.#ranges[at]!;
+    const key = new Uint8Array(len + 1);
+    key.set(buf.subarray(off, off + len));
+    const parts = [
+      { from, to: key.subarray(0, len), seqno },
+      { from: key, to, seqno },
+    ];
+    const full = parts.filter((part) => part.to === undefined || compare(part.from, part.to) < 0);
+    this.#ranges.splice(at, 1, ...full);
+    if (this.#ranges.length > RANGES_MAX) this.#ranges.shift();
+  }
+}
+
+/** What one move of a cursor passes until it comes to a key that is there. */
+export class SkipRun {
+  readonly #ranges: SkippedRanges;
+  readonly #seqno: number;
+  /** The cursor sees no put that came later. */
+  readonly #putCount: number;
+  #from: Uint8Array | undefined;
+  /** Known ranges that were left out. */
+  readonly #parts: SkippedRange[];
+  /** Deleted keys that were passed before the last of them was left. */
+  #countBefore: number;
+
+  /**
+   * @param seqno the newest write, which the cursor sees
+   * @param putCount of `ranges`, when the cursor was made
+   */
+  constructor(ranges: SkippedRanges, seqno: number, putCount: number) {
+    this.#ranges = ranges;
+    this.#seqno = seqno;
+    this.#putCount = putCount;
+    this.#from = undefined;
+    this.#parts = [];
+    this.#countBefore = 0;
+  }
+
+  /**
+   * To be asked now and then, after several deleted keys in a row. Borrows `buf` for the call.
+   * @param count deleted keys that were passed so far
+   * @returns the known range in which the cursor stands, which it is to leave
+   */
+  leave(buf: Uint8Array, off: number, len: number, count: number): SkippedRange | undefined {
+    const known = this.#ranges.find(buf, off, len, this.#seqno);
+    this.#from ??= known?.from ?? buf.slice(off, off + len);
+    if (known === undefined) return undefined;
+    this.#parts.push(known);
+    this.#countBefore = count;
+    return known;
+  }
+
+  /**
+   * The cursor has come to a key that is there, or to an end.
+   * @param to taken
+   */
+  end(to: Uint8Array | undefined, count: number): void {
+    const from = this.#from;
+    const parts = this.#parts;
+    if (from === undefined || this.#putCount !== this.#ranges.putCount) return;
+    const isKnown = parts.length === 1 && parts[0]!.from === from && count === this.#countBefore;
+    if (!isKnown) this.#ranges.add({ from, to, seqno: this.#seqno }, parts);
+  }
+}
+
+function holds({ from, to }: SkippedRange, buf: Uint8Array, off: number, len: number): boolean {
+  if (compareBytes(buf, off, len, from, 0, from.length) < 0) return false;
+  return to === undefined || compareBytes(buf, off, len, to, 0, to.length) < 0;
+}
+
+function compare(a: Uint8Array, b: Uint8Array): number {
+  return compareBytes(a, 0, a.length, b, 0, b.length);
+}
