@@ -20,6 +20,7 @@ const SCAN_ENTRIES_MAX = 100;
  */
 const READS_WHILE_WRITING = 90;
 const OPENS_MAX = 20;
+const DELETES_PER_CALL = 1000;
 
 /** What one in a hundred operations is. */
 interface Mix {
@@ -56,6 +57,13 @@ export const MIXED_WORKLOADS: readonly Workload[] = [
     reads: 50,
     readModifyWrites: 50,
   }),
+  {
+    name: 'queue',
+    summary: 'delete all entries in order, then by turns: put the next, poll, delete it, poll',
+    needs: 'entries',
+    readsOnly: false,
+    run: queue,
+  },
   {
     name: 'compact',
     summary: 'merge everything there is into its final form',
@@ -95,6 +103,37 @@ async function readWhileWriting(run: Run): Promise<void> {
   });
   run.countWritten(run.operations - reads);
   run.message = `( reads:${reads} writes:${run.operations - reads} found:${readChunk.found})`;
+}
+
+/**
+ * A queue that has been emptied: what is timed puts an entry behind the others that are gone, takes
+ * the first, deletes it, and finds that there is none.
+ */
+async function queue(run: Run): Promise<void> {
+  const { engine, num } = run;
+  const gone = run.chunk(DELETES_PER_CALL);
+  for (let i = 0; i < num; i += DELETES_PER_CALL) {
+    gone.clear();
+    for (let n = i; n < Math.min(num, i + DELETES_PER_CALL); n++) gone.add(n);
+    await engine.delete(gone);
+  }
+  const values = run.values();
+  const item = run.chunk(1);
+  const front = run.chunk(1);
+  front.add(0);
+  front.lengths.fill(1);
+  await run.loop(run.reads, 1, true, async () => {
+    item.clear();
+    item.add(num + run.operations);
+    item.takeValues(values);
+    await engine.put(item);
+    await engine.seek(front);
+    await engine.delete(item);
+    await engine.seek(front);
+  });
+  run.countWritten(run.operations);
+  if (front.found !== run.operations) throw new Error(`the queue gave ${front.found} entries`);
+  run.message = '( each put, polled, deleted, polled )';
 }
 
 function ycsb(name: string, summary: string, mix: Mix): Workload {

@@ -40,6 +40,7 @@ export const ROWS: readonly Row[] = [
   row('updaterandom', 'updaterandom'),
   row('readwhilewriting', 'readwhilewriting'),
   row('deleterandom', 'deleterandom'),
+  row('queue', 'queue'),
   row('compact', 'compact', 'overwritten'),
   row('open', 'open'),
   row('ycsba', 'ycsba', 'records'),
