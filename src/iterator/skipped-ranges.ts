@@ -41,13 +41,9 @@ export class SkippedRanges {
     return undefined;
   }
 
-  /**
-   * Remembers a range.
-   * @param range taken
-   * @param parts ranges that are known and lie in it
-   */
-  add(range: SkippedRange, parts: readonly SkippedRange[]): void {
-    this.#ranges = this.#ranges.filter((other) => !parts.includes(other));
+  /** Remembers a range, which is taken, in place of those that lie in it. */
+  add(range: SkippedRange): void {
+    this.#ranges = this.#ranges.filter((other) => !contains(range, other));
     if (this.#ranges.length === RANGES_MAX) this.#ranges.shift();
     this.#ranges.push(range);
   }
@@ -122,13 +118,19 @@ export class SkipRun {
     const parts = this.#parts;
     if (from === undefined || this.#putCount !== this.#ranges.putCount) return;
     const isKnown = parts.length === 1 && parts[0]!.from === from && count === this.#countBefore;
-    if (!isKnown) this.#ranges.add({ from, to, seqno: this.#seqno }, parts);
+    if (!isKnown) this.#ranges.add({ from, to, seqno: this.#seqno });
   }
 }
 
 function holds({ from, to }: SkippedRange, buf: Uint8Array, off: number, len: number): boolean {
   if (compareBytes(buf, off, len, from, 0, from.length) < 0) return false;
   return to === undefined || compareBytes(buf, off, len, to, 0, to.length) < 0;
+}
+
+function contains(range: SkippedRange, other: SkippedRange): boolean {
+  if (compare(other.from, range.from) < 0) return false;
+  if (range.to === undefined) return true;
+  return other.to !== undefined && compare(other.to, range.to) <= 0;
 }
 
 function compare(a: Uint8Array, b: Uint8Array): number {
