@@ -17,10 +17,9 @@
  * All is judged before anything is written, and done when what was recovered is durable.
  * @module
  */
-import { FILE_HEADER_BYTES_MAX } from '../block/file-header.ts';
 import { compareKeys } from '../bytes/compare.ts';
 import { corruption, isVarveError, VarveError } from '../errors.ts';
-import { type FileHandle, type Fs, joinPath, readAt, sizeOf } from '../fs/port.ts';
+import { type FileHandle, type Fs, joinPath, readAt } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import type { DirectoryContents } from '../manifest/directory.ts';
 import {
@@ -100,23 +99,16 @@ export class Orphans {
    * All of them were replayed, but for torn ends, and what a mode that passes over damage has left
    * out. A log that was left out as a whole, for nothing names it, may have been named once.
    */
-  #judgeLogs({ logNumbers }: DirectoryContents, { dropped }: ReplayResult): void {
+  #judgeLogs({ logNumbers }: DirectoryContents, { dropped, leftOut }: ReplayResult): void {
     const { location } = this.#core;
     for (const number of logNumbers) {
       const name = walName(number);
       const path = joinPath(location.directory, name);
-      const losses = dropped.filter(({ file }) => file === path);
-      const loss = this.#isStrict
-        ? losses.find(({ offset }) => offset === 0 && this.#holdsRecords(name))
-        : losses[0];
+      const isKept = !this.#isStrict || leftOut.includes(path);
+      const loss = isKept ? dropped.find(({ file }) => file === path) : undefined;
       if (loss === undefined) this.#redundant.push(name);
       else this.#kept.push([name, `not all of it was replayed: ${loss.reason}`]);
     }
-  }
-
-  /** True if a log is longer than one whose creation was cut off. */
-  #holdsRecords(name: string): boolean {
-    return this.#withFile(name, sizeOf) > FILE_HEADER_BYTES_MAX;
   }
 
   #judgeTables({ tableNumbers }: DirectoryContents, { dropped }: ReplayResult): void {

@@ -100,6 +100,8 @@ export interface ReplayResult {
   /** Content bytes of these records. */
   readonly bytesRead: number;
   readonly dropped: readonly DroppedRange[];
+  /** Paths of logs with sound records of which nothing was replayed. */
+  readonly leftOut: readonly string[];
 }
 
 /**
@@ -157,6 +159,7 @@ class Replay {
   #closed: number | undefined;
   readonly #prefix: WalRecordPrefix;
   readonly #dropped: DroppedRange[];
+  readonly #leftOut: string[];
   /** The last seqno so far; undefined before the first log that counts. */
   #lastSeqno: number | undefined;
   #logsRead: number;
@@ -177,6 +180,7 @@ class Replay {
     this.#closed = undefined;
     this.#prefix = new WalRecordPrefix();
     this.#dropped = [];
+    this.#leftOut = [];
     this.#lastSeqno = undefined;
     this.#logsRead = 0;
     this.#recordsRead = 0;
@@ -196,6 +200,7 @@ class Replay {
       for (const later of this.#heads.slice(i + 1)) {
         if (!later.mayHoldRecords || isVoid(later)) continue;
         this.#drop({ file: later.path, offset: 0, reason: 'log stands behind the flaw' });
+        if (later.state === 'sound' && this.#holdsRecords(later)) this.#leftOut.push(later.path);
       }
       break;
     }
@@ -205,6 +210,7 @@ class Replay {
       recordsRead: this.#recordsRead,
       bytesRead: this.#bytesRead,
       dropped: this.#dropped,
+      leftOut: this.#leftOut,
     };
   }
 
@@ -234,6 +240,7 @@ class Replay {
   #judgeUnnamed(head: LogHead): Flaw | undefined {
     if (head.state !== 'sound') return this.#judgeHeader(head);
     if (!this.#holdsRecords(head)) return undefined;
+    this.#leftOut.push(head.path);
     return flawAt(head, 0, 'no sound record and no manifest names this log', false, false);
   }
 

@@ -220,8 +220,8 @@ describe('a log that nobody names', () => {
       const whole = chain(pipeline);
       const log = createLog(whole.fs, 9, 14, 7, pipeline);
       appendLengths(log, [40], 12);
-      const { seqnos, dropped } = replayed(whole);
-      assert.deepEqual(seqnos, ALL);
+      const { seqnos, dropped, leftOut } = replayed(whole);
+      assert.deepEqual([seqnos, leftOut], [ALL, [logPath(9)]]);
       assert.deepEqual(
         dropped.map(({ file, reason }) => [file, reason]),
         [[logPath(9), 'no sound record and no manifest names this log']],
@@ -247,8 +247,9 @@ describe('a log that nobody names', () => {
           refuses(() => replayed(whole), 4, /shows that it was on stable storage/);
           continue;
         }
-        const { seqnos, dropped } = replayed(whole);
+        const { seqnos, dropped, leftOut } = replayed(whole);
         assert.deepEqual(seqnos, seqnosFrom(1, 3));
+        assert.deepEqual(leftOut, [logPath(4), logPath(7)]);
         assert.deepEqual(
           dropped.map(({ file }) => file),
           [logPath(4), logPath(7)],
