@@ -5,7 +5,7 @@
  * @module
  */
 import { isVarveError, VarveError } from '../errors.ts';
-import { type Fs, joinPath, readAt } from '../fs/port.ts';
+import { closeFile, type Fs, joinPath, readAt } from '../fs/port.ts';
 import { CURRENT_NAME, parseFileName, parseLostName } from './file-names.ts';
 
 /** Every file of a database begins with this, and so does each copy of what it begins with. */
@@ -91,7 +91,7 @@ function headOf(fs: Fs, path: string): Uint8Array {
     try {
       return head.subarray(0, readAt(file, head, 0, head.length, 0));
     } finally {
-      file.close();
+      closeFile(file);
     }
   } catch (error) {
     if (isVarveError(error, 'IO') && !fs.exists(path)) return head.subarray(0, 0);
