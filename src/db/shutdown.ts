@@ -26,16 +26,22 @@ export async function closeDatabase(
     }
   };
   const canWrite = core.manifest !== undefined && core.backgroundError === undefined;
-  if (canWrite && core.wal === undefined) {
+  // Without a turn for others before it is closed: what they wrote would be lost.
+  const keepWrites = () => {
     try {
-      writes.flushNow();
+      if (core.wal === undefined) writes.flushNow();
+      else core.wal.syncNow();
     } catch (error) {
-      failure = error;
+      failure ??= error;
     }
-  }
-  if (canWrite && failure === undefined) await attempt(() => core.wal?.syncNow());
+  };
+  if (canWrite) keepWrites();
   // What fails there leaves writes that are durable, and no clean end.
   if (canWrite && failure === undefined) scheduler.doSome();
+  // Listeners that were told of that may have written.
+  if (canWrite && core.backgroundError === undefined && failure === undefined) {
+    keepWrites();
+  }
   core.isClosed = true;
   await attempt(() => scheduler.close());
   await attempt(() => core.cursors.releaseAll());
