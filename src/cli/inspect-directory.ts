@@ -2,16 +2,22 @@
  * `varve inspect` of a directory: one line for each file.
  * @module
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { joinPath } from '../fs/port.ts';
 import { isVarveError } from '../index.ts';
 import { inspectFile } from '../integrity/inspect-file.ts';
 import type { InspectOptions } from '../integrity/inspect-options.ts';
 import type { HeaderFacts, SummaryPart } from '../integrity/inspect-parts.ts';
+import { parseFileName } from '../manifest/file-names.ts';
 import { refuseForeign } from '../manifest/foreign.ts';
+import { Manifest } from '../manifest/manifest.ts';
 import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE } from './failure.ts';
 import { type Cell, eccName, formatBytes, formatItems, formatTable } from './format.ts';
 import { healthOf, plain } from './inspect-text.ts';
 import type { Output } from './output.ts';
+
+/** How often a file is looked at that seems damaged. */
+const LOOKS = 5;
 
 /** A file in one line. */
 interface FileLine {
@@ -37,7 +43,7 @@ export async function inspectDirectory(
   refuseForeign(options.fs, directory, true);
   const lines: FileLine[] = [];
   for (const name of options.fs.list(directory).sort()) {
-    const line = lineOf(directory, name, options);
+    const line = await settledLine(directory, name, options);
     // A running writer removes files that are obsolete.
     if (line === undefined) continue;
     lines.push(line);
@@ -50,11 +56,47 @@ export async function inspectDirectory(
   if (lines.every(({ kind }) => kind === 'unknown')) {
     throw new CommandError('INVALID', `${directory} holds no file of a database`);
   }
-  const isDamaged = ({ summary }: FileLine) => summary.damageCount + summary.correctedCount > 0;
   const damaged = lines.filter(isDamaged).length;
   if (damaged === 0) return;
   const text = `${formatItems(damaged, 'file is', 'files are')} damaged`;
   throw new CommandError('CORRUPTION', text, EXIT_NOT_FOUND_OR_DAMAGE);
+}
+
+/**
+ * Looks again at what seems damaged: a writer may have been in the midst of it. A table that the
+ * manifest does not name is not complete yet, or never was.
+ */
+async function settledLine(
+  directory: string,
+  name: string,
+  options: InspectOptions,
+): Promise<FileLine | undefined> {
+  let line = lineOf(directory, name, options);
+  for (let look = 1; look < LOOKS; look++) {
+    if (line === undefined || !isDamaged(line)) return line;
+    if (line.kind === 'table' && !isNamed(directory, name, options)) {
+      const summary = { ...line.summary, damageCount: 0, correctedCount: 0, isTorn: true };
+      return { ...line, summary };
+    }
+    await sleep(2 ** look);
+    line = lineOf(directory, name, options);
+  }
+  return line;
+}
+
+/** False for a table that the manifest can be read without. */
+function isNamed(directory: string, name: string, { fs, pipeline }: InspectOptions): boolean {
+  try {
+    const { version } = Manifest.recover(fs, directory, pipeline);
+    return version.tableNumbers().has(parseFileName(name)?.number ?? 0);
+  } catch (error) {
+    if (!isVarveError(error)) throw error;
+    return true;
+  }
+}
+
+function isDamaged({ summary }: FileLine): boolean {
+  return summary.damageCount + summary.correctedCount > 0;
 }
 
 function lineOf(directory: string, name: string, options: InspectOptions): FileLine | undefined {
