@@ -64,11 +64,14 @@ export function wound(
 ): Wound {
   const file = fileOf(fs, unit.file);
   const before = target.files.get(unit.file)!;
-  const isOlder = isOlderBlock(unit, ways);
-  const changed = shards.filter((shard, i) => {
+  const inWay = (way: string, shard: number) => WAY[way]!(target, unit, shard, random);
+  let damage = new Map(shards.map((shard, i) => [shard, inWay(ways[i]!, shard)]));
+  if (isOtherBlock(target, unit, damage)) {
+    damage = new Map(shards.map((shard) => [shard, inWay('noise', shard)]));
+  }
+  const changed = shards.filter((shard) => {
     const { from, to } = unit.shards[shard]!;
-    const way = isOlder ? 'noise' : ways[i]!;
-    const bytes = WAY[way]!(target, unit, shard, random);
+    const bytes = damage.get(shard)!;
     assert.equal(bytes.length, to - from);
     file.write(bytes, 0, bytes.length, from);
     return Buffer.compare(bytes, before.subarray(from, to)) !== 0;
@@ -77,11 +80,26 @@ export function wound(
   return { unit, shards: changed, text: `${textOf(unit)}: ${what}` };
 }
 
-/** As many older shards as a block has of data make up the older block, which is as sound. */
-function isOlderBlock(unit: Unit, ways: readonly string[]): boolean {
-  const data = unit.shards.filter(({ to }) => to <= unit.dataEnd);
-  const older = ways.filter((way) => way === 'older');
-  return unit.kind === 'block' && older.length >= data.length;
+/**
+ * As many shards of the other block as a block has of data make it up, and it is as sound as the
+ * one that it stands for: no reader could tell. Shards that both have in common count as well, such
+ * as one that holds nothing but the header.
+ * @param damage what comes to stand where these shards of the unit were
+ */
+function isOtherBlock(
+  { files, older }: Target,
+  unit: Unit,
+  damage: ReadonlyMap<number, Uint8Array>,
+): boolean {
+  const other = older.get(unit);
+  if (unit.kind !== 'block' || other === undefined) return false;
+  const before = files.get(unit.file)!;
+  const dataCount = unit.shards.filter(({ to }) => to <= unit.dataEnd).length;
+  const ofOther = unit.shards.filter(({ from, to }, shard) => {
+    const bytes = damage.get(shard) ?? before.subarray(from, to);
+    return Buffer.compare(bytes, other.subarray(from - unit.from, to - unit.from)) === 0;
+  });
+  return ofOther.length >= dataCount;
 }
 
 /** A unit in messages. */
