@@ -16,13 +16,16 @@ const ENDS_MISSING = {
 /** Calls without the arguments that the types demand. */
 type Loose = (...args: unknown[]) => Promise<unknown>;
 
-test('approximateSize counts tables between start and end', async () => {
+test('approximateSize counts tables between start and end, and no logs', async () => {
   const fs = new MemoryFs();
   const db = await openLevel({ fs, compression: false });
   const value = 'x'.repeat(10_000);
   for (let i = 0; i < 10; i++) await db.put(`key${i}`, value);
+  assert.equal(await db.approximateSize('a', 'z'), 0);
   await db.close();
   await db.open();
+  assert.equal(await db.approximateSize('a', 'z'), 0);
+  await db.compactRange('a', 'z');
   const whole = await db.approximateSize('a', 'z');
   const half = await db.approximateSize('key5', 'z');
   assert.ok(whole > 90_000 && whole < 200_000, `${whole}`);
