@@ -277,9 +277,9 @@ export class Scheduler {
     if (families.some((family) => isL0Crowded(family, new Set(family.view.levels[0])))) {
       return this.settleL0(families);
     }
-    const { later } = this.#core.location.hostLoop;
-    if (later === undefined) this.#pump();
-    else this.#callOff = later(SETTLING_MS, () => this.#pump());
+    const { hostLoop } = this.#core.location;
+    if (hostLoop.later === undefined) this.#pump();
+    else this.#callOff = hostLoop.later(SETTLING_MS, () => this.#pump());
   }
 
   /**

@@ -83,9 +83,9 @@ export class InlineExecutor implements Executor {
   async turn(milliseconds: number = PAUSE_MS_MAX): Promise<void> {
     this.advance(WAIT_STEP_BYTES);
     const pauseMs = Math.min(this.#open[0]?.merge?.pauseMs ?? 0, milliseconds, PAUSE_MS_MAX);
-    const { delay } = this.#hostLoop;
-    if (pauseMs > 0 && delay !== undefined) await delay(pauseMs);
-    else await this.#hostLoop.turn();
+    const hostLoop = this.#hostLoop;
+    if (pauseMs > 0 && hostLoop.delay !== undefined) await hostLoop.delay(pauseMs);
+    else await hostLoop.turn();
   }
 
   async close(): Promise<void> {}

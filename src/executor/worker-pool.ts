@@ -101,6 +101,11 @@ export class WorkerPool {
     return this.#starts.failure;
   }
 
+  /** Workers start with a job that lasts, and end when idle. */
+  get #sparesWorkers(): boolean {
+    return this.#threads.later !== undefined;
+  }
+
   join(client: PoolClient): void {
     this.#clients.add(client);
   }
@@ -108,12 +113,11 @@ export class WorkerPool {
   /** The client has no jobs any more. Resolves when nothing of its jobs goes on anywhere. */
   async leave(client: PoolClient): Promise<void> {
     this.#clients.delete(client);
-    const { later } = this.#threads;
     const endings = [...client.endings];
     for (const crew of this.#crews) {
       if (crew === undefined || this.#clients.size > 0) continue;
       // One that is still starting is of no use to anybody, and nobody waits for its end.
-      if (later === undefined) endings.push(this.#end(crew));
+      if (!this.#sparesWorkers) endings.push(this.#end(crew));
       else if (!this.#isReady(crew)) void this.#end(crew);
     }
     await Promise.all(endings);
@@ -245,13 +249,12 @@ export class WorkerPool {
 
   /** True when a job may have a worker started; otherwise it is looked at again. */
   #isDue(task: PoolTask): boolean {
-    const { later } = this.#threads;
-    if (later === undefined || task.isUrgent) return true;
+    if (!this.#sparesWorkers || task.isUrgent) return true;
     const dueMs = task.sinceMs + START_DELAY_MS;
     const now = this.#clock.monotonic();
     if (now >= dueMs) return true;
     if (this.#startDueMs === Number.POSITIVE_INFINITY) {
-      later(dueMs - now + 1, () => {
+      this.#threads.later!(dueMs - now + 1, () => {
         this.#assign();
         this.#tell();
       });
@@ -373,10 +376,9 @@ export class WorkerPool {
   }
 
   #endIdleLater(): void {
-    const { later } = this.#threads;
-    if (later === undefined || this.#isIdleDue) return;
+    if (!this.#sparesWorkers || this.#isIdleDue) return;
     this.#isIdleDue = true;
-    later(IDLE_MS, () => {
+    this.#threads.later!(IDLE_MS, () => {
       this.#isIdleDue = false;
       const idle = this.#crews.filter((crew) => crew?.tasks.size === 0);
       const before = this.#clock.monotonic() - IDLE_MS;

@@ -428,6 +428,52 @@ suite('where workers are spared', () => {
   });
 });
 
+/** The same, for callers who call its methods as such: those of a class know their object. */
+function methodsOf<T extends object>(ports: T): T {
+  const own: Record<string, unknown> = Object.fromEntries(Object.entries(ports));
+  for (const [name, value] of Object.entries(ports)) {
+    if (typeof value !== 'function') continue;
+    own[name] = function (this: unknown, ...args: unknown[]): unknown {
+      assert.equal(this, own, name);
+      return value.apply(ports, args);
+    };
+  }
+  return own as T;
+}
+
+test('threads and host loops may be objects of classes', async () => {
+  const process = new Process();
+  const called: string[] = [];
+  const hostLoop = methodsOf({
+    turn: () => Promise.resolve(),
+    delay: async (milliseconds: number) => {
+      called.push('delay');
+      process.clock.advance(milliseconds);
+    },
+    later: () => {
+      called.push('later');
+      return () => {};
+    },
+  });
+  const threads = methodsOf(process.threads(true));
+  const ports = { ...process.ports, hostLoop, threads };
+  const db = await openDatabase('db', { ...SMALL, l0TriggerCount: 2 }, ports);
+  write(db, COUNT, 0);
+  process.pass(110);
+  assert.ok(process.started.length > 0);
+  await db.compact();
+  process.pass(5100);
+  assert.equal(process.ended.length, process.started.length);
+  assert.equal(isComplete(db, COUNT, 0), true);
+  await db.close();
+  const slow = { ...SMALL, workers: 0, rateLimitBytesPerSecond: 65_536 };
+  const again = await openDatabase('db', slow, ports);
+  write(again, COUNT, 1);
+  await again.compact();
+  await again.close();
+  assert.deepEqual(new Set(called), new Set(['later', 'delay']));
+});
+
 /** Errors that nobody catches, until `onUncaught` is called. */
 function uncaught(): { errors: unknown[]; onUncaught: () => void } {
   const errors: unknown[] = [];
