@@ -12,11 +12,11 @@ import {
   systemHostLoop,
   systemRandom,
   type WebThreads,
-  type WorkerThreads,
   WriteBatch,
   webThreads,
 } from '../../src/core.ts';
 import { TRAP_NONE, type TrappedFiles } from './browser-fs.ts';
+import { ObservedThreads } from './browser-threads.ts';
 import { makeSharedMemory, SharedMemoryFs } from './shared-memory-fs.ts';
 
 export const DIRECTORY = 'db';
@@ -31,40 +31,40 @@ export const SMALL: DbOptions = {
 
 const BATCH_COUNT = 1000;
 const VALUE_BYTES = 100;
+/** What a loop waits for takes a second or two; the machine may be very busy. */
+const LOOP_MS_MAX = 300_000;
 
 export function check(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(what);
 }
 
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
 /** Waits, with the thread idle, until something is so; the driver of the browser ends it if not. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!isSo()) await pause(10);
 }
 
 /** Files with threads that have them, and what is known of those. */
 export class World {
   readonly fs: SharedMemoryFs;
   readonly trap: Int32Array;
+  /** Of the database. */
+  readonly threads: ObservedThreads;
+  /** Waits that blocked the thread from the trap until another worker was started. */
+  trappedWaitCount: number;
   readonly #threads: WebThreads;
   #gainedMs: number;
-  /** Workers that were started. */
-  startCount: number;
-  /** Waits that blocked the thread. */
-  waitCount: number;
-  /** What the clock of the database gains with each of those, from the trap to the next start. */
-  hurryMs: number;
-  /** Why workers ended, as their database was told. */
-  readonly deaths: string[];
 
   constructor({ memory, trap }: TrappedFiles, threads: WebThreads) {
     this.fs = new SharedMemoryFs(memory);
     this.trap = trap;
+    this.threads = new ObservedThreads(threads);
     this.#threads = threads;
-    this.startCount = 0;
-    this.waitCount = 0;
-    this.hurryMs = 0;
     this.#gainedMs = 0;
-    this.deaths = [];
+    this.trappedWaitCount = 0;
   }
 
   static async open(capacityBytes = 64 << 20, factory = 'openTrappedFs'): Promise<World> {
@@ -87,8 +87,21 @@ export class World {
       hostLoop: systemHostLoop,
       compression: portableCompression,
       crypto: nobleCrypto,
-      threads: this.#observedThreads(),
+      threads: this.threads,
     });
+  }
+
+  /**
+   * Writes round 0 until so many workers take orders, and have done a job. A thread that blocks
+   * does without those that do not.
+   */
+  async startWorkers(db: Db, count: number, workers: number): Promise<void> {
+    const { threads } = this;
+    while (threads.readyCount < workers || threads.doneCount === 0) {
+      write(db, count, 0);
+      // Jobs that nobody waits for get a worker after a while.
+      await pause(200);
+    }
   }
 
   /** Table files that the database does not know. */
@@ -97,7 +110,15 @@ export class World {
     return tables.length - db.stats().tableCount;
   }
 
-  setTrap(action: number): void {
+  /** @param hurryMs what the clock gains with each wait from then until another worker starts */
+  setTrap(action: number, hurryMs = 0): void {
+    const { threads } = this;
+    const { startCount } = threads;
+    threads.onWait = () => {
+      if (!this.isTrapSprung() || threads.startCount > startCount) return;
+      this.#gainedMs += hurryMs;
+      this.trappedWaitCount++;
+    };
     Atomics.store(this.trap, 0, action);
   }
 
@@ -108,30 +129,6 @@ export class World {
 
   close(): void {
     this.#threads.close();
-  }
-
-  #observedThreads(): WorkerThreads {
-    const threads = this.#threads;
-    return {
-      defaultCount: threads.defaultCount,
-      start: (signals, number, listener) => {
-        this.startCount++;
-        this.hurryMs = 0;
-        return threads.start(signals, number, {
-          onReport: () => listener.onReport(),
-          onDeath: (cause) => {
-            this.deaths.push(String(cause));
-            listener.onDeath(cause);
-          },
-        });
-      },
-      wait: (signals, seen, milliseconds) => {
-        this.waitCount++;
-        if (this.isTrapSprung()) this.#gainedMs += this.hurryMs;
-        threads.wait(signals, seen, milliseconds);
-      },
-      timer: (milliseconds, callback) => threads.timer(milliseconds, callback),
-    };
   }
 }
 
@@ -146,21 +143,32 @@ function valueAt(n: number, round: number): Uint8Array {
   return value;
 }
 
+function writeBatch(db: Db, first: number, count: number, round: number): void {
+  const batch = new WriteBatch();
+  for (let i = first; i < Math.min(first + BATCH_COUNT, count); i++) {
+    const n = (i * 7919) % count;
+    batch.put(keyAt(n), valueAt(n, round));
+  }
+  db.write(batch);
+}
+
 /** Writes entries 0 to `count`, in mixed order and in one synchronous loop. */
-export function write(
+export function write(db: Db, count: number, round: number): void {
+  for (let first = 0; first < count; first += BATCH_COUNT) writeBatch(db, first, count, round);
+}
+
+/** Writes of these entries again and again, in one synchronous loop, until something is so. */
+export function writeUntil(
   db: Db,
   count: number,
   round: number,
-  onBatch: (first: number) => void = () => {},
+  what: string,
+  isSo: () => boolean,
 ): void {
-  for (let first = 0; first < count; first += BATCH_COUNT) {
-    onBatch(first);
-    const batch = new WriteBatch();
-    for (let i = first; i < Math.min(first + BATCH_COUNT, count); i++) {
-      const n = (i * 7919) % count;
-      batch.put(keyAt(n), valueAt(n, round));
-    }
-    db.write(batch);
+  const started = performance.now();
+  for (let first = 0; !isSo(); first = (first + BATCH_COUNT) % count) {
+    check(performance.now() - started < LOOP_MS_MAX, `${what} in a loop of writes`);
+    writeBatch(db, first, count, round);
   }
 }
 
