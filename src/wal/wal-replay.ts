@@ -462,8 +462,10 @@ class Replay {
 /** What is wrong with the header of a log that is named; it was on stable storage before that. */
 function whyNotNamed(head: LogHead, own: LogIdentity, name: LogIdentity): string | undefined {
   if (!isSameLog(own, name)) return 'log is another one than was meant';
-  if (head.sizeBytes < fileHeaderBytes(own.protection)) return 'file header is cut short';
-  return undefined;
+  const headerBytes = fileHeaderBytes(own.protection);
+  // A copy of the header is all that counts of a log that was closed with nothing in it.
+  const isShort = head.sizeBytes < headerBytes && head.cleanEnd !== headerBytes;
+  return isShort ? 'file header is cut short' : undefined;
 }
 
 function isVoid(head: LogHead): boolean {

@@ -77,7 +77,9 @@ describe('a file that has lost its last shards, within the budget,', () => {
   test('reads back right where it is a log without records', async () => {
     const sample = await makeSample(RS_4_2, STAGES['plain']!);
     const { options } = sample;
-    await (await openSeeded(sample.closed, 3, options)).close();
+    const db = await openSeeded(sample.closed, 3, options);
+    await db.flush();
+    await db.close();
     const log = unitsOf(sample.closed).find(({ file }) => file.endsWith('.wal'))!;
     assert.deepEqual([log.kind, log.to], ['header', fileOf(sample.closed, log.file).size]);
     for (const left of [64, 128, 191]) {
