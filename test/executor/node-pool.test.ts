@@ -76,6 +76,70 @@ test('the program of workers is taken from where the caller says', async () => {
   assert.equal(await run(program, missing), 'false undefined 1 UNSUPPORTED\n');
 });
 
+test('a worker that ends in a job is replaced in a loop of writes, without a turn', async () => {
+  const own = new URL('../../src/executor/node-worker.js', import.meta.url).href;
+  // A worker that creates a table file says so; if there is a trap, it takes that away, and ends.
+  const trapped = `
+    import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    import { dirname, join } from 'node:path';
+    const { openSync } = fs;
+    fs.openSync = (path, ...rest) => {
+      const file = openSync(path, ...rest);
+      if (!String(path).endsWith('.sst') || rest[0] === 'r') return file;
+      const beside = (name) => join(dirname(path), '..', name);
+      fs.writeFileSync(beside('came'), '');
+      if (!fs.existsSync(beside('trap'))) return file;
+      fs.rmSync(beside('trap'));
+      process.exit(3);
+    };
+    syncBuiltinESMExports();
+    await import('${own}');
+  `;
+  const program = `
+    const fs = await import('node:fs');
+    const { join } = await import('node:path');
+    const isThere = (name) => fs.existsSync(join(path, '..', name));
+    const db = await open(path, {
+      writeBufferBytes: 1536 * 1024,
+      workers: 1,
+      workerUrl: process.argv[3],
+    });
+    let count = 0;
+    const writeUntil = (isSo) => {
+      while (!isSo()) db.put('key ' + (count++ % 20000), new Uint8Array(200).fill(count / 20000));
+    };
+    // The thread blocks for no worker that has not come.
+    while (!isThere('came')) {
+      const end = count + 20000;
+      writeUntil(() => count === end);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    fs.writeFileSync(join(path, '..', 'trap'), '');
+    writeUntil(() => count % 100 === 0 && !isThere('trap'));
+    const started = performance.now();
+    const { flushCount } = db.stats().counters;
+    writeUntil(() => db.stats().counters.flushCount > flushCount);
+    const milliseconds = performance.now() - started;
+    await db.flush();
+    let isComplete = true;
+    for (let n = 0; n < 20000; n++) {
+      const last = n + Math.floor((count - 1 - n) / 20000) * 20000;
+      isComplete &&= db.get('key ' + n)[0] === (Math.floor((last + 1) / 20000) & 255);
+    }
+    await db.compact();
+    const { backgroundError, tableCount, workers } = db.stats();
+    const files = fs.readdirSync(path).filter((name) => name.endsWith('.sst')).length;
+    const { runningCount, error } = workers;
+    // Two minutes are what a silent worker is given.
+    const isQuick = milliseconds < 120_000 || milliseconds;
+    console.log(isQuick, isComplete, files - tableCount, runningCount, error, backgroundError);
+    await db.close();
+  `;
+  const url = `data:text/javascript,${encodeURIComponent(trapped)}`;
+  assert.equal(await run(program, url), 'true true 0 1 undefined undefined\n');
+});
+
 test('a hundred databases have the threads and not much more memory than one', async () => {
   const program = `
     const { readdirSync } = await import('node:fs');
