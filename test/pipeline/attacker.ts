@@ -39,7 +39,10 @@ export const FIELDS = {
   contentLen: 12,
 } as const;
 
-/** Takes a table, log or manifest apart, all of whose blocks must be whole. */
+/**
+ * Takes a table, log or manifest apart, all of whose blocks must be whole. The room that a log has
+ * ahead of its end is left out.
+ */
 export function takeApart(bytes: Uint8Array): TakenApart {
   const header = decodeFileHeader(bytes, bytes.length, 'file');
   if (header === undefined) throw new Error('the file has no sound header');
@@ -47,6 +50,7 @@ export function takeApart(bytes: Uint8Array): TakenApart {
   const frameBytes = frameOf(header).sizeBytes;
   const blocks: Uint8Array[] = [];
   for (let at = fileHeaderBytes(header.protection); at < bytes.length; ) {
+    if (bytes.subarray(at).every((byte) => byte === 0)) break;
     const start = at + frameBytes;
     const length = BLOCK_HEADER_BYTES + readU32(bytes, start + 8);
     blocks.push(bytes.slice(start, start + length));

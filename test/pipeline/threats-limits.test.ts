@@ -242,7 +242,7 @@ async function openWithTableOfCopy(): Promise<Db> {
   ] as const) {
     const db = await openIn(copy, OPTIONS, { seed });
     db.put('fate', `${seed}`);
-    await db.flush();
+    await db.flush({ columnFamily: 'default' });
     await db.close();
     tables.push(filesOf(copy, 'sst').at(-1)!);
   }
