@@ -6,11 +6,13 @@
 import {
   BLOCK_DICTIONARY,
   BLOCK_HEADER_BYTES,
+  BLOCK_MASK_OFF,
   BLOCK_TRAILER_BYTES,
 } from '../src/block/block-format.ts';
 import { BlockReader } from '../src/block/block-reader.ts';
 import { BlockChecksum } from '../src/block/checksum.ts';
 import { decodeFileHeader, type FileHeader, headerBinding } from '../src/block/file-header.ts';
+import { applyMask, NO_MASK } from '../src/block/mask.ts';
 import { readU32, writeU32 } from '../src/bytes/fixed.ts';
 import { CODEC_ZSTD_DICTIONARY } from '../src/compress/port.ts';
 import { NO_DICTIONARY, ZstdDictionary } from '../src/compress/zstd-dictionary.ts';
@@ -82,6 +84,8 @@ export class Forger {
     const { ecc } = header.protection;
     const end = position + length;
     const payload = bytes.subarray(position + BLOCK_HEADER_BYTES, end - BLOCK_TRAILER_BYTES);
+    const mask = bytes[position + BLOCK_MASK_OFF]!;
+    if (mask !== NO_MASK) applyMask(payload, 0, payload.length, mask);
     const cipher = this.#cipher(block);
     const context = this.#context(bytes, block);
     if (cipher !== undefined) {
@@ -92,6 +96,7 @@ export class Forger {
     change(text);
     if (contentLen !== undefined) writeU32(bytes, position + 12, contentLen);
     cipher?.seal(this.#context(bytes, block), payload, 0, text.length, payload, 0);
+    if (mask !== NO_MASK) applyMask(payload, 0, payload.length, mask);
     const checksum = new BlockChecksum(header.salt);
     const checked = end - BLOCK_TRAILER_BYTES;
     const digest = checksum.of(bytes, position, checked - position, position);

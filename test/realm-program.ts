@@ -11,6 +11,7 @@ import vm from 'node:vm';
 interface VmModule {
   link(linker: (specifier: string, from: VmModule) => Promise<VmModule>): Promise<void>;
   evaluate(): Promise<void>;
+  readonly status: string;
   readonly identifier: string;
   readonly namespace: Record<string, unknown>;
 }
@@ -74,7 +75,10 @@ function resolve(specifier: string, from: string): string {
 }
 
 async function prepare(module: VmModule): Promise<void> {
-  await module.link((specifier, from) => load(resolve(specifier, from.identifier)));
+  // A module that was imported before is linked and evaluated already.
+  if (module.status === 'unlinked') {
+    await module.link((specifier, from) => load(resolve(specifier, from.identifier)));
+  }
   await module.evaluate();
 }
 
