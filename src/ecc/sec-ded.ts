@@ -40,9 +40,11 @@ function makeColumns(): Uint8Array {
 function makeChecks(): Uint8Array {
   const checks = new Uint8Array(WORD_BYTES * 256);
   for (let at = 0; at < checks.length; at++) {
-    for (let bit = 0; bit < 8; bit++) {
-      if ((at >> bit) & 1) checks[at] = checks[at]! ^ COLUMNS[(at >> 8) * 8 + bit]!;
-    }
+    const value = at & 0xff;
+    if (value === 0) continue;
+    const lowest = 31 - Math.clz32(value & -value);
+    // That of the value without its lowest bit is there.
+    checks[at] = checks[at & (at - 1)]! ^ COLUMNS[(at >> 8) * 8 + lowest]!;
   }
   return checks;
 }
