@@ -1,11 +1,12 @@
 /**
  * `npm run build`, also before packing: compiles src into dist/, which is what the package ships,
- * and makes the modules there that are not compiled.
+ * makes the modules there that are not compiled, and few files of the command.
  * Removes the old dist/ first, and fails when package.json names a file that was not made.
  * @module
  */
 import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundleCommand } from './command-bundle.mjs';
 import { compile, ensureInstalled, fail, root } from './ensure.mjs';
 import { writeWorkerProgram } from './worker-program.mjs';
 import { writeZstdBinding } from './zstd-binding.mjs';
@@ -16,6 +17,7 @@ compile(['-p', 'tsconfig.json']);
 writeZstdBinding(join(root, 'dist/compress/zstd-binding.js'));
 const executor = join(root, 'dist/executor');
 writeWorkerProgram(join(executor, 'node-worker.js'), join(executor, 'node-worker-program.js'));
+bundleCommand(join(root, 'dist'), join(root, 'dist/cli'));
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const commands = Object.values(manifest.bin);

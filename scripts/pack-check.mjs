@@ -4,6 +4,7 @@
  * @module
  */
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,6 +60,7 @@ function checkedTarball() {
   const stray = paths.filter((path) => path.includes('/') && !path.startsWith('dist/'));
   if (stray.length > 0)
     throw new Error(`The package holds what it should not: ${stray.join(', ')}`);
+  if (paths.includes('dist/cli/program.js')) throw new Error('The command is not bundled.');
   say(`Packed ${paths.length} files, ${Math.round(size / 1024)} KiB.`);
   return tarball;
 }
@@ -91,11 +93,21 @@ function importAll(project) {
   return names;
 }
 
+/** Runs the command, and what it loads from beside its own files: zstd, worker threads, ciphers. */
 function runCommand(project) {
-  const args = ['exec', '--offline', '--', name, '--version'];
-  const output = written('the command', runNpm(args, { cwd: project, encoding: 'utf8' }));
+  const run = (...args) => {
+    const all = ['exec', '--offline', '--', name, ...args];
+    return written('the command', runNpm(all, { cwd: project, encoding: 'utf8' }));
+  };
+  const output = run('--version');
   if (output !== version)
     throw new Error(`${name} --version says "${output}" instead of ${version}.`);
+  writeFileSync(join(project, 'key'), randomBytes(32), { mode: 0o600 });
+  const keys = ['--key-file', 'key'];
+  run('put', 'db', 'key', 'value', '--compression', 'zstd', ...keys);
+  run('compact', 'db', ...keys);
+  const value = run('get', 'db', 'key', ...keys);
+  if (value !== 'value') throw new Error(`${name} get says "${value}" instead of value.`);
 }
 
 /**

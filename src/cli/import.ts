@@ -5,14 +5,10 @@
 import { createReadStream, statSync } from 'node:fs';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { Command } from 'commander';
+import { WriteBatch } from '../db/write-batch.ts';
 import { isVarveError } from '../errors.ts';
-import {
-  type ColumnFamily,
-  type Db,
-  KEY_BYTES_MAX,
-  VALUE_BYTES_MAX,
-  WriteBatch,
-} from '../index.ts';
+import type { ColumnFamily, Db } from '../index.ts';
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../key/kind.ts';
 import { toText } from './encoding.ts';
 import { CommandError, shortened, usageError } from './failure.ts';
 import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts';

@@ -3,8 +3,8 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isVarveError } from '../errors.ts';
 import { joinPath } from '../fs/port.ts';
-import { isVarveError } from '../index.ts';
 import { inspectFile } from '../integrity/inspect-file.ts';
 import type { InspectOptions } from '../integrity/inspect-options.ts';
 import type { HeaderFacts, SummaryPart } from '../integrity/inspect-parts.ts';

@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { sep } from 'node:path';
 import { isError } from '../errors.ts';
-import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../index.ts';
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../key/kind.ts';
 import { CommandError, systemCode } from './failure.ts';
 
 /** A regular file as it was when the tree was walked. */

@@ -4,9 +4,9 @@
  * @module
  */
 import { Command } from 'commander';
+import { NodeFs } from '../fs/node.ts';
 import { breakNodeLock, inspectNodeLock, type NodeLockState } from '../fs/node-lock.ts';
 import { joinPath } from '../fs/port.ts';
-import { NodeFs } from '../index.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
 import { refuseForeign } from '../manifest/foreign.ts';
 import { CommandError, EXIT_LOCKED } from './failure.ts';
