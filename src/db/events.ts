@@ -20,7 +20,10 @@ export type StallReason = 'memtables' | 'l0-count' | 'l0-size' | 'garbage' | 'co
 /** `stop` writes wait until it is better; `slowdown` they are held back for a moment. */
 export type StallKind = 'slowdown' | 'stop';
 
-/** Damage was found and put right on the way to the reader; the file still has it. */
+/**
+ * Damage was found and put right on the way to the reader; the file still has it. Told once for all
+ * reads of the place between two turns of the host.
+ */
 export interface CorrectedEvent extends Correction {
   readonly type: 'corrected';
 }
@@ -206,7 +209,7 @@ export type DbEvent =
 /**
  * Takes events, and counts corrections. The listener, who may call the database, is told when the
  * work at hand is over: in the midst of it a write would have its batch taken away, and a flush be
- * installed twice.
+ * installed twice, and a read would go on with another key.
  */
 export class EventSink {
   /** Blocks and headers that were put right when they were read. */
@@ -217,7 +220,9 @@ export class EventSink {
   #isTelling: boolean;
   /** It will be looked at what waits, in a turn of the host. */
   #isDue: boolean;
-  /** By place; undefined while places may be told again. */
+  /** Places of the corrections that wait. */
+  readonly #waitingPlaces: Set<string>;
+  /** By place; undefined while places may be counted again. */
   #told: Map<string, Correction> | undefined;
 
   constructor(listener: ((event: DbEvent) => void) | undefined) {
@@ -226,6 +231,7 @@ export class EventSink {
     this.#waiting = [];
     this.#isTelling = false;
     this.#isDue = false;
+    this.#waitingPlaces = new Set();
     this.#told = undefined;
   }
 
@@ -248,6 +254,7 @@ export class EventSink {
     // What the listener's own calls lead to comes at the end, and is told as well.
     for (const event of this.#waiting) this.#call(event);
     this.#waiting = [];
+    this.#waitingPlaces.clear();
     this.#isTelling = false;
   }
 
@@ -259,15 +266,22 @@ export class EventSink {
     }
   }
 
+  /**
+   * Counts a correction and notes it for the listener. A loop of reads gives the host no turn: so
+   * that what waits is bounded by the damage, a place waits once, and a listener that reads it
+   * while it is told of it does not hear of it again.
+   */
   corrected(correction: Correction): void {
     const place = `${correction.file}@${correction.offset}`;
     if (this.#told?.has(place)) return;
     this.#told?.set(place, correction);
     this.correctionCount++;
-    this.#call({ type: 'corrected', ...correction });
+    if (this.#listener === undefined || this.#waitingPlaces.has(place)) return;
+    this.#waitingPlaces.add(place);
+    this.tell({ type: 'corrected', ...correction });
   }
 
-  /** Runs `work`; each place is told and counted once, however often that reads it. */
+  /** Runs `work`; each place is counted once, however often that reads it. */
   once<T>(work: () => T): T {
     this.#told = new Map();
     try {

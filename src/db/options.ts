@@ -96,9 +96,8 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
   /** How WAL records and manifest edits are compressed; `'none'` if absent. */
   readonly walCompression?: 'none' | 'lz4';
   /**
-   * Told of what happened, after the call that it happened in or in a later turn of the host; what
-   * it throws is ignored. Of `corrected` it is told in the midst of the read: then, and only then,
-   * it must not call the database.
+   * Told of what happened, after the call that it happened in or in a later turn of the host, so it
+   * may call the database; what it throws is ignored.
    */
   readonly onEvent?: (event: DbEvent) => void;
   /** Make the database if the directory holds none; true if absent. */

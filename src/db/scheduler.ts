@@ -39,9 +39,9 @@ const SLOWDOWN_SHARE_MAX = 0.95;
 
 /** A process that has been there for so long looks for compactions without a write. */
 const SETTLING_MS = 500;
-/** Compactions that a close does, at most: what they read together, and how many. */
+/** What the compactions that a close does read together, at most; and as how much one counts. */
 const SHORT_DEBT_BYTES = 0x4_0000;
-const SHORT_DEBT_COUNT_MAX = 8;
+const SHORT_DEBT_BYTES_MIN = SHORT_DEBT_BYTES / 8;
 
 /** A write that waits until something has got better. Times are on the monotonic clock. */
 interface Stop {
@@ -290,13 +290,14 @@ export class Scheduler {
     const compactions = this.#compactions;
     let bytesLeft = SHORT_DEBT_BYTES;
     try {
-      while (bytesLeft > 0 && !this.isPaused && this.isFlushed) {
-        const bytes = compactions.beginSmall(bytesLeft);
-        if (bytes === undefined) return;
-        bytesLeft -= Math.max(bytes, SHORT_DEBT_BYTES / SHORT_DEBT_COUNT_MAX);
+      // A flush may have begun one, which would be given up otherwise.
+      let bytes: number | undefined = compactions.remainingBytes;
+      while (bytes !== undefined && bytes <= bytesLeft && !this.isPaused && this.isFlushed) {
+        if (compactions.isRunning) bytesLeft -= Math.max(bytes, SHORT_DEBT_BYTES_MIN);
         for (compactions.pump(false); compactions.isRunning; compactions.pump(false)) {
           this.#executor.block();
         }
+        bytes = bytesLeft > 0 ? compactions.beginSmall(bytesLeft) : undefined;
       }
     } catch (error) {
       this.#core.fail(error);

@@ -26,21 +26,17 @@ export async function closeDatabase(
     }
   };
   const canWrite = core.manifest !== undefined && core.backgroundError === undefined;
-  // Without a turn for others before it is closed: what they wrote would be lost.
-  const keepWrites = () => {
+  // From here to where it is closed nobody else has a turn, so no listener: what one wrote would be
+  // in no table, or in a log beyond what was synced, and the database marked clean all the same.
+  if (canWrite) {
     try {
       if (core.wal === undefined) writes.flushNow();
       else core.wal.syncNow();
+      // What fails there leaves writes that are durable, and no clean end.
+      scheduler.doSome();
     } catch (error) {
       failure ??= error;
     }
-  };
-  if (canWrite) keepWrites();
-  // What fails there leaves writes that are durable, and no clean end.
-  if (canWrite && failure === undefined) scheduler.doSome();
-  // Listeners that were told of that may have written.
-  if (canWrite && core.backgroundError === undefined && failure === undefined) {
-    keepWrites();
   }
   core.isClosed = true;
   await attempt(() => scheduler.close());

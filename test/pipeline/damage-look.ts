@@ -10,6 +10,7 @@ import type { DbEvent } from '../../src/db/events.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { VarveError } from '../../src/errors.ts';
 import type { MemoryFs } from '../../src/fs/memory.ts';
+import { turn } from '../db/held-workers.ts';
 import { DIRECTORY, openSeeded } from '../prove/environment.ts';
 import { bytesOf, describe, keyOf, type ModelEntry, sameBytes } from '../prove/model.ts';
 import { FAMILIES, keyAt, type Sample } from './damage-sample.ts';
@@ -53,13 +54,16 @@ export async function lookAt(sample: Sample, fs: MemoryFs, own: DbOptions = {}):
     db = await openSeeded(fs, 11, options);
   } catch (error) {
     const errors = [typed(error)];
+    await turn();
     return { errors, events: told, verifyEvents: [], report: undefined, isShorter: false };
   }
   const isShorter = db.stats().recovery.dropped.length > 0;
   const errors = readAll(db, isShorter ? sample.contentBefore : sample.content);
+  await turn();
   const events = told.slice();
   assert.equal(db.stats().counters.corrections, events.length);
   const report = await db.verify();
+  await turn();
   assert.equal(db.stats().counters.corrections, told.length);
   await close(db);
   return { errors, events, verifyEvents: told.slice(events.length), report, isShorter };

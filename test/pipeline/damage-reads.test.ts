@@ -12,6 +12,7 @@ import type { Cursor } from '../../src/key/cursor.ts';
 import { Manifest } from '../../src/manifest/manifest.ts';
 import { Table } from '../../src/sstable/table.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { turn } from '../db/held-workers.ts';
 import { contentOf, fileOf } from '../prove/damage.ts';
 import { DIRECTORY, openSeeded } from '../prove/environment.ts';
 import { lookAt } from './damage-look.ts';
@@ -86,6 +87,7 @@ describe('damage that can be put right', () => {
     };
     const db = await openSeeded(fs, 3, { ...sample.options, onEvent });
     assert.deepEqual(contentOfDb(db), sample.content);
+    await turn();
     assert.ok(told > 20);
     assert.equal(db.stats().counters.corrections, told);
     await db.close();
