@@ -1,5 +1,6 @@
 /**
  * Listeners that call the database that tells them.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';

@@ -1,3 +1,8 @@
+/**
+ * Power cuts while a manifest is written, replaced and closed.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';

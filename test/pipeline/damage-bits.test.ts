@@ -1,3 +1,8 @@
+/**
+ * Bits that are wrong, within what error correction restores and beyond.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { runBitRounds, turnBit, woundTwice } from './damage-bits.ts';
