@@ -5,7 +5,9 @@
  */
 
 /** Rounds of which the cheapest counts, for collections of garbage come when they come. */
-const ROUNDS = 4;
+const ROUNDS_MIN = 4;
+/** Rounds before growth that is not linear is believed: a busy machine has cold caches. */
+const ROUNDS_MAX = 16;
 
 /**
  * Processor time at `factor` times the size by that at the size: about `factor` where the price is
@@ -19,7 +21,8 @@ export async function growth(
 ): Promise<number> {
   let small = Number.POSITIVE_INFINITY;
   let large = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    if (round >= ROUNDS_MIN && large <= 2 * factor * small) break;
     small = Math.min(small, microseconds(await prepare(size)));
     large = Math.min(large, microseconds(await prepare(size * factor)));
   }
