@@ -62,11 +62,17 @@ function runChild(job: SessionJob, command: string, args: readonly string[]): Se
   return JSON.parse(stdout) as SessionTimes;
 }
 
-function measure(peer: Peer, work: SessionJob['work'], folder: string): SessionTimes {
+/** Loads a store anew; returns its directory. */
+function load(peer: Peer, folder: string): string {
   const directory = join(folder, peer.name.replaceAll(':', '-'));
   rmSync(directory, { recursive: true, force: true });
+  runChild({ peer: peer.name, directory, count: 1, work: 'load' }, process.execPath, []);
+  return directory;
+}
+
+function measure(peer: Peer, work: SessionJob['work'], folder: string): SessionTimes {
+  const directory = load(peer, folder);
   const job = { peer: peer.name, directory, count: Number(values.sessions), work };
-  runChild({ ...job, count: 1, work: 'load' }, process.execPath, []);
   return runChild(job, process.execPath, []);
 }
 
@@ -77,8 +83,7 @@ function countSyncs(
   folder: string,
 ): Pick<Row, 'fdatasyncs' | 'fsyncs'> {
   const trace = join(folder, 'trace');
-  const directory = join(folder, peer.name.replaceAll(':', '-'));
-  const job = { peer: peer.name, directory, count: COUNTED_SESSIONS, work };
+  const job = { peer: peer.name, directory: load(peer, folder), count: COUNTED_SESSIONS, work };
   const args = ['-f', '-qq', '-e', 'trace=fsync,fdatasync', '-o', trace, process.execPath];
   if (spawnSync('strace', ['-V'], { stdio: 'ignore' }).error !== undefined) {
     return { fdatasyncs: undefined, fsyncs: undefined };

@@ -22,7 +22,7 @@ export interface SessionTimes {
 }
 
 const KEY_BYTES = 16;
-const VALUE = new Uint8Array(100).fill(0x61);
+const VALUE_BYTES = 100;
 /** Entries that a store holds when sessions begin. */
 const LOADED_ENTRIES = 1000;
 
@@ -32,8 +32,10 @@ async function run({ peer, directory, count, work }: SessionJob): Promise<Sessio
     const engine = makeEngine(peer);
     const chunk = new Chunk(engine.keyForm, LOADED_ENTRIES, KEY_BYTES);
     const numbers = work === 'load' ? Array.from({ length: LOADED_ENTRIES }, (_, n) => n) : [i];
+    // Of each session its own: SQLite writes nothing where a row is what it was.
+    const value = new Uint8Array(VALUE_BYTES).fill(work === 'load' ? 0xff : i);
     for (const number of numbers) {
-      chunk.values[chunk.count] = VALUE;
+      chunk.values[chunk.count] = value;
       chunk.add(number);
     }
     const begin = performance.now();
