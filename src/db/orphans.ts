@@ -19,7 +19,7 @@
  */
 import { compareKeys } from '../bytes/compare.ts';
 import { corruption, isVarveError, VarveError } from '../errors.ts';
-import { type FileHandle, type Fs, joinPath, readAt } from '../fs/port.ts';
+import { closeFile, type FileHandle, type Fs, joinPath, readAt } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import type { DirectoryContents } from '../manifest/directory.ts';
 import {
@@ -174,7 +174,7 @@ export class Orphans {
     try {
       return read(file);
     } finally {
-      file.close();
+      closeFile(file);
     }
   }
 
@@ -232,10 +232,10 @@ function copyFile(fs: Fs, from: string, to: string): void {
       copyContent(source, target);
       target.sync();
     } finally {
-      target.close();
+      closeFile(target);
     }
   } finally {
-    source.close();
+    closeFile(source);
   }
 }
 
