@@ -92,12 +92,13 @@ export class World {
   }
 
   /**
-   * Writes round 0 until so many workers take orders, and have done a job. A thread that blocks
-   * does without those that do not.
+   * Writes round 0 until so many workers take orders, and one of them has done a job since the
+   * call. A thread that blocks does without those that do not.
    */
   async startWorkers(db: Db, count: number, workers: number): Promise<void> {
     const { threads } = this;
-    while (threads.readyCount < workers || threads.doneCount === 0) {
+    const { doneCount } = threads;
+    while (threads.readyCount < workers || threads.doneCount === doneCount) {
       write(db, count, 0);
       // Jobs that nobody waits for get a worker after a while.
       await pause(200);
