@@ -25,6 +25,7 @@ export type { ZstdDictionary } from './compress/zstd-dictionary.ts';
 export type { EncryptionOptions, KeyProvider } from './crypto/key-options.ts';
 export { nobleCrypto } from './crypto/noble.ts';
 export type { AeadCipher, AeadSuite, CryptoPrimitives, SuiteName } from './crypto/port.ts';
+export type { StallStats } from './db/background/stall-log.ts';
 export type {
   CompactOptions,
   PutOptions,
@@ -65,7 +66,6 @@ export { openDatabase } from './db/open.ts';
 export type { ColumnFamilyOptions, DbOptions, Environment, ProfileName } from './db/options.ts';
 export type { RangeOptions } from './db/range.ts';
 export { Snapshot } from './db/snapshot.ts';
-export type { StallStats } from './db/stall-log.ts';
 export type {
   Amplification,
   DbStats,

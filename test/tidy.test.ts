@@ -77,11 +77,22 @@ const LAYERS: readonly Layer[] = [
     mayImport: ['sstable', 'manifest', ...TABLE_LAYERS],
   },
   { name: 'compaction', at: 'src/compaction/', mayImport: ENGINE_LAYERS },
-  { name: 'integrity', at: 'src/integrity/', mayImport: ['wal', ...ENGINE_LAYERS] },
+  { name: 'inspect', at: 'src/inspect/', mayImport: ['wal', ...ENGINE_LAYERS] },
+  { name: 'job', at: 'src/job/', mayImport: ['env', 'errors'] },
+  {
+    name: 'merge',
+    at: 'src/merge/',
+    mayImport: ['compaction', 'job', 'tables', 'fs/held', 'fs/removals', ...ENGINE_LAYERS],
+  },
+  {
+    name: 'integrity',
+    at: 'src/integrity/',
+    mayImport: ['job', 'wal', 'tables', ...ENGINE_LAYERS],
+  },
   {
     name: 'executor',
     at: 'src/executor/',
-    mayImport: ['compaction', 'tables', 'fs/held', 'fs/removals', ...ENGINE_LAYERS],
+    mayImport: ['merge', 'job', 'tables', 'fs/held', 'fs/removals', ...ENGINE_LAYERS],
   },
   {
     name: 'executor/node',
@@ -112,7 +123,8 @@ const LAYERS: readonly Layer[] = [
     name: 'db',
     at: 'src/db/',
     mayImport: [
-      ...['executor', 'compaction', 'integrity', 'wal', 'tables', 'fs/held', 'fs/removals'],
+      ...['executor', 'merge', 'job', 'compaction', 'integrity', 'wal', 'tables'],
+      ...['fs/held', 'fs/removals'],
       ...ENGINE_LAYERS,
     ],
   },
@@ -193,7 +205,7 @@ const LAYERS: readonly Layer[] = [
       'db',
       'key',
       'errors',
-      'integrity',
+      'inspect',
       'manifest',
       'block',
       'fs',

@@ -2,8 +2,7 @@
  * A tree of simulated tables: the engine's own version over tables that have no files.
  * @module
  */
-import { KeyRangeSweep } from '../../src/compaction/key-range-sweep.ts';
-import { OutputBounds } from '../../src/compaction/output-bounds.ts';
+
 import {
   type CompactionPlan,
   type Levels,
@@ -12,6 +11,8 @@ import {
 } from '../../src/compaction/pick.ts';
 import { Version } from '../../src/manifest/version.ts';
 import { emptyEdit } from '../../src/manifest/version-edit.ts';
+import { KeyRangeSweep } from '../../src/merge/key-range-sweep.ts';
+import { OutputBounds } from '../../src/merge/output-bounds.ts';
 import type { TableMeta } from '../../src/sstable/table-meta.ts';
 import { Contents, type KeySpace } from './contents.ts';
 

@@ -5,9 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isVarveError } from '../errors.ts';
 import { joinPath } from '../fs/port.ts';
-import { inspectFile } from '../integrity/inspect-file.ts';
-import type { InspectOptions } from '../integrity/inspect-options.ts';
-import type { HeaderFacts, SummaryPart } from '../integrity/inspect-parts.ts';
+import { inspectFile } from '../inspect/file.ts';
+import type { InspectOptions } from '../inspect/options.ts';
+import type { HeaderFacts, SummaryPart } from '../inspect/parts.ts';
 import { parseFileName } from '../manifest/file-names.ts';
 import { refuseForeign } from '../manifest/foreign.ts';
 import { Manifest } from '../manifest/manifest.ts';

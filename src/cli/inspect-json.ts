@@ -3,8 +3,8 @@
  * @module
  */
 import { isBytes } from '../bytes/is-bytes.ts';
-import { hexOf } from '../integrity/inspect-names.ts';
-import type { InspectionPart } from '../integrity/inspect-parts.ts';
+import { hexOf } from '../inspect/names.ts';
+import type { InspectionPart } from '../inspect/parts.ts';
 import { type Encoding, toJson } from './encoding.ts';
 
 /** One part as a line. */

@@ -2,24 +2,23 @@
  * Inspections for people: blocks with what stands in them, or the bytes of one block with names.
  * @module
  */
+import type { CopyState, FrameFacts } from '../block/block-walker.ts';
 import { isBytes } from '../bytes/is-bytes.ts';
-import { hexOf } from '../integrity/inspect-names.ts';
+import { hexOf } from '../inspect/names.ts';
 import type {
   AadFacts,
   BlockPart,
-  CopyState,
   DamagedShards,
   EntryPart,
   FieldPart,
   FilePart,
-  FrameFacts,
   GapPart,
   HeaderPart,
   InspectionPart,
   ParityFacts,
   SlotPart,
   SummaryPart,
-} from '../integrity/inspect-parts.ts';
+} from '../inspect/parts.ts';
 import { type Encoding, toShortText, toText } from './encoding.ts';
 import { eccName, formatCount, formatItems, wordsOf } from './format.ts';
 import { inspectionJson } from './inspect-json.ts';

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { isVarveError } from '../errors.ts';
 import type { Correction, DbEvent, DbStats } from '../index.ts';
-import { typeName } from '../integrity/inspect-names.ts';
+import { typeName } from '../inspect/names.ts';
 import { keyArgument, toJson, toText } from './encoding.ts';
 import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE } from './failure.ts';
 import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts';

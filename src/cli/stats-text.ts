@@ -3,7 +3,7 @@
  * @module
  */
 import type { DbStats, FamilyStats, LevelStats } from '../index.ts';
-import { codecName, suiteName } from '../integrity/inspect-names.ts';
+import { codecName, suiteName } from '../inspect/names.ts';
 import { toText } from './encoding.ts';
 import {
   type Cell,

@@ -18,6 +18,12 @@
  */
 import { type Levels, totalBytes } from './plan.ts';
 
+/**
+ * An output ends when it overlaps more than this many target sizes of the level below it, and does
+ * not move above more unmerged.
+ */
+export const GRANDPARENT_TABLES_MAX = 10;
+
 /** Shape of the tree: options of a column family that several policies read. */
 export interface LeveledOptions {
   /** L0 tables at which a compaction starts. */

@@ -19,9 +19,13 @@ import { compareKeys } from '../bytes/compare.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import type { Claims } from './claims.ts';
 import { cheapestSpan, closureOf, freeToLeave, l0Weight } from './l0.ts';
-import { type LeveledOptions, type LevelLimits, levelLimits } from './level-limits.ts';
+import {
+  GRANDPARENT_TABLES_MAX,
+  type LeveledOptions,
+  type LevelLimits,
+  levelLimits,
+} from './level-limits.ts';
 import type { LeveledPolicy } from './options.ts';
-import { GRANDPARENT_TABLES_MAX } from './output-bounds.ts';
 import {
   areDisjoint,
   type CompactionPlan,

@@ -12,14 +12,14 @@ import {
 } from '../compaction/pick.ts';
 import { LEVEL_COUNT } from '../manifest/family-version.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
-import { outdatedBy } from './compaction-picker.ts';
-import { familyDropped, type Wish } from './compaction-queue.ts';
+import { outdatedBy } from './background/compaction-picker.ts';
+import { familyDropped, type Wish } from './background/compaction-queue.ts';
+import type { Scheduler } from './background/scheduler.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import type { Bytes } from './input.ts';
 import type { FamilySettings } from './options.ts';
 import { keyBytes } from './range.ts';
-import type { Scheduler } from './scheduler.ts';
 
 /** What to compact; both ends inclusive, open if undefined. */
 export interface ManualRange {

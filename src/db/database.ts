@@ -6,6 +6,7 @@
 import { needsZstd } from '../compress/options.ts';
 import { VarveError } from '../errors.ts';
 import type { Executor } from '../executor/port.ts';
+import { Scheduler } from './background/scheduler.ts';
 import {
   COMPACT_OPTIONS,
   checkPutOptions,
@@ -38,7 +39,6 @@ import type { ColumnFamilyOptions } from './options.ts';
 import { approximateSize, keyRangeOf, type RangeOptions } from './range.ts';
 import { ReadPath } from './read.ts';
 import { resolveNewFamily } from './resolve-options.ts';
-import { Scheduler } from './scheduler.ts';
 import { closeDatabase } from './shutdown.ts';
 import { Snapshot } from './snapshot.ts';
 import { type DbStats, statsOf } from './stats.ts';

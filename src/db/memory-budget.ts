@@ -3,7 +3,7 @@
  * to the block cache. Memory that JavaScript itself takes, threads included, comes on top.
  * @module
  */
-import { jobMemoryBytes } from '../executor/merge-job.ts';
+import { jobMemoryBytes } from '../merge/merge-job.ts';
 import type { DbCore } from './core.ts';
 
 /** The cache keeps this share of the budget, whatever the others take. */

@@ -12,12 +12,13 @@ import { CheckedClock, CheckedRandom } from '../env/checked.ts';
 import { VarveError } from '../errors.ts';
 import { InlineExecutor } from '../executor/inline.ts';
 import type { Executor } from '../executor/port.ts';
-import { newRateShare, RateLimiter } from '../executor/rate-limiter.ts';
 import { WorkerExecutor } from '../executor/worker-executor.ts';
 import { HeldFs } from '../fs/held.ts';
 import { joinPath } from '../fs/port.ts';
+import { newRateShare, RateLimiter } from '../job/rate-limiter.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
 import { refuseForeign } from '../manifest/foreign.ts';
+import { TableRequests } from './background/table-requests.ts';
 import type { DbCore, Location } from './core.ts';
 import { Db } from './database.ts';
 import { EventSink } from './events.ts';
@@ -31,7 +32,6 @@ import {
   usesZstd,
 } from './recover.ts';
 import { resolveOptions } from './resolve-options.ts';
-import { TableRequests } from './table-requests.ts';
 
 /**
  * Opens a database, and makes it if the directory holds none.

@@ -6,12 +6,13 @@
  * dies leaves them as orphans, and the next one makes them anew.
  * @module
  */
-import { removeTables } from '../executor/directory-sink.ts';
-import { Merge } from '../executor/merge-job.ts';
+
 import type { AddedTable } from '../manifest/version-edit.ts';
+import { removeTables } from '../merge/directory-sink.ts';
+import { Merge } from '../merge/merge-job.ts';
+import { flushJob } from './background/flush-job.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
-import { flushJob } from './flush-job.ts';
 
 /** Memtables may take this share of the budget meanwhile: nothing else does. */
 const MEMTABLE_SHARE = 1 / 2;

@@ -2,9 +2,10 @@
  * The way back from a background error.
  * @module
  */
+
+import { releaseLogs } from './background/flush-job.ts';
+import type { Scheduler } from './background/scheduler.ts';
 import type { DbCore } from './core.ts';
-import { releaseLogs } from './flush-job.ts';
-import type { Scheduler } from './scheduler.ts';
 
 /**
  * Puts all that memory holds into tables, under a new manifest and a new log, and allows writing

@@ -2,8 +2,9 @@
  * The end of an open database.
  * @module
  */
+
+import type { Scheduler } from './background/scheduler.ts';
 import type { DbCore } from './core.ts';
-import type { Scheduler } from './scheduler.ts';
 import type { WritePath } from './write.ts';
 
 /**

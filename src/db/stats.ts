@@ -6,13 +6,13 @@ import { compactionDebtBytes, levelLimits, totalBytes } from '../compaction/pick
 import type { EccOptions } from '../ecc/options.ts';
 import type { WorkerStats } from '../executor/port.ts';
 import type { DroppedRange } from '../wal/wal-replay.ts';
+import type { Scheduler } from './background/scheduler.ts';
+import type { StallStats } from './background/stall-log.ts';
 import type { DbCore } from './core.ts';
 import type { Counters } from './counters.ts';
 import type { KeptFile } from './events.ts';
 import type { Family } from './family.ts';
 import { type MemoryUse, memoryUse } from './memory-budget.ts';
-import type { Scheduler } from './scheduler.ts';
-import type { StallStats } from './stall-log.ts';
 import type { UnreadableTable } from './unreadable-tables.ts';
 
 /** One level of one family. */

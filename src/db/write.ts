@@ -7,13 +7,13 @@ import { assert, VarveError } from '../errors.ts';
 import { freeBytesIn } from '../fs/port.ts';
 import { entryMismatch, NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import { KIND_DELETE, SEQNO_MAX } from '../key/kind.ts';
+import type { FlushJob } from './background/flush-job.ts';
+import type { Scheduler } from './background/scheduler.ts';
 import { DEFAULT_FAMILY_ID } from './column-family.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
-import type { FlushJob } from './flush-job.ts';
 import { balanceMemory } from './memory-budget.ts';
 import { resumeWriting } from './resume.ts';
-import type { Scheduler } from './scheduler.ts';
 import { type BatchEncoder, bindToFamily, OPERATIONS_OFF, OperationReader } from './write-batch.ts';
 
 /** How often a write looks whether a full disk has space again. */

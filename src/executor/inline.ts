@@ -4,7 +4,7 @@
  * @module
  */
 import type { HostLoop } from '../env/port.ts';
-import { Merge, type MergeContext, type MergeJob } from './merge-job.ts';
+import { Merge, type MergeContext, type MergeJob } from '../merge/merge-job.ts';
 import { cancelled, type Executor, MergeTask, type WorkerStats } from './port.ts';
 
 /** Step of a wait, between two turns of the host. */

@@ -14,12 +14,12 @@ import type { Clock, Random } from '../env/port.ts';
 import type { VarveError } from '../errors.ts';
 import { HeldFs } from '../fs/held.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
+import { RateLimiter } from '../job/rate-limiter.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
+import { Merge } from '../merge/merge-job.ts';
 import { TableCache } from '../tables/table-cache.ts';
-import { Merge } from './merge-job.ts';
 import { cancelled } from './port.ts';
 import { dropKeys, type Order, plainError, type Report, take } from './protocol.ts';
-import { RateLimiter } from './rate-limiter.ts';
 
 /** The ports of the worker's runtime. */
 export interface WorkerEnvironment {

@@ -4,7 +4,7 @@
  */
 import type { Correction } from '../block/block-reader.ts';
 import type { VarveError } from '../errors.ts';
-import type { MergeJob, MergeResult } from './merge-job.ts';
+import type { MergeJob, MergeResult } from '../merge/merge-job.ts';
 import type { MergeTask } from './port.ts';
 import { type Claim, isTaken, newClaim, type Order, withdraw } from './protocol.ts';
 

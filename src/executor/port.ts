@@ -7,7 +7,7 @@
  * @module
  */
 import { isVarveError, VarveError } from '../errors.ts';
-import type { MergeJob, MergeResult } from './merge-job.ts';
+import type { MergeJob, MergeResult } from '../merge/merge-job.ts';
 
 /** A job that was started; the executor fills it in. */
 export class MergeTask {

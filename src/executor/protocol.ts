@@ -21,8 +21,8 @@
 import type { Correction } from '../block/block-reader.ts';
 import type { PipelineShare } from '../block/pipeline.ts';
 import { type ErrorCode, isError, isVarveError, VarveError } from '../errors.ts';
-import type { MergeJob, MergeResult } from './merge-job.ts';
-import type { RateShare } from './rate-limiter.ts';
+import type { RateShare } from '../job/rate-limiter.ts';
+import type { MergeJob, MergeResult } from '../merge/merge-job.ts';
 
 export const REPORTS_WORD = 0;
 export const HEARTBEAT_WORD = 1;

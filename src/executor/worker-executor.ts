@@ -8,13 +8,13 @@
 import type { Correction } from '../block/block-reader.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
 import type { VarveError } from '../errors.ts';
-import { fileNumberOf, numbersOf, removeTables } from './directory-sink.ts';
+import type { RateShare } from '../job/rate-limiter.ts';
+import { fileNumberOf, numbersOf, removeTables } from '../merge/directory-sink.ts';
+import type { MergeContext, MergeJob, MergeResult } from '../merge/merge-job.ts';
 import type { InlineExecutor } from './inline.ts';
-import type { MergeContext, MergeJob, MergeResult } from './merge-job.ts';
 import { inputBytes, type PoolClient, PoolTask } from './pool-task.ts';
 import { cancelled, type Executor, MergeTask, type WorkerStats } from './port.ts';
 import type { Order } from './protocol.ts';
-import type { RateShare } from './rate-limiter.ts';
 import { CHECK_MS, WorkerPool } from './worker-pool.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { inspectionJson } from '../../src/cli/inspect-json.ts';
 import { inspectionText } from '../../src/cli/inspect-text.ts';
 import type { DbOptions } from '../../src/index.ts';
-import type { InspectionPart, SummaryPart } from '../../src/integrity/inspect-parts.ts';
+import type { InspectionPart, SummaryPart } from '../../src/inspect/parts.ts';
 import {
   bytesOf,
   ENCRYPTION,

@@ -10,10 +10,10 @@ import { KeyRing } from '../../src/crypto/key-ring.ts';
 import { nodeCrypto } from '../../src/crypto/node.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { type DbOptions, open } from '../../src/index.ts';
-import { learnDatabase } from '../../src/integrity/inspect-current.ts';
-import { inspectFile } from '../../src/integrity/inspect-file.ts';
-import type { InspectOptions } from '../../src/integrity/inspect-options.ts';
-import type { InspectionPart } from '../../src/integrity/inspect-parts.ts';
+import { learnDatabase } from '../../src/inspect/current.ts';
+import { inspectFile } from '../../src/inspect/file.ts';
+import type { InspectOptions } from '../../src/inspect/options.ts';
+import type { InspectionPart } from '../../src/inspect/parts.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 
 export const DIRECTORY = '/db';

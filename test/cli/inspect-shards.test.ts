@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createEccCodec } from '../../src/ecc/codec.ts';
 import type { EccOptions } from '../../src/ecc/options.ts';
-import { findDamagedShards } from '../../src/integrity/inspect-shards.ts';
+import { findDamagedShards } from '../../src/inspect/shards.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 
 const CODES: EccOptions[] = [

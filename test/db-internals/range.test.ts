@@ -14,7 +14,7 @@ import type { KeyRange } from '../../src/iterator/user-cursor.ts';
 import { KIND_PUT } from '../../src/key/kind.ts';
 import { TableCache } from '../../src/tables/table-cache.ts';
 import { plainPipeline } from '../block/pipelines.ts';
-import { DIRECTORY, World } from '../compaction/merge-fixture.ts';
+import { DIRECTORY, World } from '../merge/merge-fixture.ts';
 
 await loadChecksum();
 

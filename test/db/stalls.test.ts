@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { StallStats } from '../../src/db/background/stall-log.ts';
 import type { DbEvent, StallEvent } from '../../src/db/events.ts';
-import type { StallStats } from '../../src/db/stall-log.ts';
 import { WriteBatch } from '../../src/db/write-batch.ts';
 import { flushRound, type HeldWorld, l0Count, openHeld, putRound } from './held-workers.ts';
 import { openMemory } from './helpers.ts';

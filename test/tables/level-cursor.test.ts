@@ -12,7 +12,6 @@ import { KIND_PUT } from '../../src/key/kind.ts';
 import { LevelCursor } from '../../src/tables/level-cursor.ts';
 import { TableCache, type TableSlot } from '../../src/tables/table-cache.ts';
 import { plainPipeline } from '../block/pipelines.ts';
-import { DIRECTORY, World } from '../compaction/merge-fixture.ts';
 import {
   ArrayCursor,
   compareEntry,
@@ -20,6 +19,7 @@ import {
   shownKey,
   shownValue,
 } from '../iterator/array-cursor.ts';
+import { DIRECTORY, World } from '../merge/merge-fixture.ts';
 
 await loadChecksum();
 

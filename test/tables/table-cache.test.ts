@@ -12,7 +12,7 @@ import type { Fs, HandlePool } from '../../src/fs/port.ts';
 import { KIND_PUT } from '../../src/key/kind.ts';
 import { TableCache, type TableSlot } from '../../src/tables/table-cache.ts';
 import { plainPipeline } from '../block/pipelines.ts';
-import { DIRECTORY, World } from '../compaction/merge-fixture.ts';
+import { DIRECTORY, World } from '../merge/merge-fixture.ts';
 
 await loadChecksum();
 
