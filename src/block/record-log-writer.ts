@@ -164,10 +164,24 @@ export class RecordLogWriter {
 
   /** Blocks until every appended record, and the file's directory entry, is on stable storage. */
   sync(): void {
+    this.#syncNow(true);
+  }
+
+  /** The same without the directory entry, which the caller makes durable: {@link noteEntry}. */
+  syncContent(): void {
+    this.#syncNow(false);
+  }
+
+  /** Takes note that the directory was synced since the file was created. */
+  noteEntry(): void {
+    this.#entryDurable = true;
+  }
+
+  #syncNow(withEntry: boolean): void {
     if (this.failure !== undefined) throw this.failure;
     try {
       this.#file.sync();
-      this.#syncEntry();
+      if (withEntry) this.#syncEntry();
     } catch (error) {
       this.#poison(error);
       throw error;

@@ -53,27 +53,33 @@ function hasEmptyMemtables(core: DbCore): boolean {
  * a lost log is noticed.
  */
 export function beginWriting(core: DbCore): void {
-  const log = startLog(core);
+  // A manifest that begins syncs the directory for both, before CURRENT names it and so the log.
+  const isManifestNew = core.manifest!.startsLater;
+  const log = startLog(core, !isManifestNew);
   const logNumber = log.fileNumber;
   const names =
     core.wal === undefined
       ? [...core.families.keys()].map((familyId) => ({ familyId, logNumber }))
       : logNames(core).logNumbers;
   core.install({ ...emptyEdit(), logNumbers: names, logIdentities: [log] });
+  if (isManifestNew) core.wal?.noteEntry();
 }
 
-/** Starts the log of this process; returns what the manifest says of it. */
-export function startLog(core: DbCore): LogIdentity {
+/**
+ * Starts the log of this process; returns what the manifest says of it.
+ * @param syncsEntry false where its name is made durable before the manifest that names it counts
+ */
+export function startLog(core: DbCore, syncsEntry = true): LogIdentity {
   const { fs, directory, pipeline } = core.location;
   const number = core.newFileNumber();
   if (core.wal !== undefined) {
-    core.wal.rotate(number, core.lastSeqno);
+    core.wal.rotate(number, core.lastSeqno, syncsEntry);
     return core.wal.identity(number);
   }
   // What was written without a log and is in no table yet does not count after a crash.
   const base = core.persistedSeqno;
   const wal = new WalSet(fs, directory, pipeline, core.removals, base);
-  wal.rotate(number, base);
+  wal.rotate(number, base, syncsEntry);
   const log = wal.identity(number);
   wal.closeFiles();
   return log;

@@ -91,8 +91,10 @@ export class WalSet {
    * that the manifest may refer to it. It takes writes only if the log before it or the manifest
    * names it: the former by its last record, which is written here unless that log has failed.
    * @param baseSeqno the last seqno that was written
+   * @param syncsEntry false for a first log whose name the caller makes durable before anything
+   * refers to it; see {@link noteEntry}
    */
-  rotate(fileNumber: number, baseSeqno: number): void {
+  rotate(fileNumber: number, baseSeqno: number, syncsEntry = true): void {
     const previous = this.#logs.at(-1);
     const log = WalWriter.create(
       this.#fs,
@@ -101,10 +103,16 @@ export class WalSet {
       previous?.fileNumber ?? this.#kept.at(-1)?.logNumber ?? 0,
       baseSeqno,
       this.#pipeline,
+      syncsEntry,
     );
     this.#logs.push(log);
     // Behind a log that failed the manifest has to name it.
     if (previous?.failure === undefined) previous?.appendClosing(log.identity);
+  }
+
+  /** Takes note that the directory was synced since the active log was created. */
+  noteEntry(): void {
+    this.#active.noteEntry();
   }
 
   /** What the manifest says of a live log to name it. */

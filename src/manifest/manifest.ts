@@ -173,6 +173,11 @@ export class Manifest {
     return new Manifest(fs, directory, pipeline, state, { ...current, isSealedAsNow });
   }
 
+  /** The next edit installs a manifest, and syncs the directory before that counts. */
+  get startsLater(): boolean {
+    return this.#startsLater;
+  }
+
   get version(): Version {
     return this.#state.version;
   }

@@ -43,6 +43,8 @@ export class WalWriter {
   /**
    * Creates an empty log. Its header and its directory entry are on stable storage when this
    * returns, so that no power cut takes a log out of the middle of the chain.
+   * @param syncsEntry false where the caller syncs the directory before anything names the log, and
+   * says so by {@link noteEntry}
    * @param previousNumber the log before it, 0 if there is none
    * @param baseSeqno the last seqno that the preceding logs and tables hold: records of preceding
    * logs above it are void from now on
@@ -55,6 +57,7 @@ export class WalWriter {
     previousNumber: number,
     baseSeqno: number,
     pipeline: Pipeline,
+    syncsEntry = true,
   ): WalWriter {
     const header = pipeline.newHeader({
       fileClass: FILE_CLASS_WAL,
@@ -69,10 +72,11 @@ export class WalWriter {
     try {
       if (header.protection.suiteId !== SUITE_NONE) {
         // First the header alone: bytes behind one that is not there are taken for lost records.
-        log.sync();
+        log.syncContent();
         appendOpening(log);
       }
-      log.sync();
+      if (syncsEntry) log.sync();
+      else log.syncContent();
     } catch (error) {
       log.close();
       removeIfPossible(fs, log.path);
@@ -135,6 +139,11 @@ export class WalWriter {
   /** True if something in it must be synced before writes above `durableSeqno` are durable. */
   needsSync(durableSeqno: number): boolean {
     return this.#isClosingUnsynced || this.lastSeqno > durableSeqno;
+  }
+
+  /** Takes note that the directory was synced since the log was created. */
+  noteEntry(): void {
+    this.#log.noteEntry();
   }
 
   /** Blocks until every appended record is on stable storage. */

@@ -98,7 +98,6 @@ test('a session with one write syncs what ARCHITECTURE.md lists, in its order', 
     calls.filter((call) => call.startsWith('sync')),
     [
       'sync .wal',
-      `syncDirectory ${PATH}`,
       'sync MANIFEST-',
       `syncDirectory ${PATH}`,
       'sync CURRENT',
