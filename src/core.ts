@@ -101,6 +101,7 @@ export type {
   HandleHolder,
   HandlePool,
   OpenMode,
+  ReadableFile,
 } from './fs/port.ts';
 export type { Damage } from './integrity/verify-table.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './key/kind.ts';

@@ -5,7 +5,15 @@
  * open reach that file wherever it is, so writes are not looked after.
  * @module
  */
-import type { FileHandle, Fs, FsCapabilities, FsLock, HandlePool, OpenMode } from './port.ts';
+import type {
+  FileHandle,
+  Fs,
+  FsCapabilities,
+  FsLock,
+  HandlePool,
+  OpenMode,
+  ReadableFile,
+} from './port.ts';
 
 /** See the module head. Every call may throw `DETACHED` besides what the wrapped one throws. */
 export class HeldFs implements Fs {
@@ -53,6 +61,11 @@ export class HeldFs implements Fs {
     this.assertOwn();
     const file = this.#inner.open(path, mode);
     return mode === 'read' ? file : new HeldHandle(file, this);
+  }
+
+  openPastCache(path: string): ReadableFile | undefined {
+    this.assertOwn();
+    return this.#inner.openPastCache?.(path);
   }
 
   remove(path: string): void {

@@ -9,11 +9,20 @@ import * as fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { VarveError } from '../errors.ts';
 import { SharedHandles } from './handle-pool.ts';
+import { openDirect } from './node-direct.ts';
 import { isOutOfDescriptors, platformError, systemCode } from './node-error.ts';
 import { assertNodeLockHeld } from './node-hold.ts';
 import { openTablesLimit } from './node-limits.ts';
 import { acquireNodeLock } from './node-lock.ts';
-import type { FileHandle, Fs, FsCapabilities, FsLock, HandlePool, OpenMode } from './port.ts';
+import type {
+  FileHandle,
+  Fs,
+  FsCapabilities,
+  FsLock,
+  HandlePool,
+  OpenMode,
+  ReadableFile,
+} from './port.ts';
 
 /** Node takes lengths below 2^31, Linux moves at most 2^31 - 4096 bytes in one call. */
 const MAX_TRANSFER_BYTES = 2 ** 30;
@@ -93,6 +102,10 @@ export class NodeFs implements Fs {
     } catch (error) {
       throw platformError(mode === 'create' ? 'create' : 'open', path, error);
     }
+  }
+
+  openPastCache(path: string): ReadableFile | undefined {
+    return openDirect(path, openDescriptor);
   }
 
   remove(path: string): void {
@@ -184,7 +197,7 @@ function withDescriptor<T>(work: () => T): T {
   }
 }
 
-function openDescriptor(path: string, flags: string): number {
+function openDescriptor(path: string, flags: string | number): number {
   return withDescriptor(() => fs.openSync(path, flags));
 }
 

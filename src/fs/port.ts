@@ -124,6 +124,13 @@ export interface Fs {
   list(directory: string): string[];
   /** Opens a file. @throws `IO` when it must exist and does not, or the other way round */
   open(path: string, mode: OpenMode): FileHandle;
+  /**
+   * Opens an existing file so that reads give what the device holds, past every cache of the
+   * system; what was written before is there too. Undefined where this file cannot be read so;
+   * absent where none can.
+   * @throws `IO` when the file does not exist
+   */
+  openPastCache?(path: string): ReadableFile | undefined;
   /** Removes a file; fails with `IO` if there is none. */
   remove(path: string): void;
   /** Like `remove`, without blocking the thread. The file may still be there while it goes on. */

@@ -289,6 +289,39 @@ const LIFETIME: Record<string, Check> = {
     reader.close();
   },
 
+  'a file reads past the cache as it does through it, where it can'(fs, directory) {
+    const own = Uint8Array.from({ length: 20_001 }, (_, i) => (i * 7 + (i >> 8)) & 255);
+    created(fs, directory, 'a', own).close();
+    const path = joinPath(directory, 'a');
+    const file = fs.openPastCache?.(path);
+    throwsCode('IO', () => {
+      // Absent or unable is as good as refused.
+      if (fs.openPastCache?.(joinPath(directory, 'none')) === undefined) fs.open('/none', 'read');
+    });
+    if (file === undefined) return;
+    equal(file.size(), own.length);
+    const target = new Uint8Array(own.length + 10);
+    const positions = [0, 1, 511, 4095, 4096, 8192, 19_990, 20_000, 20_001, 30_000];
+    for (const position of positions)
+      for (const length of [0, 1, 2, 4096, 9000, 20_001]) {
+        target.fill(99);
+        const expected = own.subarray(position, position + length);
+        equal(file.read(target, 3, length, position), expected.length);
+        same(target.subarray(3, 3 + expected.length), expected);
+        equal(target[2], 99);
+        equal(target[3 + expected.length], 99);
+      }
+    // What is written is there at once, whatever is kept back of it.
+    const writer = fs.open(path, 'update');
+    writer.write(bytes(1, 2, 3), 0, 3, 10_000);
+    equal(file.read(target, 0, 3, 10_000), 3);
+    same(target.subarray(0, 3), bytes(1, 2, 3));
+    writer.close();
+    file.close();
+    file.close();
+    throwsCode('CLOSED', () => file.read(target, 0, 1, 0));
+  },
+
   'the name of a removed file is free, open handles or not'(fs, directory) {
     if (!fs.capabilities.sharedHandles) return;
     const old = created(fs, directory, 'a', bytes(1));
