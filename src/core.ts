@@ -105,4 +105,5 @@ export type {
 } from './fs/port.ts';
 export type { Damage } from './integrity/verify-table.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './key/kind.ts';
-export type { DroppedRange, WalRecoveryMode } from './wal/wal-replay.ts';
+export type { DroppedRange } from './wal/log-flaw.ts';
+export type { WalRecoveryMode } from './wal/wal-replay.ts';

@@ -5,7 +5,7 @@
 import type { Correction } from '../block/block-reader.ts';
 import type { CompactionKind, CompactionReason } from '../compaction/plan.ts';
 import type { VarveError } from '../errors.ts';
-import type { DroppedRange } from '../wal/wal-replay.ts';
+import type { DroppedRange } from '../wal/log-flaw.ts';
 
 /**
  * What a write waits for:

@@ -1,12 +1,12 @@
 /**
  * The manifest: the log of version edits that says what a database consists of.
  *
- * A manifest file (record log, class 'M') begins with a snapshot of the state as edits; each later
+ * A manifest file (manifest-log.ts) begins with a snapshot of the state as edits; each later
  * record is one edit, synced before it counts. Every process writes a manifest of its own and never
  * appends to an older one. A new manifest is installed in this order:
  *
  * 1. write the snapshot, sync the file and the directory;
- * 2. write one slot of CURRENT (current.ts) and sync it, then the other one without a sync;
+ * 2. write one slot of CURRENT (slot-writer.ts) and sync it, then the other one without a sync;
  * 3. write the other slot again and sync it, and remove the manifests before. From here on edits
  *    are appended.
  *
@@ -15,15 +15,10 @@
  * the manifest before again, if power is lost: that lacks nothing but the log.
  * @module
  */
-import { BLOCK_HEADER_BYTES, BLOCK_MANIFEST_EDIT } from '../block/block-format.ts';
-import { FILE_CLASS_MANIFEST } from '../block/file-header.ts';
 import type { Pipeline } from '../block/pipeline.ts';
-import { RecordLogWriter } from '../block/record-log-writer.ts';
-import { ByteWriter } from '../bytes/byte-writer.ts';
 import { DATABASE_ID_BYTES } from '../crypto/derive.ts';
 import { assert, corruption, isVarveError, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
-import { CURRENT_SLOTS, createCurrent, writeCurrent } from './current.ts';
 import { inspectDirectory, ownContents } from './directory.ts';
 import {
   CURRENT_NAME,
@@ -31,14 +26,10 @@ import {
   manifestName,
   parseFileName,
 } from './file-names.ts';
+import { ManifestLog } from './manifest-log.ts';
 import { readUnnamed, recoverState } from './manifest-recovery.ts';
-import {
-  applyToState,
-  emptyState,
-  isAhead,
-  type ManifestState,
-  snapshotEdits,
-} from './manifest-state.ts';
+import { applyToState, emptyState, isAhead, type ManifestState } from './manifest-state.ts';
+import { SlotWriter } from './slot-writer.ts';
 import type { Version } from './version.ts';
 import {
   type CreatedFamily,
@@ -47,11 +38,6 @@ import {
   type VersionEdit,
   type WalEnd,
 } from './version-edit.ts';
-import { encodeVersionEdit } from './version-edit-codec.ts';
-
-/** A manifest is rewritten when it exceeds both this size and this multiple of its snapshot. */
-const REWRITE_MIN_BYTES = 1024 * 1024;
-const REWRITE_SNAPSHOT_RATIO = 4;
 
 /** How the manifest of an earlier process was found. */
 interface FoundManifest {
@@ -97,17 +83,10 @@ export class Manifest {
   #loggedFileNumber: number;
   /** 0 before the first one. */
   #manifestNumber: number;
-  /** Of the newest slot of CURRENT. */
-  #generation: number;
-  /** Of the header of the manifest that is being written, or was last. */
-  #manifestSalt: Uint8Array | undefined;
-  #log: RecordLogWriter | undefined;
+  readonly #slots: SlotWriter;
+  #log: ManifestLog | undefined;
   /** The first edit installs a manifest of this process. */
   #startsLater: boolean;
-  /** Slots of CURRENT that name the current manifest of this process: 0, 1 or 2. */
-  #slotCount: number;
-  /** Bytes with which the current manifest began. */
-  #snapshotBytes: number;
   #failure: VarveError | undefined;
 
   private constructor(
@@ -126,12 +105,9 @@ export class Manifest {
     this.#state = state;
     this.#loggedFileNumber = state.nextFileNumber;
     this.#manifestNumber = found.manifestNumber;
-    this.#generation = found.generation;
-    this.#manifestSalt = undefined;
+    this.#slots = new SlotWriter(fs, directory, pipeline, found.generation);
     this.#log = undefined;
     this.#startsLater = false;
-    this.#slotCount = 0;
-    this.#snapshotBytes = 0;
     this.#failure = undefined;
   }
 
@@ -284,9 +260,8 @@ export class Manifest {
   append(edit: VersionEdit): Version {
     if (this.#startsLater) return this.#startWith(edit);
     const log = this.#writableLog();
-    if (this.#slotCount < CURRENT_SLOTS) this.#endInstall();
-    const mostBytes = Math.max(REWRITE_MIN_BYTES, this.#snapshotBytes * REWRITE_SNAPSHOT_RATIO);
-    if (log.sizeBytes > mostBytes) this.#install();
+    if (!this.#slots.areAlike) this.#endInstall();
+    if (log.isLong) this.#install();
     this.#appendEdit(edit);
     return this.#state.version;
   }
@@ -302,7 +277,7 @@ export class Manifest {
     try {
       if (cleanEnd !== undefined) {
         this.#appendEdit({ ...emptyEdit(), ...cleanEnd });
-        this.#writeSlot(log.sizeBytes, true);
+        this.#slots.write(log, log.sizeBytes, true);
         this.#removeOthers();
       }
     } finally {
@@ -311,7 +286,7 @@ export class Manifest {
     }
   }
 
-  #writableLog(): RecordLogWriter {
+  #writableLog(): ManifestLog {
     if (this.#failure !== undefined) throw this.#failure;
     assert(this.#log !== undefined, 'a manifest is started before it is written');
     return this.#log;
@@ -324,10 +299,7 @@ export class Manifest {
     const next = this.#applyOwn(whole);
     // From here on it may be there, even if the append fails.
     this.#loggedFileNumber = nextFileNumber;
-    this.#poisonOnFailure(() => {
-      writeEdit(log, whole);
-      log.sync();
-    });
+    this.#poisonOnFailure(() => log.append(whole));
     this.#state = next;
   }
 
@@ -364,16 +336,25 @@ export class Manifest {
   #installInOneSlot(): void {
     const fileNumber = this.newFileNumber();
     this.#noteKey(fileNumber);
+    const before = this.#manifestNumber;
+    this.#loggedFileNumber = this.#state.nextFileNumber;
     const log = this.#poisonOnFailure(() => {
       // Before the manifest is synced, so that one sync of the directory covers both names.
-      if (this.#generation === 0) createCurrent(this.#fs, this.#directory);
-      return this.#writeSnapshot(fileNumber);
+      this.#slots.createFile();
+      return ManifestLog.create(
+        this.#fs,
+        this.#directory,
+        fileNumber,
+        before,
+        this.#state,
+        this.#pipeline,
+      );
     });
     try {
       this.#poisonOnFailure(() => {
         this.#manifestNumber = fileNumber;
-        this.#slotCount = 0;
-        this.#writeSlot(log.sizeBytes, false);
+        this.#slots.begin();
+        this.#slots.write(log, log.snapshotBytes, false);
       });
     } catch (error) {
       log.close();
@@ -381,13 +362,13 @@ export class Manifest {
     }
     this.#log?.close();
     this.#log = log;
-    this.#snapshotBytes = log.sizeBytes;
     this.#failure = undefined;
   }
 
   /** Leaves no slot to the manifest before. */
   #endInstall(): void {
-    this.#poisonOnFailure(() => this.#writeSlot(this.#snapshotBytes, false));
+    const log = this.#log!;
+    this.#poisonOnFailure(() => this.#slots.write(log, log.snapshotBytes, false));
     this.#removeOthers();
   }
 
@@ -407,59 +388,6 @@ export class Manifest {
     };
     this.#pipeline.sealedFrom = this.#state.sealedFrom;
     this.#pipeline.keyChecks = checks;
-  }
-
-  #writeSnapshot(fileNumber: number): RecordLogWriter {
-    const pipeline = this.#pipeline;
-    const header = pipeline.newHeader({
-      fileClass: FILE_CLASS_MANIFEST,
-      fileNumber,
-      previousNumber: this.#manifestNumber,
-      baseSeqno: 0,
-      protection: pipeline.logProtection,
-    });
-    this.#manifestSalt = header.salt;
-    const name = manifestName(fileNumber);
-    const type = BLOCK_MANIFEST_EDIT;
-    const log = RecordLogWriter.create(this.#fs, this.#directory, name, header, type, pipeline);
-    try {
-      this.#loggedFileNumber = this.#state.nextFileNumber;
-      for (const edit of snapshotEdits(this.#state)) writeEdit(log, edit);
-      log.sync();
-    } catch (error) {
-      log.close();
-      throw error;
-    }
-    return log;
-  }
-
-  /**
-   * Writes the older slot and syncs it, and then the same into the other one, without a sync. The
-   * generation advances only when a slot is durable, so that after a failure the same slot is
-   * written again and the sound one stays.
-   */
-  #writeSlot(manifestBytes: number, isClean: boolean): void {
-    const { suiteId, epoch } = this.#pipeline.logProtection;
-    if (this.#generation > Number.MAX_SAFE_INTEGER - 2) {
-      throw new VarveError('INVALID', 'CURRENT has used up its generations');
-    }
-    const slot = {
-      generation: this.#generation + 1,
-      manifestNumber: this.#manifestNumber,
-      manifestBytes,
-      isClean,
-      databaseId: this.databaseId,
-      suiteId,
-      epoch,
-      manifestSalt: this.#manifestSalt,
-    };
-    writeCurrent(this.#fs, this.#directory, slot, this.#pipeline);
-    this.#generation++;
-    this.#slotCount = Math.min(this.#slotCount + 1, CURRENT_SLOTS);
-    if (this.#slotCount === CURRENT_SLOTS && !isClean) return;
-    // The other one too. It does not count before it is synced: it is written again then.
-    const echo = { ...slot, generation: this.#generation + 1 };
-    writeCurrent(this.#fs, this.#directory, echo, this.#pipeline, false);
   }
 
   /** What cannot be removed now is removed when the next manifest is installed. */
@@ -488,12 +416,4 @@ export class Manifest {
       throw error;
     }
   }
-}
-
-/** Appends one edit as a record; does not sync. */
-function writeEdit(log: RecordLogWriter, edit: VersionEdit): void {
-  const out = new ByteWriter(4096);
-  out.reset(BLOCK_HEADER_BYTES);
-  encodeVersionEdit(edit, out);
-  log.append(out);
 }

@@ -47,10 +47,8 @@ export interface LogPlace {
 
 /** Opens a log for reading; the caller closes it. */
 export function openLog(
-  fs: Fs,
-  path: string,
-  fileNumber: number,
-  pipeline: Pipeline,
+  { fs, pipeline }: Pick<LogPlace, 'fs' | 'pipeline'>,
+  { path, fileNumber }: Pick<LogHead, 'path' | 'fileNumber'>,
 ): RecordLogReader {
   return RecordLogReader.open(fs, path, FILE_CLASS_WAL, fileNumber, BLOCK_WAL_RECORD, pipeline);
 }
@@ -83,23 +81,21 @@ export function readLogHead(
   voidAbove: number = Number.POSITIVE_INFINITY,
 ): LogHead {
   const path = joinPath(directory, walName(fileNumber));
-  const found = readHead(fs, path, fileNumber, pipeline);
+  const found = readHead({ fs, pipeline }, { path, fileNumber });
   return { fileNumber, path, cleanEnd: cleanEnds.get(fileNumber), voidAbove, ...found };
 }
 
 function readHead(
-  fs: Fs,
-  path: string,
-  fileNumber: number,
-  pipeline: Pipeline,
+  place: Pick<LogPlace, 'fs' | 'pipeline'>,
+  log: Pick<LogHead, 'path' | 'fileNumber'>,
 ): Pick<LogHead, 'state' | 'sizeBytes' | 'mayHoldRecords' | 'identity' | 'baseSeqno'> {
-  if (!fs.exists(path)) {
+  if (!place.fs.exists(log.path)) {
     const state = 'missing';
     return { state, sizeBytes: 0, mayHoldRecords: false, identity: undefined, baseSeqno: 0 };
   }
-  const reader = openLog(fs, path, fileNumber, pipeline);
+  const reader = openLog(place, log);
   try {
-    if (reader.isHeaderDamaged) pipeline.noteRepair(path);
+    if (reader.isHeaderDamaged) place.pipeline.noteRepair(log.path);
     const { headerState: state, sizeBytes, mayHoldRecords, header } = reader;
     const baseSeqno = header?.baseSeqno ?? 0;
     const head = { state, sizeBytes, mayHoldRecords, identity: header, baseSeqno };

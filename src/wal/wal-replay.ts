@@ -4,7 +4,7 @@
  * A process that dies leaves a torn record at the end of a log, and a power cut may lose any of the
  * bytes that were not synced: both are the normal end of the log, and everything behind them was
  * never acknowledged as durable. Damage to acknowledged records must not pass for that. So at the
- * first flaw the replay looks for evidence (`#evidence`) that what stands there was on stable
+ * first flaw the replay looks for evidence (log-flaw.ts) that what stands there was on stable
  * storage, and reports CORRUPTION when there is some.
  *
  * Only a log that is named counts, and only the very file that is meant: the manifest names those
@@ -24,6 +24,7 @@ import { corruption } from '../errors.ts';
 import type { Fs } from '../fs/port.ts';
 import { isSameLog } from '../manifest/manifest-state.ts';
 import type { LogIdentity } from '../manifest/version-edit.ts';
+import { type DroppedRange, evidenceOfDamage, type Flaw, flawAt } from './log-flaw.ts';
 import { type LogHead, openLog, readLogHead, readLogHeads } from './log-head.ts';
 import { decodeClosing, WAL_RECORD_PREFIX_BYTES, WalRecordPrefix } from './wal-record.ts';
 
@@ -78,16 +79,6 @@ export type RecordVisitor = (
   len: number,
 ) => void;
 
-/** Something that was not replayed, and why. */
-export interface DroppedRange {
-  /** Path of the log. */
-  readonly file: string;
-  /** Where it begins, in bytes. */
-  readonly offset: number;
-  /** Why it was left out. */
-  readonly reason: string;
-}
-
 /** What a replay gave. */
 export interface ReplayResult {
   /**
@@ -136,14 +127,6 @@ export function replayInParts(
 
 /** Records are read for so long before somebody else has a turn. */
 const PART_BYTES = 0x10_0000;
-
-/** The first flaw of a log. */
-interface Flaw extends DroppedRange {
-  /** No torn write leaves this: it is damage without further evidence. */
-  readonly isCertain: boolean;
-  /** True when the bytes at the offset are bad; false when they are sound but do not fit. */
-  readonly isBadBlock: boolean;
-}
 
 class Replay {
   readonly #options: ReplayOptions;
@@ -245,7 +228,7 @@ class Replay {
   }
 
   #holdsRecords(head: LogHead): boolean {
-    const reader = this.#open(head);
+    const reader = openLog(this.#options, head);
     try {
       let search = reader.seekSound(0);
       if (search === 'record' && reader.contentLen === 0) {
@@ -278,7 +261,7 @@ class Replay {
     }
     this.#lastSeqno = head.baseSeqno;
     this.#logsRead++;
-    const reader = this.#open(head);
+    const reader = openLog(this.#options, head);
     try {
       return yield* this.#replayRecords(head, reader);
     } finally {
@@ -394,64 +377,12 @@ class Replay {
 
   #throwIfDamage(index: number, flaw: Flaw): void {
     if (this.#mode === 'point-in-time') return;
-    const evidence = this.#mode === 'absolute' ? 'no flaw is allowed' : this.#evidence(index, flaw);
+    const evidence =
+      this.#mode === 'absolute'
+        ? 'no flaw is allowed'
+        : evidenceOfDamage(this.#options, this.#heads, index, flaw, this.#soundUpTo, this.#names);
     if (evidence === undefined) return;
     throw corruption(`${flaw.reason}, and ${evidence}`, flaw.file, flaw.offset);
-  }
-
-  /** Why the flaw must be damage to durable data; undefined when it may be a normal end. */
-  #evidence(index: number, flaw: Flaw): string | undefined {
-    if (flaw.isCertain) return 'no crash leaves that';
-    const head = this.#heads[index]!;
-    if (head.cleanEnd !== undefined) return 'the log was closed cleanly';
-    const inLog = this.#evidenceInLog(head, flaw);
-    if (inLog !== undefined) return inLog;
-    for (const later of this.#heads.slice(index + 1)) {
-      if (later.cleanEnd !== undefined) return 'a later log was closed cleanly';
-      const isLost = later.state !== 'sound' && this.#names?.has(later.fileNumber);
-      if (isLost) return `the manifest names ${later.path}, which is ${later.state}`;
-      const inLater = this.#evidenceInLog(later, undefined);
-      if (inLater !== undefined) return inLater;
-    }
-    return undefined;
-  }
-
-  /**
-   * Looks through the sound records of a log, those behind `flaw` if it is in this log: the first
-   * that says that more is durable than was found, or that shows the flawed range to be written.
-   */
-  #evidenceInLog(head: LogHead, flaw: Flaw | undefined): string | undefined {
-    if (head.state !== 'sound') return undefined;
-    const reader = this.#open(head);
-    const prefix = new WalRecordPrefix();
-    try {
-      let bad = flaw?.isBadBlock ? flaw.offset : -1;
-      let from = bad + 1;
-      for (;;) {
-        const search = reader.seekSound(from);
-        if (search === 'unclear') return 'what follows cannot be judged';
-        if (search === 'none') {
-          return bad < 0 || reader.looksTorn(bad) ? undefined : 'it was written as a whole';
-        }
-        const found = reader.position;
-        from = reader.nextPosition;
-        const isBatch = prefix.read(reader.buf, reader.contentOff, reader.contentLen);
-        if (isBatch && prefix.durableSeqno > this.#soundUpTo) {
-          return `the record at ${found} of ${head.path} shows that it was on stable storage`;
-        }
-        if (bad >= 0 && !reader.looksUnwritten(bad, found)) {
-          return `a sound record follows at ${found}`;
-        }
-        bad = -1;
-      }
-    } finally {
-      reader.close();
-    }
-  }
-
-  #open(head: LogHead): RecordLogReader {
-    const { fs, pipeline } = this.#options;
-    return openLog(fs, head.path, head.fileNumber, pipeline);
   }
 
   #drop(range: DroppedRange): void {
@@ -470,14 +401,4 @@ function whyNotNamed(head: LogHead, own: LogIdentity, name: LogIdentity): string
 
 function isVoid(head: LogHead): boolean {
   return head.state === 'sound' && head.baseSeqno > head.voidAbove;
-}
-
-function flawAt(
-  head: LogHead,
-  offset: number,
-  reason: string,
-  isCertain: boolean,
-  isBadBlock: boolean,
-): Flaw {
-  return { file: head.path, offset, reason, isCertain, isBadBlock };
 }

@@ -110,7 +110,7 @@ for (const way of WAYS) {
 
     test('begins with a record without content, which is no batch', () => {
       const fs = twoLogs(way);
-      const reader = openLog(fs, logPath(2), 2, pipeline);
+      const reader = openLog({ fs, pipeline }, { path: logPath(2), fileNumber: 2 });
       const found: number[] = [];
       while (reader.next() === 'record') found.push(reader.contentLen);
       reader.close();
