@@ -24,7 +24,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { TwoThreads } from './compaction/two-threads.ts';
-import type { CompactionJob, CompactionTime } from './compaction/varve-child.ts';
+import type { Compaction, CompactionTime } from './compaction/varve-child.ts';
 import { DEFAULTS } from './driver/settings.ts';
 import { textTable } from './driver/text-table.ts';
 import { commonFlags, runDbBench } from './vs/db-bench.ts';
@@ -155,7 +155,7 @@ async function compactRocks(directory: string, threads: number): Promise<{ secon
   return { seconds: line.microsPerOperation / 1e6 };
 }
 
-async function prepareVarve(job: CompactionJob): Promise<() => Promise<CompactionTime>> {
+async function prepareVarve(job: Compaction): Promise<() => Promise<CompactionTime>> {
   const child = spawnVarve(job);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const nextLine = async (): Promise<string> => {
@@ -170,7 +170,7 @@ async function prepareVarve(job: CompactionJob): Promise<() => Promise<Compactio
   };
 }
 
-function spawnVarve(job: CompactionJob) {
+function spawnVarve(job: Compaction) {
   const program = fileURLToPath(new URL('./compaction/varve-child.js', import.meta.url));
   const args = ['--no-warnings', program, JSON.stringify(job)];
   return spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -88,10 +88,10 @@ export type {
 export type { Clock, HostLoop, Random } from './env/port.ts';
 export { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
 export { type ErrorCode, type ErrorDetail, isVarveError, VarveError } from './errors.ts';
+export type { WorkerStats } from './executor/executor.ts';
 export type { ModuleExport } from './executor/module-export.ts';
-export type { WorkerStats } from './executor/port.ts';
+export type { WorkerEndpoint, WorkerListener, WorkerThreads } from './executor/port.ts';
 export { type WebThreads, type WebThreadsOptions, webThreads } from './executor/web.ts';
-export type { WorkerEndpoint, WorkerListener, WorkerThreads } from './executor/worker-threads.ts';
 export { MemoryFs } from './fs/memory.ts';
 export type {
   FileHandle,

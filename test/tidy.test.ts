@@ -78,7 +78,11 @@ const LAYERS: readonly Layer[] = [
   },
   { name: 'compaction', at: 'src/compaction/', mayImport: ENGINE_LAYERS },
   { name: 'inspect', at: 'src/inspect/', mayImport: ['wal', ...ENGINE_LAYERS] },
-  { name: 'job', at: 'src/job/', mayImport: ['env', 'errors'] },
+  {
+    name: 'job',
+    at: 'src/job/',
+    mayImport: ['tables', 'manifest', 'block', 'env', 'fs/port', 'fs/removals', 'errors'],
+  },
   {
     name: 'merge',
     at: 'src/merge/',

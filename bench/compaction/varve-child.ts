@@ -1,6 +1,6 @@
 /**
  * Makes a database of overwritten entries, or compacts one, in a process of its own. Argument: a
- * {@link CompactionJob} as JSON. One that compacts prints a line when it is ready to, waits for a
+ * {@link Compaction} as JSON. One that compacts prints a line when it is ready to, waits for a
  * line, and prints a {@link CompactionTime} as JSON.
  * @module
  */
@@ -13,7 +13,7 @@ import { DEFAULTS } from '../driver/settings.ts';
 import { VarveEngine } from '../driver/varve-engine.ts';
 import { workloadNamed } from '../driver/workloads.ts';
 
-export interface CompactionJob {
+export interface Compaction {
   readonly directory: string;
   /** Entries to write; 0 to compact what is there. */
   readonly num: number;
@@ -47,7 +47,7 @@ function optionsFor(workers: number): DbOptions {
   };
 }
 
-async function fill({ directory, num, workers }: CompactionJob): Promise<void> {
+async function fill({ directory, num, workers }: Compaction): Promise<void> {
   const settings = { ...DEFAULTS, num: num / 2, batchSize: 1000 };
   const engine = new VarveEngine(optionsFor(workers));
   const session = new Session(engine, directory, settings, { isExisting: false });
@@ -59,7 +59,7 @@ async function fill({ directory, num, workers }: CompactionJob): Promise<void> {
 }
 
 /** Opening and closing do not count: db_bench does not count them either. */
-async function compact({ directory, workers, warmUp }: CompactionJob): Promise<CompactionTime> {
+async function compact({ directory, workers, warmUp }: Compaction): Promise<CompactionTime> {
   const db = await open(directory, optionsFor(workers));
   // RocksDB's memtables are flushed before as well.
   await db.flush();
@@ -95,6 +95,6 @@ async function compactAnother(db: Db, num: number): Promise<void> {
   db.dropColumnFamily(family);
 }
 
-const job = JSON.parse(process.argv[2]!) as CompactionJob;
+const job = JSON.parse(process.argv[2]!) as Compaction;
 if (job.num > 0) await fill(job);
 else process.stdout.write(`${JSON.stringify(await compact(job))}\n`);

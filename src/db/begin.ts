@@ -7,7 +7,7 @@
  * @module
  */
 import { emptyEdit, type LogIdentity } from '../manifest/version-edit.ts';
-import { logNames } from './background/flush-job.ts';
+import { logNames } from './background/flush.ts';
 import type { DbCore } from './core.ts';
 import { WalSet } from './wal-set.ts';
 

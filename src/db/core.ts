@@ -7,17 +7,19 @@ import type { Pipeline } from '../block/pipeline.ts';
 import { ArenaPool } from '../bytes/arena.ts';
 import { BlockCache } from '../cache/block-cache.ts';
 import { isVarveError, VarveError } from '../errors.ts';
-import type { MergeTask } from '../executor/port.ts';
+import type { AnyJob } from '../executor/job-kinds.ts';
+import type { JobTask } from '../executor/job-task.ts';
 import { type Fs, type FsLock, joinPath } from '../fs/port.ts';
 import { Removals } from '../fs/removals.ts';
+import type { FileNumbers } from '../job/job.ts';
+import type { JobContext } from '../job/job-context.ts';
+import { removeTables } from '../job/leftovers.ts';
 import type { RateLimiter } from '../job/rate-limiter.ts';
 import { tableName } from '../manifest/file-names.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { Version } from '../manifest/version.ts';
 import type { VersionEdit } from '../manifest/version-edit.ts';
 import { Memtable } from '../memtable/memtable.ts';
-import { type FileNumbers, removeTables } from '../merge/directory-sink.ts';
-import type { MergeContext, MergeJob } from '../merge/merge-job.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import { TableCache, type TableSlot } from '../tables/table-cache.ts';
 import type { ReplayResult } from '../wal/wal-replay.ts';
@@ -50,7 +52,7 @@ export interface Lent {
 }
 
 interface Loan {
-  readonly task: MergeTask;
+  readonly task: JobTask;
   readonly memtables: readonly Memtable[];
   readonly slots: readonly TableSlot[];
 }
@@ -186,7 +188,7 @@ export class DbCore {
   }
 
   /** Where jobs run that are done in the caller's time. */
-  mergeContext(limiter?: RateLimiter): MergeContext {
+  jobContext(limiter?: RateLimiter): JobContext {
     const { fs, pipeline, tables, location } = this;
     return { fs, pipeline, tables, limiter, directory: location.directory, clock: location.clock };
   }
@@ -223,7 +225,7 @@ export class DbCore {
   }
 
   /** Keeps what a task reads until it is settled. */
-  lend({ memtables, tables }: Lent, task: MergeTask): void {
+  lend({ memtables, tables }: Lent, task: JobTask): void {
     const slots = tables.map((meta) => this.tables.slot(meta));
     for (const memtable of memtables) this.#retiredMemtables.hold(memtable);
     for (const slot of slots) this.#retiredTables.hold(slot);
@@ -352,7 +354,7 @@ export class DbCore {
   }
 
   /** Jobs whose tasks are not settled. */
-  runningJobs(): MergeJob[] {
+  runningJobs(): AnyJob[] {
     return this.#loans.filter(({ task }) => !task.isSettled).map(({ task }) => task.job);
   }
 

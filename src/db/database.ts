@@ -5,7 +5,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { needsZstd } from '../compress/options.ts';
 import { VarveError } from '../errors.ts';
-import type { Executor } from '../executor/port.ts';
+import type { Executor } from '../executor/executor.ts';
 import { Scheduler } from './background/scheduler.ts';
 import {
   COMPACT_OPTIONS,
@@ -266,8 +266,8 @@ export class Db {
       columnFamily === undefined
         ? [...this.#core.families.values()]
         : this.#writes.flushGroup(this.#familyOf(columnFamily));
-    const job = this.#freeze(wanted);
-    if (job === undefined && this.#scheduler.isFlushed) return;
+    const frozen = this.#freeze(wanted);
+    if (frozen === undefined && this.#scheduler.isFlushed) return;
     await this.#scheduler.untilFlushed();
     await this.#scheduler.settleL0(wanted);
     // Who asks for a flush is done with writing for now, or writes little.

@@ -6,7 +6,7 @@ import { utf8LengthMax, writeUtf8 } from '../bytes/utf8.ts';
 import { VarveError } from '../errors.ts';
 import { emptyEdit } from '../manifest/version-edit.ts';
 import { FAMILY_NAME_BYTES_MAX } from '../manifest/version-edit-codec.ts';
-import { persistedFrom } from './background/flush-job.ts';
+import { persistedFrom } from './background/flush.ts';
 import type { Scheduler } from './background/scheduler.ts';
 import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
 import type { DbCore } from './core.ts';

@@ -3,7 +3,6 @@
  * to the block cache. Memory that JavaScript itself takes, threads included, comes on top.
  * @module
  */
-import { jobMemoryBytes } from '../merge/merge-job.ts';
 import type { DbCore } from './core.ts';
 
 /** The cache keeps this share of the budget, whatever the others take. */
@@ -17,7 +16,7 @@ export interface MemoryUse {
   readonly arenaPoolBytes: number;
   /** Indexes and filters of open tables. */
   readonly tableBytes: number;
-  /** Flushes and compactions under way, by what they are bounded to. */
+  /** Jobs under way, by what they are bounded to. */
   readonly jobBytes: number;
   /** Blocks in the cache, with what they take beside their bytes. */
   readonly blockCacheBytes: number;
@@ -34,7 +33,7 @@ export function memoryUse(core: DbCore): MemoryUse {
     memtableBytes,
     arenaPoolBytes: core.arenas.retainedBytes,
     tableBytes: core.tables.memoryBytes,
-    jobBytes: core.runningJobs().reduce((sum, job) => sum + jobMemoryBytes(job), 0),
+    jobBytes: core.runningJobs().reduce((sum, job) => sum + job.memoryBytes, 0),
     blockCacheBytes: core.blocks.usedBytes,
   };
 }

@@ -10,8 +10,8 @@ import { KeyRing } from '../crypto/key-ring.ts';
 import type { CryptoPrimitives } from '../crypto/port.ts';
 import { CheckedClock, CheckedRandom } from '../env/checked.ts';
 import { VarveError } from '../errors.ts';
+import type { Executor } from '../executor/executor.ts';
 import { InlineExecutor } from '../executor/inline.ts';
-import type { Executor } from '../executor/port.ts';
 import { WorkerExecutor } from '../executor/worker-executor.ts';
 import { HeldFs } from '../fs/held.ts';
 import { joinPath } from '../fs/port.ts';
@@ -158,7 +158,7 @@ function executorOf(core: DbCore): Executor {
   const limit = settings.rateLimitBytesPerSecond;
   const rate = limit === 0 ? undefined : newRateShare(limit, !isInline);
   const limiter = rate === undefined ? undefined : new RateLimiter(rate, clock);
-  const context = core.mergeContext(limiter);
+  const context = core.jobContext(limiter);
   const inline = new InlineExecutor(context, hostLoop);
   if (isInline) return inline;
   const onUnavailable = (error: VarveError): void => {

@@ -15,7 +15,7 @@ import type { EncryptionOptions } from '../crypto/key-options.ts';
 import type { CryptoPrimitives } from '../crypto/port.ts';
 import type { EccOptions } from '../ecc/options.ts';
 import type { Clock, HostLoop, Random } from '../env/port.ts';
-import type { WorkerThreads } from '../executor/worker-threads.ts';
+import type { WorkerThreads } from '../executor/port.ts';
 import type { Fs } from '../fs/port.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { WalRecoveryMode } from '../wal/wal-replay.ts';

@@ -15,7 +15,7 @@ import { walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
 import { type AddedTable, emptyEdit, type LogIdentity } from '../manifest/version-edit.ts';
 import { type ReplayOptions, type ReplayResult, replayInParts } from '../wal/wal-replay.ts';
-import { persistedSeqno } from './background/flush-job.ts';
+import { persistedSeqno } from './background/flush.ts';
 import { beginWriting, mayRest, startLog } from './begin.ts';
 import { DEFAULT_FAMILY_ID, DEFAULT_FAMILY_NAME } from './column-family.ts';
 import { DbCore, type Location } from './core.ts';

@@ -7,10 +7,10 @@
  * @module
  */
 
+import { removeTables } from '../job/leftovers.ts';
 import type { AddedTable } from '../manifest/version-edit.ts';
-import { removeTables } from '../merge/directory-sink.ts';
-import { Merge } from '../merge/merge-job.ts';
-import { flushJob } from './background/flush-job.ts';
+import { MergeJobRun } from '../merge/merge-job.ts';
+import { flushJob } from './background/flush.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 
@@ -82,9 +82,9 @@ export class RecoveryTables {
     const { memtable } = family.active;
     if (memtable.isEmpty) return;
     const job = flushJob(core, family, family.active);
-    const merge = new Merge(job, core.mergeContext());
+    const run = new MergeJobRun(job, core.jobContext());
     for (;;) {
-      const result = merge.step(STEP_BYTES);
+      const result = run.step(STEP_BYTES);
       await core.location.hostLoop.turn();
       if (result === undefined) continue;
       const { outputs } = result;

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { releaseLogs } from './background/flush-job.ts';
+import { releaseLogs } from './background/flush.ts';
 import type { Scheduler } from './background/scheduler.ts';
 import type { DbCore } from './core.ts';
 

@@ -4,7 +4,7 @@
  */
 import { compactionDebtBytes, levelLimits, totalBytes } from '../compaction/pick.ts';
 import type { EccOptions } from '../ecc/options.ts';
-import type { WorkerStats } from '../executor/port.ts';
+import type { WorkerStats } from '../executor/executor.ts';
 import type { DroppedRange } from '../wal/log-flaw.ts';
 import type { Scheduler } from './background/scheduler.ts';
 import type { StallStats } from './background/stall-log.ts';

@@ -7,7 +7,7 @@ import { assert, VarveError } from '../errors.ts';
 import { freeBytesIn } from '../fs/port.ts';
 import { entryMismatch, NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import { KIND_DELETE, SEQNO_MAX } from '../key/kind.ts';
-import type { FlushJob } from './background/flush-job.ts';
+import type { Flush } from './background/flush.ts';
 import type { Scheduler } from './background/scheduler.ts';
 import { DEFAULT_FAMILY_ID } from './column-family.ts';
 import type { DbCore } from './core.ts';
@@ -111,7 +111,7 @@ export class WritePath {
   }
 
   /** Freezes the active memtables of the given families and queues their flush. */
-  freeze(families: readonly Family[]): FlushJob | undefined {
+  freeze(families: readonly Family[]): Flush | undefined {
     const core = this.#core;
     const full = families.filter((family) => !family.active.memtable.isEmpty);
     if (full.length === 0) return undefined;

@@ -4,30 +4,33 @@
  * @module
  */
 import type { HostLoop } from '../env/port.ts';
-import { Merge, type MergeContext, type MergeJob } from '../merge/merge-job.ts';
-import { cancelled, type Executor, MergeTask, type WorkerStats } from './port.ts';
+import type { JobRun } from '../job/job.ts';
+import type { JobContext } from '../job/job-context.ts';
+import type { Executor, WorkerStats } from './executor.ts';
+import { type AnyJob, type AnyResult, beginJob } from './job-kinds.ts';
+import { cancelled, JobTask } from './job-task.ts';
 
 /** Step of a wait, between two turns of the host. */
 const WAIT_STEP_BYTES = 1_048_576;
 /** A wait for the rate limit looks around this often. */
 const PAUSE_MS_MAX = 20;
 
-/** A task and its merge. */
+/** A task and the run of its job, once that has begun. */
 interface Open {
-  readonly task: MergeTask;
-  merge: Merge | undefined;
+  readonly task: JobTask;
+  run: JobRun<AnyResult> | undefined;
 }
 
 export class InlineExecutor implements Executor {
   readonly isParallel: boolean;
   readonly compactionJobsMax: number;
   onReport: () => void;
-  readonly #context: MergeContext;
+  readonly #context: JobContext;
   readonly #hostLoop: HostLoop;
-  /** In the order in which they are worked on: one after the other. */
+  /** In the order in which they are worked on, one after the other: the most urgent first. */
   #open: Open[];
 
-  constructor(context: MergeContext, hostLoop: HostLoop) {
+  constructor(context: JobContext, hostLoop: HostLoop) {
     this.isParallel = false;
     this.compactionJobsMax = 1;
     this.onReport = () => {};
@@ -45,33 +48,31 @@ export class InlineExecutor implements Executor {
     return this.#open.length;
   }
 
-  start(job: MergeJob): MergeTask {
-    const task = new MergeTask(job);
+  start<J extends AnyJob>(job: J): JobTask<J> {
+    const task = new JobTask(job);
     this.adopt(task);
     return task;
   }
 
   /** The same, for a task that others were to do and have not begun. */
-  adopt(task: MergeTask): void {
-    const { job } = task;
-    const open = { task, merge: undefined };
-    const firstCompaction = this.#open.findIndex((other) => other.task.job.work === 'compaction');
-    if (job.work === 'compaction' || firstCompaction < 0) this.#open.push(open);
-    else this.#open.splice(firstCompaction, 0, open);
+  adopt(task: JobTask): void {
+    const { urgency } = task.job;
+    const next = this.#open.findIndex((other) => other.task.job.urgency > urgency);
+    this.#open.splice(next < 0 ? this.#open.length : next, 0, { task, run: undefined });
   }
 
-  cancel(task: MergeTask): void {
+  cancel(task: JobTask): void {
     const open = this.#open.find((other) => other.task === task);
     if (open === undefined) return;
     this.#open = this.#open.filter((other) => other !== open);
     task.isCancelled = true;
-    open.merge?.abort();
+    open.run?.abort();
     task.fail(cancelled());
   }
 
   advance(budgetBytes: number): void {
     const open = this.#open[0];
-    if (open !== undefined && (open.merge?.pauseMs ?? 0) === 0) this.#step(open, budgetBytes);
+    if (open !== undefined && (open.run?.pauseMs ?? 0) === 0) this.#step(open, budgetBytes);
   }
 
   /** Who waits for a job in his own time goes before the rate limit. */
@@ -82,7 +83,7 @@ export class InlineExecutor implements Executor {
 
   async turn(milliseconds: number = PAUSE_MS_MAX): Promise<void> {
     this.advance(WAIT_STEP_BYTES);
-    const pauseMs = Math.min(this.#open[0]?.merge?.pauseMs ?? 0, milliseconds, PAUSE_MS_MAX);
+    const pauseMs = Math.min(this.#open[0]?.run?.pauseMs ?? 0, milliseconds, PAUSE_MS_MAX);
     const hostLoop = this.#hostLoop;
     if (pauseMs > 0 && hostLoop.delay !== undefined) await hostLoop.delay(pauseMs);
     else await hostLoop.turn();
@@ -93,9 +94,10 @@ export class InlineExecutor implements Executor {
   #step(open: Open, budgetBytes: number): void {
     const { task } = open;
     try {
-      open.merge ??= new Merge(task.job, this.#context);
-      task.result = open.merge.step(budgetBytes);
-      task.bytesRead = open.merge.bytesRead;
+      open.run ??= beginJob(task.job, this.#context);
+      const result = open.run.step(budgetBytes);
+      task.bytesRead = open.run.bytesRead;
+      if (result !== undefined) task.succeed(result);
     } catch (error) {
       task.fail(error);
     }

@@ -1,7 +1,6 @@
 /**
- * What a worker does: it runs the jobs that it is given, flushes before compactions, in steps.
- * Between two steps its program takes in new orders, so a flush never waits for the end of a
- * compaction.
+ * What a worker does: it runs the jobs that it is given, the most urgent first, in steps. Between
+ * two steps its program takes in new orders, so a flush never waits for the end of a compaction.
  * @module
  */
 import type { Correction } from '../block/block-reader.ts';
@@ -14,11 +13,12 @@ import type { Clock, Random } from '../env/port.ts';
 import type { VarveError } from '../errors.ts';
 import { HeldFs } from '../fs/held.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
+import type { JobRun } from '../job/job.ts';
 import { RateLimiter } from '../job/rate-limiter.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
-import { Merge } from '../merge/merge-job.ts';
 import { TableCache } from '../tables/table-cache.ts';
-import { cancelled } from './port.ts';
+import { type AnyResult, beginJob } from './job-kinds.ts';
+import { cancelled } from './job-task.ts';
 import { dropKeys, type Order, plainError, type Report, take } from './protocol.ts';
 
 /** The ports of the worker's runtime. */
@@ -36,19 +36,19 @@ type RunOrder = Extract<Order, { type: 'run' }>;
 class OpenJob {
   readonly order: RunOrder;
   /** Undefined until it begins. */
-  merge: Merge | undefined;
+  run: JobRun<AnyResult> | undefined;
   #pipeline: Pipeline | undefined;
   #tables: TableCache | undefined;
 
   constructor(order: RunOrder) {
     this.order = order;
-    this.merge = undefined;
+    this.run = undefined;
     this.#pipeline = undefined;
     this.#tables = undefined;
   }
 
   /** Only once its claim is taken. */
-  begin(ports: WorkerEnvironment, send: (report: Report) => void): Merge {
+  begin(ports: WorkerEnvironment, send: (report: Report) => void): JobRun<AnyResult> {
     const { id, job, directory, lockToken, pipeline: share, rate } = this.order;
     const { random, compression, crypto } = ports;
     const clock = new CheckedClock(ports.clock);
@@ -61,12 +61,12 @@ class OpenJob {
     };
     const pipeline = Pipeline.of(share, crypto, { random, compression, ...told });
     this.#pipeline = pipeline;
-    const inputs = 'runs' in job.input ? job.input.runs.length : 0;
-    const tables = new TableCache(fs, directory, new BlockCache(0), pipeline, inputs + 1);
+    const tablesMax = job.reads.tablesMax + 1;
+    const tables = new TableCache(fs, directory, new BlockCache(0), pipeline, tablesMax);
     this.#tables = tables;
     const limiter = rate === undefined ? undefined : new RateLimiter(rate, clock);
-    this.merge = new Merge(job, { fs, directory, pipeline, clock, tables, limiter });
-    return this.merge;
+    this.run = beginJob(job, { fs, directory, pipeline, clock, tables, limiter });
+    return this.run;
   }
 
   /** Nothing of the keys is left. */
@@ -110,19 +110,19 @@ export class JobRunner {
   }
 
   /**
-   * Merges about `budgetBytes` of the most urgent job; not while idle. A job that has not begun
-   * begins, unless it was withdrawn.
+   * Works through about `budgetBytes` of the most urgent job; not while idle. A job that has not
+   * begun begins, unless it was withdrawn.
    */
   step(budgetBytes: number): void {
     const open = this.#next();
-    if (open.merge === undefined && !take(open.order.claim)) {
+    if (open.run === undefined && !take(open.order.claim)) {
       this.#close(open);
       return;
     }
     const { id } = open.order;
     try {
-      const merge = open.merge ?? open.begin(this.#ports, this.#send);
-      const result = merge.step(budgetBytes);
+      const run = open.run ?? open.begin(this.#ports, this.#send);
+      const result = run.step(budgetBytes);
       if (result === undefined) return;
       this.#close(open);
       this.#send({ type: 'done', id, result });
@@ -132,14 +132,14 @@ export class JobRunner {
     }
   }
 
-  /** The first of those that need not wait, or that waits the least; flushes before all others. */
+  /** Of the most urgent ones the first that need not wait, or that waits the least. */
   #next(): OpenJob {
-    let best: OpenJob | undefined;
+    let best = this.#open[0]!;
     for (const open of this.#open) {
-      if (open.order.job.work === 'flush') return open;
-      if (best === undefined || pauseMsOf(open) < pauseMsOf(best)) best = open;
+      const rank = open.order.job.urgency - best.order.job.urgency;
+      if (rank < 0 || (rank === 0 && pauseMsOf(open) < pauseMsOf(best))) best = open;
     }
-    return best!;
+    return best;
   }
 
   async #loadZstd(order: RunOrder): Promise<void> {
@@ -161,7 +161,7 @@ export class JobRunner {
     if (open === undefined) return;
     let error: unknown = cancelled();
     try {
-      open.merge?.abort();
+      open.run?.abort();
     } catch (failure) {
       error = failure;
     }
@@ -175,6 +175,6 @@ export class JobRunner {
   }
 }
 
-function pauseMsOf({ merge }: OpenJob): number {
-  return merge?.pauseMs ?? 0;
+function pauseMsOf({ run }: OpenJob): number {
+  return run?.pauseMs ?? 0;
 }

@@ -7,8 +7,8 @@ import { availableParallelism } from 'node:os';
 import { setTimeout } from 'node:timers';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { brotliDecompressSync } from 'node:zlib';
+import type { WorkerEndpoint, WorkerListener, WorkerThreads } from './port.ts';
 import { REPORTS_WORD, type Report } from './protocol.ts';
-import type { WorkerEndpoint, WorkerListener, WorkerThreads } from './worker-threads.ts';
 
 /** More do not help one database. */
 const DEFAULT_COUNT_MAX = 4;

@@ -2,29 +2,16 @@
  * Which worker of the pool takes which job.
  * @module
  */
+import type { Crew } from './crew.ts';
 import type { PoolClient, PoolTask } from './pool-task.ts';
-import type { WorkerEndpoint } from './worker-threads.ts';
 
-/** A worker that has been started. */
-export interface Crew {
-  readonly number: number;
-  readonly endpoint: WorkerEndpoint;
-  readonly tasks: Map<number, PoolTask>;
-  /** It has said that it takes orders. */
-  isReady: boolean;
-  heartbeat: number;
-  heardAtMs: number;
-  /** When it was last without a job. */
-  idleAtMs: number;
-}
-
-/** Jobs as they get workers: flushes, then compactions, with which databases take turns. */
+/** Jobs as they get workers: the urgent ones, then the others, with which databases take turns. */
 export function inTurns(waiting: readonly PoolTask[]): PoolTask[] {
-  const compactions = new Map<PoolClient, number>();
-  const rankOf = ({ client, isFlush }: PoolTask): number => {
-    if (isFlush) return -1;
-    const before = compactions.get(client) ?? countSent(client);
-    compactions.set(client, before + 1);
+  const sent = new Map<PoolClient, number>();
+  const rankOf = ({ client, isUrgent }: PoolTask): number => {
+    if (isUrgent) return -1;
+    const before = sent.get(client) ?? countSent(client);
+    sent.set(client, before + 1);
     return before;
   };
   const ranked = waiting.map((task) => ({ task, rank: rankOf(task) }));
@@ -32,18 +19,18 @@ export function inTurns(waiting: readonly PoolTask[]): PoolTask[] {
   return ranked.map(({ task }) => task);
 }
 
-/** Compactions that workers have. */
+/** Jobs of a database that workers have and that are not urgent. */
 function countSent({ tasks }: PoolClient): number {
   let count = 0;
-  for (const task of tasks) if (!task.isFlush && task.worker !== undefined) count++;
+  for (const task of tasks) if (!task.isUrgent && task.worker !== undefined) count++;
   return count;
 }
 
 /**
- * Who takes a job. Flushes go to the first worker unless it has those of other databases: one that
- * does the same again does it faster, it has the code compiled. The next compaction goes to the
- * last of those that have nothing to do: flushes would hold it up. None has a second one waiting,
- * which another might begin before.
+ * Who takes a job. Urgent ones go to the first worker unless it has those of other databases: one
+ * that does the same again does it faster, it has the code compiled. Of the others, the next goes
+ * to the last worker that has nothing to do: urgent ones would hold it up. None has a second one
+ * waiting, which another might begin before.
  * @param crews by number; undefined for one that would have to be started
  * @returns the number of the worker; undefined while there is none
  */
@@ -59,14 +46,14 @@ export function workerFor(
   const used = new Set<number | undefined>();
   for (const { worker } of client.tasks) if (worker !== undefined) used.add(worker);
   const isFull = used.size >= client.workerCount;
-  const mayJoinFlush = Math.min(count, client.workerCount) === 1;
+  const mayJoinUrgent = Math.min(count, client.workerCount) === 1;
   let best: number | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (let number = 0; number < count; number++) {
     const crew = crews[number];
     if ((isFull && !used.has(number)) || (crew === undefined && !mayStart)) continue;
-    const load = loadFor(task, crew, mayJoinFlush);
-    if (load > least || (load === least && task.isFlush)) continue;
+    const load = loadFor(task, crew, mayJoinUrgent);
+    if (load > least || (load === least && task.isUrgent)) continue;
     if (load === Number.POSITIVE_INFINITY) continue;
     best = number;
     least = load;
@@ -75,16 +62,16 @@ export function workerFor(
 }
 
 /** What stands before a job at a worker; Infinity if it is not to have it. */
-function loadFor(task: PoolTask, crew: Crew | undefined, mayJoinFlush: boolean): number {
-  let flushes = 0;
-  let compactions = 0;
+function loadFor(task: PoolTask, crew: Crew | undefined, mayJoinUrgent: boolean): number {
+  let urgent = 0;
+  let others = 0;
   let strangers = 0;
   for (const other of crew?.tasks.values() ?? []) {
-    if (other.isFlush) flushes++;
-    else compactions++;
-    if (other.isFlush && other.client !== task.client) strangers++;
+    if (other.isUrgent) urgent++;
+    else others++;
+    if (other.isUrgent && other.client !== task.client) strangers++;
   }
-  if (task.isFlush) return strangers;
-  if (compactions > 0 || (flushes > 0 && !mayJoinFlush)) return Number.POSITIVE_INFINITY;
-  return flushes;
+  if (task.isUrgent) return strangers;
+  if (others > 0 || (urgent > 0 && !mayJoinUrgent)) return Number.POSITIVE_INFINITY;
+  return urgent;
 }

@@ -4,8 +4,8 @@
  */
 import type { Correction } from '../block/block-reader.ts';
 import type { VarveError } from '../errors.ts';
-import type { MergeJob, MergeResult } from '../merge/merge-job.ts';
-import type { MergeTask } from './port.ts';
+import { type Job, URGENT } from '../job/job.ts';
+import type { JobTask } from './job-task.ts';
 import { type Claim, isTaken, newClaim, type Order, withdraw } from './protocol.ts';
 
 /** A database as the pool sees it. */
@@ -27,10 +27,8 @@ export interface PoolClient {
   onCorrection(correction: Correction): void;
   /** A file of a worker could not be closed without an error. */
   onCloseFailed(error: VarveError): void;
-  /** Removes what a job has made, which nobody wants any more. */
-  discard(result: MergeResult): void;
-  /** Removes whatever a job may have left, whose worker is gone. */
-  sweep(job: MergeJob): void;
+  /** Removes what a job has left that nobody wants any more, or whose worker is gone. */
+  sweep(job: Job): void;
   /** Takes a job over that no worker can be had for, and why. */
   onUnavailable(task: PoolTask, error: VarveError): void;
   /** Takes a job over that a worker could open no more files for; it has left none behind. */
@@ -41,31 +39,31 @@ export interface PoolClient {
 
 /** A job of a client. */
 export class PoolTask {
-  readonly task: MergeTask;
+  readonly task: JobTask;
   readonly client: PoolClient;
   /** Of the order that was sent last. */
   claim: Claim;
   /** Since when it waits for somebody to begin it, on the monotonic clock. */
   readonly sinceMs: number;
-  /** Its worker need not be spared. */
-  isUrgent: boolean;
+  /** A worker may be started for it without delay. */
+  startsAtOnce: boolean;
   /** Number of the worker that has its order; undefined while it waits for one. */
   worker: number | undefined;
   /** Of the order. */
   id: number;
 
-  constructor(task: MergeTask, client: PoolClient, sinceMs: number) {
+  constructor(task: JobTask, client: PoolClient, sinceMs: number) {
     this.task = task;
     this.client = client;
     this.claim = newClaim();
     this.sinceMs = sinceMs;
-    this.isUrgent = false;
+    this.startsAtOnce = false;
     this.worker = undefined;
     this.id = -1;
   }
 
-  get isFlush(): boolean {
-    return this.task.job.work === 'flush';
+  get isUrgent(): boolean {
+    return this.task.job.urgency === URGENT;
   }
 
   /** A worker works on it, or has. */
@@ -79,12 +77,4 @@ export class PoolTask {
     this.claim = newClaim();
     return true;
   }
-}
-
-/** Bytes that a job reads, about. */
-export function inputBytes({ input }: MergeJob): number {
-  if ('memtable' in input) return input.memtable.sizeBytes;
-  let sum = 0;
-  for (const run of input.runs) for (const { sizeBytes } of run) sum += sizeBytes;
-  return sum;
 }

@@ -1,92 +1,47 @@
 /**
- * Who runs background jobs: the caller in steps of its own time, or other threads.
- *
- * The database starts jobs, gives the executor time with `advance`, `block` or `turn`, and looks at
- * the tasks afterwards. Where jobs run on other threads, giving time means taking in what they
- * report; reports that arrive while the host is idle are announced by `onReport`.
+ * The threads of a runtime, as the pool of workers uses them.
  * @module
  */
-import { isVarveError, VarveError } from '../errors.ts';
-import type { MergeJob, MergeResult } from '../merge/merge-job.ts';
+import type { Order, Report } from './protocol.ts';
 
-/** A job that was started; the executor fills it in. */
-export class MergeTask {
-  readonly job: MergeJob;
-  /** Set when the job is done. */
-  result: MergeResult | undefined;
-  /** Set when it failed or was cancelled; nothing of it is left behind then. */
-  error: VarveError | undefined;
-  /** Key and value bytes read so far, where the job runs in the caller's time. */
-  bytesRead: number;
-  /** Nobody wants the result any more; it is removed when there is one all the same. */
-  isCancelled: boolean;
-  /** It failed because the thread that it ran on is gone: it may do better on another one. */
-  isLost: boolean;
-
-  constructor(job: MergeJob) {
-    this.job = job;
-    this.result = undefined;
-    this.error = undefined;
-    this.bytesRead = 0;
-    this.isCancelled = false;
-    this.isLost = false;
-  }
-
-  /** True when nobody works on it any more. */
-  get isSettled(): boolean {
-    return this.result !== undefined || this.error !== undefined;
-  }
-
-  /** For executors: ends the task with what a failing job threw. */
-  fail(cause: unknown): void {
-    this.error = isVarveError(cause)
-      ? cause
-      : new VarveError('IO', `unexpected failure of a ${this.job.work}: ${String(cause)}`, {
-          cause,
-        });
-  }
+/** A worker as the pool sees it. */
+export interface WorkerEndpoint {
+  /** The order is copied before the call returns. */
+  send(order: Order): void;
+  /** The next report, if one has arrived. */
+  receive(): Report | undefined;
+  /** Whether the host must not end before the worker reports. */
+  hold(isHeld: boolean): void;
+  /** Ends the worker, whatever it does. */
+  terminate(): Promise<void>;
 }
 
-/** What a database has of worker threads. */
-export interface WorkerStats {
-  /** Workers that it may keep busy at a time; 0 where its jobs run in the caller's time. */
-  readonly countMax: number;
-  /** Workers that run or are starting, for all databases of the thread. */
-  readonly runningCount: number;
-  /** Why none can be started, and jobs run in the caller's time; tried again after a while. */
-  readonly error: string | undefined;
+/** What a worker tells without being asked. */
+export interface WorkerListener {
+  /** Reports can be received. */
+  onReport(): void;
+  /** The worker has ended. */
+  onDeath(cause: unknown): void;
 }
 
-/** See the module head. */
-export interface Executor {
-  readonly workers: WorkerStats;
-  /** Jobs go on while the caller does something else. */
-  readonly isParallel: boolean;
-  /** Compaction jobs that can run at the same time. */
-  readonly compactionJobsMax: number;
-  /** Called, after other work of the host, when tasks have settled in the meantime. */
-  onReport: () => void;
-  start(job: MergeJob): MergeTask;
-  /** Asks a task to end soon; it settles with an error unless it has settled before. */
-  cancel(task: MergeTask): void;
+/** The threads of a runtime; databases that are given the same object share its workers. */
+export interface WorkerThreads {
+  /** Workers that fit the machine. */
+  readonly defaultCount: number;
   /**
-   * Gives jobs the time in which about `budgetBytes` of entries are merged; on return, tasks that
-   * have ended are settled. Costs next to nothing where jobs run elsewhere.
+   * @param signals see protocol.ts
+   * @param number of the worker, from 0
+   * @throws what shows at once that no worker can be started
    */
-  advance(budgetBytes: number): void;
+  start(signals: Int32Array, number: number, listener: WorkerListener): WorkerEndpoint;
+  /** Blocks until the word at `REPORTS_WORD` is not `seen` any more, or a time has passed. */
+  wait(signals: Int32Array, seen: number, milliseconds: number): void;
+  /** Calls back once after a time; returns how to call it off. */
+  timer(milliseconds: number, callback: () => void): () => void;
   /**
-   * As `advance`, and waits until jobs have got on, blocking the thread; only with open tasks.
-   * @param milliseconds at most, about; a while if absent. Where jobs run in the caller's time they
-   * get on by one step
+   * The same, unless the host ends before. Where it is missing, workers start with the first job
+   * and end with the last database; otherwise they start with a job that lasts, and end when they
+   * have had none for some seconds.
    */
-  block(milliseconds?: number): void;
-  /** As `block`, and the host goes on meanwhile. */
-  turn(milliseconds?: number): Promise<void>;
-  /** After all tasks were cancelled: resolves when nothing of them goes on anywhere. */
-  close(): Promise<void>;
-}
-
-/** The error of a task that was cancelled. */
-export function cancelled(): VarveError {
-  return new VarveError('CLOSED', 'the job was cancelled');
+  later?(milliseconds: number, callback: () => void): () => void;
 }

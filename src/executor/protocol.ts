@@ -22,7 +22,7 @@ import type { Correction } from '../block/block-reader.ts';
 import type { PipelineShare } from '../block/pipeline.ts';
 import { type ErrorCode, isError, isVarveError, VarveError } from '../errors.ts';
 import type { RateShare } from '../job/rate-limiter.ts';
-import type { MergeJob, MergeResult } from '../merge/merge-job.ts';
+import type { AnyJob, AnyResult } from './job-kinds.ts';
 
 export const REPORTS_WORD = 0;
 export const HEARTBEAT_WORD = 1;
@@ -60,7 +60,7 @@ export type Order =
       readonly type: 'run';
       readonly id: number;
       readonly claim: Claim;
-      readonly job: MergeJob;
+      readonly job: AnyJob;
       readonly directory: string;
       /** Of the lock of the directory, which the sender holds. */
       readonly lockToken: string;
@@ -71,7 +71,7 @@ export type Order =
 
 /** From a worker. */
 export type Report =
-  | { readonly type: 'done'; readonly id: number; readonly result: MergeResult }
+  | { readonly type: 'done'; readonly id: number; readonly result: AnyResult }
   | { readonly type: 'failed'; readonly id: number; readonly error: PlainError }
   | { readonly type: 'corrected'; readonly id: number; readonly correction: Correction }
   | { readonly type: 'close-failed'; readonly id: number; readonly error: PlainError };

@@ -7,9 +7,9 @@ import { VarveError } from '../errors.ts';
 import { MailboxReceiver, makeMailbox } from './mailbox.ts';
 import type { ModuleExport } from './module-export.ts';
 import { decodePlainData } from './plain-data.ts';
+import type { WorkerEndpoint, WorkerListener, WorkerThreads } from './port.ts';
 import { type Order, REPORTS_WORD, type Report } from './protocol.ts';
 import type { NamedExport, StewardOrder, StewardStart, WorkerEnded } from './web-protocol.ts';
-import type { WorkerEndpoint, WorkerListener, WorkerThreads } from './worker-threads.ts';
 
 /** More do not help one database. */
 const DEFAULT_COUNT_MAX = 4;

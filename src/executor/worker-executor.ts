@@ -6,17 +6,19 @@
  * @module
  */
 import type { Correction } from '../block/block-reader.ts';
-import { SUITE_NONE } from '../crypto/port.ts';
 import type { VarveError } from '../errors.ts';
+import { type Job, URGENT } from '../job/job.ts';
+import type { JobContext } from '../job/job-context.ts';
+import { removeLeftovers } from '../job/leftovers.ts';
 import type { RateShare } from '../job/rate-limiter.ts';
-import { fileNumberOf, numbersOf, removeTables } from '../merge/directory-sink.ts';
-import type { MergeContext, MergeJob, MergeResult } from '../merge/merge-job.ts';
+import type { Executor, WorkerStats } from './executor.ts';
 import type { InlineExecutor } from './inline.ts';
-import { inputBytes, type PoolClient, PoolTask } from './pool-task.ts';
-import { cancelled, type Executor, MergeTask, type WorkerStats } from './port.ts';
+import type { AnyJob } from './job-kinds.ts';
+import { cancelled, JobTask } from './job-task.ts';
+import { type PoolClient, PoolTask } from './pool-task.ts';
+import type { WorkerThreads } from './port.ts';
 import type { Order } from './protocol.ts';
 import { CHECK_MS, WorkerPool } from './worker-pool.ts';
-import type { WorkerThreads } from './worker-threads.ts';
 
 /** What the executor itself needs of the database. */
 export interface WorkerExecutorOptions {
@@ -24,7 +26,7 @@ export interface WorkerExecutorOptions {
   readonly workerCount: number;
   /** For jobs that are done here. */
   readonly inline: InlineExecutor;
-  readonly context: MergeContext;
+  readonly context: JobContext;
   /** Of the lock of the directory. */
   readonly lockToken: string;
   readonly rate: RateShare | undefined;
@@ -34,8 +36,8 @@ export interface WorkerExecutorOptions {
 
 /** A job of so many bytes is done while a worker would start. */
 const SMALL_BYTES = 0x4_0000;
-/** Flushes of more, which come of many writes, have a worker started at once. */
-const LARGE_FLUSH_BYTES = 0x10_0000;
+/** Urgent jobs of more, which come of many writes, have a worker started at once. */
+const LARGE_BYTES = 0x10_0000;
 /** Who waits for a job does it himself if nobody has begun it after so long. */
 const PATIENCE_MS = 2000;
 
@@ -73,23 +75,24 @@ export class WorkerExecutor implements Executor, PoolClient {
     return { countMax: this.workerCount, runningCount, error: failure?.message };
   }
 
-  start(job: MergeJob): MergeTask {
-    const task = new PoolTask(new MergeTask(job), this, this.#options.context.clock.monotonic());
-    task.isUrgent = task.isFlush && inputBytes(job) > LARGE_FLUSH_BYTES;
-    this.tasks.add(task);
-    this.#pool.add(task);
-    return task.task;
+  start<J extends AnyJob>(job: J): JobTask<J> {
+    const task = new JobTask(job);
+    const pooled = new PoolTask(task, this, this.#options.context.clock.monotonic());
+    pooled.startsAtOnce = job.urgency === URGENT && job.reads.bytes > LARGE_BYTES;
+    this.tasks.add(pooled);
+    this.#pool.add(pooled);
+    return task;
   }
 
-  cancel(merge: MergeTask): void {
-    this.#inline.cancel(merge);
-    for (const task of this.tasks) {
-      if (task.task !== merge) continue;
-      if (this.#pool.giveBack(task)) {
-        merge.fail(cancelled());
+  cancel(task: JobTask): void {
+    this.#inline.cancel(task);
+    for (const pooled of this.tasks) {
+      if (pooled.task !== task) continue;
+      if (this.#pool.giveBack(pooled)) {
+        task.fail(cancelled());
       } else {
-        merge.isCancelled = true;
-        this.#pool.cancel(task);
+        task.isCancelled = true;
+        this.#pool.cancel(pooled);
       }
       return;
     }
@@ -134,7 +137,7 @@ export class WorkerExecutor implements Executor, PoolClient {
   orderOf(id: number, { claim, task: { job } }: PoolTask): Order {
     const { context, lockToken, rate } = this.#options;
     const { directory } = context;
-    const pipeline = context.pipeline.share(epochsOf(job));
+    const pipeline = context.pipeline.share(job.reads.epochs);
     return { type: 'run', id, claim, job, directory, lockToken, pipeline, rate };
   }
 
@@ -146,14 +149,9 @@ export class WorkerExecutor implements Executor, PoolClient {
     this.#options.context.pipeline.onCloseFailed?.(error);
   }
 
-  discard({ outputs }: MergeResult): void {
+  sweep(job: Job): void {
     const { fs, directory } = this.#options.context;
-    removeTables(fs, directory, outputs.map(fileNumberOf));
-  }
-
-  sweep({ fileNumbers }: MergeJob): void {
-    const { fs, directory } = this.#options.context;
-    removeTables(fs, directory, numbersOf(fileNumbers));
+    removeLeftovers(fs, directory, job);
   }
 
   onUnavailable({ task }: PoolTask, error: VarveError): void {
@@ -183,10 +181,10 @@ export class WorkerExecutor implements Executor, PoolClient {
     return this.tasks.size + this.#inline.openCount;
   }
 
-  /** Does a job of this kind here, a flush if there is one, unless a worker begins it just now. */
+  /** Does such a job here, an urgent one if there is one, unless a worker begins it just now. */
   #takeOver(isWanted: (task: PoolTask) => boolean): void {
     const wanted = [...this.tasks].filter((task) => !task.hasBegun && isWanted(task));
-    const task = wanted.find(({ isFlush }) => isFlush) ?? wanted[0];
+    const task = wanted.find(({ isUrgent }) => isUrgent) ?? wanted[0];
     if (task !== undefined && this.#pool.giveBack(task)) this.#inline.adopt(task.task);
   }
 
@@ -197,20 +195,11 @@ export class WorkerExecutor implements Executor, PoolClient {
   }
 
   #isQuicklyDone(task: PoolTask): boolean {
-    return inputBytes(task.task.job) <= SMALL_BYTES && this.#pool.needsStart(task);
+    return task.task.job.reads.bytes <= SMALL_BYTES && this.#pool.needsStart(task);
   }
 
   #isLate(task: PoolTask): boolean {
     const { clock } = this.#options.context;
     return task.worker !== undefined && clock.monotonic() - task.sinceMs > PATIENCE_MS;
   }
-}
-
-/** Epochs of the keys that a job needs. */
-function epochsOf({ table, input }: MergeJob): Set<number> {
-  const inputs = 'runs' in input ? input.runs.flat() : [];
-  const protections = [table.protection, ...inputs.map((meta) => meta.protection)];
-  return new Set(
-    protections.filter(({ suiteId }) => suiteId !== SUITE_NONE).map(({ epoch }) => epoch),
-  );
 }

@@ -11,13 +11,15 @@
  */
 import type { Clock } from '../env/port.ts';
 import { VarveError } from '../errors.ts';
-import { type Crew, inTurns, workerFor } from './placement.ts';
+import { Crew } from './crew.ts';
+import { cancelled } from './job-task.ts';
+import { inTurns, workerFor } from './placement.ts';
+import { PoolNews } from './pool-news.ts';
 import type { PoolClient, PoolTask } from './pool-task.ts';
-import { cancelled } from './port.ts';
+import type { WorkerEndpoint, WorkerThreads } from './port.ts';
 import {
   dropKeys,
   errorOf,
-  HEARTBEAT_ENDED,
   HEARTBEAT_WORD,
   isTaken,
   type Order,
@@ -25,14 +27,9 @@ import {
   type Report,
 } from './protocol.ts';
 import { StartLimit } from './start-limit.ts';
-import type { WorkerEndpoint, WorkerThreads } from './worker-threads.ts';
 
 /** How often a wait looks whether the workers are alive. */
 export const CHECK_MS = 1000;
-/** A worker that cannot take orders after so long does not come. */
-const START_MS_MAX = 20_000;
-/** A worker without a sign of life for so long is given up; to sync a large file takes a while. */
-const SILENCE_MS_MAX = 120_000;
 /** A job that can wait gets no worker of its own before: its database may be closed by then. */
 const START_DELAY_MS = 100;
 /** Workers without a job end after so long. */
@@ -53,16 +50,15 @@ export class WorkerPool {
   readonly #crews: (Crew | undefined)[];
   /** Jobs that no worker has yet, the oldest first. */
   #waiting: PoolTask[];
-  readonly #waiters: Set<() => void>;
+  readonly #news: PoolNews;
   /** Reports that had been sent when reports were last taken in. */
   #reportsSeen: number;
   #nextId: number;
   readonly #starts: StartLimit;
   /** When jobs that can wait are looked at again; Infinity if there are none. */
   #startDueMs: number;
-  /** Timers that are set. */
+  /** A timer is set that ends idle workers. */
   #isIdleDue: boolean;
-  #isNewsDue: boolean;
 
   private constructor(threads: WorkerThreads, clock: Clock) {
     this.#threads = threads;
@@ -72,13 +68,12 @@ export class WorkerPool {
     this.#clients = new Set();
     this.#crews = Array.from({ length: WORKERS_MAX }, () => undefined);
     this.#waiting = [];
-    this.#waiters = new Set();
+    this.#news = new PoolNews(threads, this.#clients, (isHeld) => this.#hold(isHeld));
     this.#reportsSeen = 0;
     this.#nextId = 0;
     this.#starts = new StartLimit(clock);
     this.#startDueMs = Number.POSITIVE_INFINITY;
     this.#isIdleDue = false;
-    this.#isNewsDue = false;
   }
 
   /** The pool of these threads. @param clock the same for all who have them */
@@ -133,8 +128,8 @@ export class WorkerPool {
   urge(client: PoolClient): void {
     let hasUrged = false;
     for (const task of this.#waiting) {
-      if (task.client !== client || task.isUrgent) continue;
-      task.isUrgent = true;
+      if (task.client !== client || task.startsAtOnce) continue;
+      task.startsAtOnce = true;
       hasUrged = true;
     }
     if (hasUrged) this.#assign();
@@ -178,7 +173,7 @@ export class WorkerPool {
   /** Settles the tasks whose reports have come. @param asker looks at its news itself */
   takeIn(asker: PoolClient): void {
     this.#receive();
-    this.#spread(asker);
+    this.#news.spread(asker);
   }
 
   #receive(): void {
@@ -199,26 +194,12 @@ export class WorkerPool {
     this.#threads.wait(this.#signals, this.#reportsSeen, Math.min(milliseconds, CHECK_MS));
     this.#receive();
     this.#giveUpSilent();
-    this.#spread(asker);
+    this.#news.spread(asker);
   }
 
   /** The same, while the host goes on. */
-  async turn(milliseconds: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const callOff = this.#threads.timer(Math.min(milliseconds, CHECK_MS), () => {
-        this.#giveUpSilent();
-        done();
-        this.#tell();
-      });
-      const done = (): void => {
-        callOff();
-        this.#waiters.delete(done);
-        if (this.#waiters.size === 0) this.#hold(false);
-        resolve();
-      };
-      this.#waiters.add(done);
-      this.#hold(true);
-    });
+  turn(milliseconds: number): Promise<void> {
+    return this.#news.wait(Math.min(milliseconds, CHECK_MS), () => this.#giveUpSilent());
   }
 
   /** Gives jobs that wait to workers that have little else to do, as their databases take turns. */
@@ -249,14 +230,14 @@ export class WorkerPool {
 
   /** True when a job may have a worker started; otherwise it is looked at again. */
   #isDue(task: PoolTask): boolean {
-    if (!this.#sparesWorkers || task.isUrgent) return true;
+    if (!this.#sparesWorkers || task.startsAtOnce) return true;
     const dueMs = task.sinceMs + START_DELAY_MS;
     const now = this.#clock.monotonic();
     if (now >= dueMs) return true;
     if (this.#startDueMs === Number.POSITIVE_INFINITY) {
       this.#threads.later!(dueMs - now + 1, () => {
         this.#assign();
-        this.#tell();
+        this.#news.tell();
       });
     }
     this.#startDueMs = Math.min(this.#startDueMs, dueMs);
@@ -280,7 +261,7 @@ export class WorkerPool {
       order = client.orderOf(task.id, task);
       crew.endpoint.send(order);
       // It was silent for want of work, for however long.
-      if (crew.tasks.size === 0 && this.#isReady(crew)) crew.heardAtMs = this.#clock.monotonic();
+      if (crew.tasks.size === 0 && this.#isReady(crew)) crew.hear(this.#clock.monotonic());
       crew.tasks.set(task.id, task);
       task.worker = crew.number;
     } catch (error) {
@@ -300,47 +281,35 @@ export class WorkerPool {
       endpoint = this.#threads.start(this.#signals, number, {
         onReport: () => {
           this.#receive();
-          this.#tell();
+          this.#news.tell();
         },
         onDeath: (cause) => {
           // What it has reported stands.
           this.#receive();
           const crew = this.#crews[number];
           if (crew?.endpoint === endpoint) this.#lose(crew, cause);
-          this.#tell();
+          this.#news.tell();
         },
       });
     } catch (error) {
       this.#starts.fail(error);
       return;
     }
-    const now = this.#clock.monotonic();
-    this.#crews[number] = {
-      number,
-      endpoint,
-      tasks: new Map(),
-      isReady: false,
-      heartbeat: 0,
-      heardAtMs: now,
-      idleAtMs: now,
-    };
-    if (this.#waiters.size > 0) endpoint.hold(true);
+    this.#crews[number] = new Crew(number, endpoint, this.#signals, this.#clock.monotonic());
+    if (this.#news.isAwaited) endpoint.hold(true);
   }
 
   #isReady(crew: Crew): boolean {
     if (crew.isReady) return true;
-    const heartbeat = Atomics.load(this.#signals, HEARTBEAT_WORD + crew.number);
-    if (heartbeat === 0 || heartbeat === HEARTBEAT_ENDED) return false;
-    crew.isReady = true;
-    this.#starts.succeed();
-    return true;
+    if (crew.look()) this.#starts.succeed();
+    return crew.isReady;
   }
 
   #settle(crew: Crew, report: Report): void {
-    crew.heardAtMs = this.#clock.monotonic();
+    crew.hear(this.#clock.monotonic());
     const task = crew.tasks.get(report.id);
     if (task === undefined) return;
-    const { client } = task;
+    const { client, task: started } = task;
     if (report.type === 'corrected') {
       client.onCorrection(report.correction);
       return;
@@ -352,17 +321,16 @@ export class WorkerPool {
     this.#release(crew, task);
     client.tasks.delete(task);
     client.hasNews = true;
-    const { task: merge } = task;
-    if (report.type === 'failed' && report.error.code === 'HANDLES' && !merge.isCancelled) {
+    if (report.type === 'failed' && report.error.code === 'HANDLES' && !started.isCancelled) {
       client.onStarved(task);
     } else if (report.type === 'failed') {
-      merge.error = errorOf(report.error);
-    } else if (merge.isCancelled) {
+      started.fail(errorOf(report.error));
+    } else if (started.isCancelled) {
       // It was done before the worker heard that nobody wants it.
-      client.discard(report.result);
-      merge.error = cancelled();
+      client.sweep(started.job);
+      started.fail(cancelled());
     } else {
-      merge.result = report.result;
+      started.succeed(report.result);
     }
   }
 
@@ -399,16 +367,9 @@ export class WorkerPool {
     const now = this.#clock.monotonic();
     for (const crew of this.#crews) {
       if (crew === undefined) continue;
-      const heartbeat = Atomics.load(this.#signals, HEARTBEAT_WORD + crew.number);
-      const silenceMs = now - crew.heardAtMs;
-      if (heartbeat === HEARTBEAT_ENDED) {
-        this.#giveUp(crew, 'it has ended');
-      } else if (this.#isReady(crew) && (heartbeat !== crew.heartbeat || crew.tasks.size === 0)) {
-        crew.heartbeat = heartbeat;
-        crew.heardAtMs = now;
-      } else if (silenceMs > (crew.isReady ? SILENCE_MS_MAX : START_MS_MAX)) {
-        this.#giveUp(crew, 'it showed no sign of life');
-      }
+      this.#isReady(crew);
+      const why = crew.missing(now);
+      if (why !== undefined) this.#giveUp(crew, why);
     }
   }
 
@@ -439,38 +400,15 @@ export class WorkerPool {
         this.#waiting.push(task);
         continue;
       }
-      const { client, task: merge } = task;
+      const { client, task: started } = task;
       client.tasks.delete(task);
       client.hasNews = true;
-      merge.isLost = true;
-      const text = `the worker that ran a ${merge.job.work} is gone`;
-      merge.error = new VarveError('IO', text, { cause });
-      if (hasBegun) client.sweep(merge.job);
+      started.isLost = true;
+      const text = `the worker that ran a ${started.job.kind} is gone`;
+      started.fail(new VarveError('IO', text, { cause }));
+      if (hasBegun) client.sweep(started.job);
     }
     this.#assign();
-  }
-
-  /** Tells the clients, all but the one who looks itself, when nobody is in the midst of a call. */
-  #spread(asker: PoolClient): void {
-    this.#wake();
-    if (this.#isNewsDue) return;
-    for (const client of this.#clients) this.#isNewsDue ||= client.hasNews && client !== asker;
-    if (this.#isNewsDue) this.#threads.timer(0, () => this.#tell());
-  }
-
-  /** In a turn of the host. */
-  #tell(): void {
-    this.#wake();
-    this.#isNewsDue = false;
-    for (const client of [...this.#clients]) if (client.hasNews) client.onNews();
-  }
-
-  #wake(): void {
-    for (const { hasNews } of this.#clients) {
-      if (!hasNews) continue;
-      for (const waiter of [...this.#waiters]) waiter();
-      return;
-    }
   }
 
   #hold(isHeld: boolean): void {

@@ -7,16 +7,17 @@
  * all threads have the same.
  *
  *     word  meaning
- *     0     when all flushes so far would have ended at the limited rate
- *     1     the same for all jobs: compactions wait for this, so that flushes go before them
+ *     0     when all urgent jobs so far would have ended at the limited rate
+ *     1     the same for all jobs: the others wait for this, so that urgent ones go before them
  *
  * The algorithm is the virtual scheduling form of the generic cell rate algorithm (ITU-T I.371).
  * @module
  */
 import type { Clock } from '../env/port.ts';
+import { URGENT, type Urgency } from './job.ts';
 
 const WORD_COUNT = 2;
-const FLUSHES_WORD = 0;
+const URGENT_WORD = 0;
 const ALL_WORD = 1;
 /** Steps may come so much before they are due: they are not all of one size. */
 const BURST_US = 20_000n;
@@ -61,11 +62,11 @@ export class RateLimiter {
    * Takes note of what a job has read and written.
    * @returns milliseconds that it is to wait before it goes on
    */
-  charge(work: 'flush' | 'compaction', bytes: number): number {
+  charge(urgency: Urgency, bytes: number): number {
     const cost = BigInt(Math.round((bytes * US_PER_SECOND) / this.#share.bytesPerSecond));
     const now = BigInt(Math.round(this.#clock.now() * US_PER_MS));
     const all = this.#add(ALL_WORD, now, cost);
-    const end = work === 'flush' ? this.#add(FLUSHES_WORD, now, cost) : all;
+    const end = urgency === URGENT ? this.#add(URGENT_WORD, now, cost) : all;
     const waitUs = end - now - BURST_US;
     return waitUs > 0n ? Number(waitUs) / US_PER_MS : 0;
   }

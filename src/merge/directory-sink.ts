@@ -2,12 +2,13 @@
  * Where flushes and compactions put their tables.
  * @module
  */
-import type { Pipeline } from '../block/pipeline.ts';
 import type { ByteWriter } from '../bytes/byte-writer.ts';
-import type { Clock } from '../env/port.ts';
 import { assert } from '../errors.ts';
-import { closeFile, type FileHandle, type Fs, joinPath } from '../fs/port.ts';
+import { closeFile, type FileHandle, joinPath } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
+import type { FileNumbers } from '../job/job.ts';
+import type { JobContext } from '../job/job-context.ts';
+import { removeTables } from '../job/leftovers.ts';
 import type { EntryGuard } from '../key/entry-checksum.ts';
 import { tableName } from '../manifest/file-names.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
@@ -15,18 +16,7 @@ import { TableWriter, type TableWriterOptions } from '../sstable/table-writer.ts
 import type { TableSink } from './merge-run.ts';
 
 /** What a sink writes with. */
-export interface SinkContext {
-  readonly fs: Fs;
-  readonly directory: string;
-  readonly pipeline: Pipeline;
-  readonly clock: Clock;
-}
-
-/** File numbers that were never used before: `[first, first + count)`. */
-export interface FileNumbers {
-  readonly first: number;
-  readonly count: number;
-}
+type SinkContext = Pick<JobContext, 'fs' | 'directory' | 'pipeline' | 'clock'>;
 
 /** Writes tables of one kind into the database's directory. */
 export class DirectorySink implements TableSink {
@@ -78,28 +68,12 @@ export class DirectorySink implements TableSink {
 
   discard(file: FileHandle | undefined, finished: readonly TableMeta[]): void {
     if (file !== undefined) this.#remove(file);
-    removeTables(this.#context.fs, this.#context.directory, finished.map(fileNumberOf));
+    const fileNumbers = finished.map(({ fileNumber }) => fileNumber);
+    removeTables(this.#context.fs, this.#context.directory, fileNumbers);
   }
 
   #remove(file: FileHandle): void {
     closeFile(file);
     removeIfPossible(this.#context.fs, file.path);
-  }
-}
-
-/** For lists of numbers out of lists of tables. */
-export function fileNumberOf({ fileNumber }: TableMeta): number {
-  return fileNumber;
-}
-
-/** All of a range. */
-export function* numbersOf({ first, count }: FileNumbers): Generator<number> {
-  for (let n = first; n < first + count; n++) yield n;
-}
-
-/** Removes the files of tables that are not, or no longer, part of the database. */
-export function removeTables(fs: Fs, directory: string, fileNumbers: Iterable<number>): void {
-  for (const fileNumber of fileNumbers) {
-    removeIfPossible(fs, joinPath(directory, tableName(fileNumber)));
   }
 }

@@ -1,19 +1,21 @@
 /**
- * The job of a flush or of a part of a compaction: entries in order from a memtable or from tables,
- * merged into new tables. A job is plain data, and the one function that begins it runs it
- * everywhere: in the caller's time, or on another thread.
+ * The jobs of flushes and compactions: entries in order from a memtable or from tables, merged
+ * into new tables. A flush runs one for each memtable, a compaction one for each part of its keys.
  * @module
  */
 import type { Room } from '../bytes/room.ts';
-import type { RateLimiter } from '../job/rate-limiter.ts';
+import { totalBytes } from '../compaction/plan.ts';
+import { SUITE_NONE } from '../crypto/port.ts';
+import { type Job, type JobRun, NORMAL, URGENT } from '../job/job.ts';
+import type { JobContext } from '../job/job-context.ts';
+import { Pace } from '../job/pace.ts';
 import type { MergeInput } from '../key/cursor.ts';
 import { EntryGuard } from '../key/entry-checksum.ts';
 import { ImageCursor, type MemtableImage } from '../memtable/memtable-image.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import { OUTPUT_BUFFER_BYTES } from '../sstable/table-output.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
-import type { TableCache } from '../tables/table-cache.ts';
-import { DirectorySink, type FileNumbers, type SinkContext } from './directory-sink.ts';
+import { DirectorySink } from './directory-sink.ts';
 import { KeyRangeSweep } from './key-range-sweep.ts';
 import { MergeBuffer } from './merge-buffer.ts';
 import { MergeRun } from './merge-run.ts';
@@ -22,16 +24,15 @@ import { RunStream } from './run-stream.ts';
 /** Sorted runs of tables, each disjoint in itself, the newer ones first. */
 export type TableRuns = readonly (readonly TableMeta[])[];
 
-/** See the module head. */
-export interface MergeJob {
-  /** Flushes go first: memory waits for them. */
-  readonly work: 'flush' | 'compaction';
+/** What is to be merged, and how. */
+export interface MergeOrder {
+  readonly kind: 'flush' | 'compaction';
   readonly input: { readonly memtable: MemtableImage } | { readonly runs: TableRuns };
   /** How the new tables are written. */
   readonly table: TableWriterOptions;
   readonly targetTableBytes: number;
   /** For the new tables. */
-  readonly fileNumbers: FileNumbers;
+  readonly fileNumbers: Job['fileNumbers'];
   /** Seqnos of the live snapshots, ascending. */
   readonly snapshots: readonly number[];
   /**
@@ -51,6 +52,11 @@ export interface MergeJob {
   readonly syncsDirectory: boolean;
 }
 
+/** See the module head. */
+export interface MergeJob extends Job, MergeOrder {
+  readonly kind: 'flush' | 'compaction';
+}
+
 /**
  * What a job has brought about: its tables are on stable storage, and so are their names if it was
  * to see to that.
@@ -59,14 +65,6 @@ export interface MergeResult {
   /** In key order. */
   readonly outputs: readonly TableMeta[];
   readonly entriesDropped: number;
-}
-
-/** Where a job runs. */
-export interface MergeContext extends SinkContext {
-  /** Opens the inputs. */
-  readonly tables: TableCache;
-  /** Undefined without a limit. */
-  readonly limiter: RateLimiter | undefined;
 }
 
 /** One file read of a compaction fetches this much, less where there are many runs to read. */
@@ -83,8 +81,26 @@ const FILTER_KEY_BYTES = 4;
 /** Sorting a key of a memtable takes four words. */
 const SORTED_KEY_BYTES = 16;
 
-/** What a job takes in memory, about, beside the memtable that it reads. */
-export function jobMemoryBytes({ input, targetTableBytes }: MergeJob): number {
+/** The job of an order. */
+export function mergeJob(order: MergeOrder): MergeJob {
+  const { kind, input, table } = order;
+  const inputs = 'runs' in input ? input.runs.flat() : [];
+  const sealed = [table.protection, ...inputs.map(({ protection }) => protection)].filter(
+    ({ suiteId }) => suiteId !== SUITE_NONE,
+  );
+  return {
+    ...order,
+    urgency: kind === 'flush' ? URGENT : NORMAL,
+    reads: {
+      bytes: 'runs' in input ? totalBytes(inputs) : input.memtable.sizeBytes,
+      tablesMax: 'runs' in input ? input.runs.length : 0,
+      epochs: [...new Set(sealed.map(({ epoch }) => epoch))],
+    },
+    memoryBytes: memoryBytes(order),
+  };
+}
+
+function memoryBytes({ input, targetTableBytes }: MergeOrder): number {
   if ('memtable' in input) {
     const { ordered, waiting } = input.memtable;
     const keys = ordered.length + waiting.length;
@@ -103,22 +119,18 @@ export function jobMemoryBytes({ input, targetTableBytes }: MergeJob): number {
   return bytes + (keysMax / Math.max(1, input.runs.flat().length)) * FILTER_KEY_BYTES;
 }
 
-/** A job under way. */
-export class Merge {
-  readonly job: MergeJob;
-  readonly #context: MergeContext;
+/** The run of a job. */
+export class MergeJobRun implements JobRun<MergeResult> {
+  readonly #job: MergeJob;
+  readonly #context: JobContext;
   readonly #run: MergeRun;
-  /** When the next step is due, on the monotonic clock. */
-  #dueMs: number;
-  /** What the limiter knows of. */
-  #chargedBytes: number;
+  readonly #pace: Pace;
 
   /** Opens nothing yet. */
-  constructor(job: MergeJob, context: MergeContext) {
-    this.job = job;
+  constructor(job: MergeJob, context: JobContext) {
+    this.#job = job;
     this.#context = context;
-    this.#dueMs = 0;
-    this.#chargedBytes = 0;
+    this.#pace = new Pace(context.limiter, context.clock, job.urgency);
     const { deeper, guardedFamily } = job;
     const runCount = 'runs' in job.input ? job.input.runs.length : 0;
     const runBytes = readAheadBytes(runCount) + BLOCK_BYTES;
@@ -131,7 +143,7 @@ export class Merge {
       deeper: deeper === undefined ? undefined : new KeyRangeSweep(deeper),
       grandparents: deeper === undefined ? undefined : new KeyRangeSweep(deeper.slice(0, 1)),
       isBottommost: deeper?.every((tables) => tables.length === 0) ?? false,
-      guard: guardedFamily === undefined ? undefined : new EntryGuard(job.work, guardedFamily),
+      guard: guardedFamily === undefined ? undefined : new EntryGuard(job.kind, guardedFamily),
     });
   }
 
@@ -140,26 +152,18 @@ export class Merge {
     return this.#run.bytesRead;
   }
 
-  /** How long the next step should wait for the rate limit; 0 without one. */
   get pauseMs(): number {
-    if (this.#context.limiter === undefined) return 0;
-    return Math.max(0, this.#dueMs - this.#context.clock.monotonic());
+    return this.#pace.pauseMs;
   }
 
-  /**
-   * Merges about `budgetBytes` of input, less where a rate limit wants smaller steps.
-   * @returns the result when there is nothing left
-   * @throws VarveError from reading or writing; nothing of the job is left behind then
-   */
   step(budgetBytes: number): MergeResult | undefined {
-    const { limiter } = this.#context;
     try {
-      const isDone = this.#run.step(limiter?.stepBytes(budgetBytes) ?? budgetBytes);
-      if (limiter !== undefined) this.#charge(limiter);
+      const isDone = this.#run.step(this.#pace.stepBytes(budgetBytes));
+      this.#pace.note(this.#bytes);
       if (!isDone) return undefined;
       const { fs, directory } = this.#context;
       // An edit will name the new tables: they must be found after a power cut.
-      if (this.job.syncsDirectory) fs.syncDirectory(directory);
+      if (this.#job.syncsDirectory) fs.syncDirectory(directory);
     } catch (error) {
       this.abort();
       throw error;
@@ -168,25 +172,20 @@ export class Merge {
     return { outputs, entriesDropped };
   }
 
-  /** Gives up and removes what was written; the inputs stay. */
   abort(): void {
     this.#run.abort();
   }
 
-  #charge(limiter: RateLimiter): void {
+  /** Of files, read and written. */
+  get #bytes(): number {
     const { bytesRead, bytesWritten } = this.#run;
-    const { work } = this.job;
-    // What a flush reads is memory.
-    const bytes = work === 'flush' ? bytesWritten : bytesRead + bytesWritten;
-    const waitMs = limiter.charge(work, bytes - this.#chargedBytes);
-    this.#chargedBytes = bytes;
-    this.#dueMs = this.#context.clock.monotonic() + waitMs;
+    return 'memtable' in this.#job.input ? bytesWritten : bytesRead + bytesWritten;
   }
 }
 
 function openInputs(
   { input, from, to }: MergeJob,
-  { tables }: MergeContext,
+  { tables }: JobContext,
   rooms: readonly Room[],
 ): MergeInput[] {
   if ('memtable' in input) return [new ImageCursor(input.memtable)];

@@ -7,8 +7,8 @@
  * @module
  */
 import { JobRunner, type WorkerEnvironment } from '../executor/job-runner.ts';
+import type { WorkerEndpoint, WorkerListener, WorkerThreads } from '../executor/port.ts';
 import { HEARTBEAT_WORD, type Order, REPORTS_WORD, type Report } from '../executor/protocol.ts';
-import type { WorkerEndpoint, WorkerListener, WorkerThreads } from '../executor/worker-threads.ts';
 import { PowerCut } from './power-cut.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedClock } from './simulated-clock.ts';

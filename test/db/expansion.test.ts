@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { inputFailureOf } from '../../src/db/background/compaction-job.ts';
+import { inputFailureOf } from '../../src/db/background/compaction.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { VarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';

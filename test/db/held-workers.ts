@@ -5,8 +5,8 @@
  */
 import type { Db } from '../../src/db/database.ts';
 import type { DbOptions } from '../../src/db/options.ts';
+import type { WorkerThreads } from '../../src/executor/port.ts';
 import type { Order } from '../../src/executor/protocol.ts';
-import type { WorkerThreads } from '../../src/executor/worker-threads.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import type { SimulatedThreads } from '../../src/testing/simulated-threads.ts';
@@ -58,7 +58,7 @@ export class Gate {
   pass(order: Order, send: () => void): void {
     // What is cancelled has to arrive first.
     if (order.type === 'cancel') this.open();
-    if (order.type === 'run' && this.holds.has(order.job.work)) this.#held.push(send);
+    if (order.type === 'run' && this.holds.has(order.job.kind)) this.#held.push(send);
     else send();
   }
 }

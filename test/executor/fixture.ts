@@ -7,7 +7,7 @@ import { nodeCrypto } from '../../src/crypto/node.ts';
 import type { Db } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import type { DbOptions } from '../../src/db/options.ts';
-import type { WorkerThreads } from '../../src/executor/worker-threads.ts';
+import type { WorkerThreads } from '../../src/executor/port.ts';
 import type { MemoryFs } from '../../src/fs/memory.ts';
 import type { Fs } from '../../src/fs/port.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { isVarveError } from '../../src/errors.ts';
+import type { WorkerThreads } from '../../src/executor/port.ts';
 import { HEARTBEAT_ENDED, HEARTBEAT_WORD, take } from '../../src/executor/protocol.ts';
-import type { WorkerThreads } from '../../src/executor/worker-threads.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { tableName } from '../../src/manifest/file-names.ts';
 import type { SimulatedThreads } from '../../src/testing/simulated-threads.ts';
@@ -63,7 +63,7 @@ test('a part of a compaction waits for whoever is free first, behind none that r
       return {
         ...endpoint,
         send: (order) => {
-          if (order.type === 'run' && order.job.work === 'compaction') {
+          if (order.type === 'run' && order.job.kind === 'compaction') {
             compactions.add(order.id);
             given[number]!++;
           }

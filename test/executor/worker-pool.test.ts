@@ -11,12 +11,8 @@ import type { DbEvent } from '../../src/db/events.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { isVarveError } from '../../src/errors.ts';
+import type { WorkerEndpoint, WorkerListener, WorkerThreads } from '../../src/executor/port.ts';
 import { HEARTBEAT_WORD, type Order } from '../../src/executor/protocol.ts';
-import type {
-  WorkerEndpoint,
-  WorkerListener,
-  WorkerThreads,
-} from '../../src/executor/worker-threads.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts';

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { type DbOptions, open, WriteBatch } from '../../src/index.ts';
+import { NORMAL, URGENT } from '../../src/job/job.ts';
 import { newRateShare, RateLimiter } from '../../src/job/rate-limiter.ts';
 import { SimulatedClock } from '../../src/testing/index.ts';
 
@@ -25,7 +26,7 @@ suite('a limiter', () => {
       limiters.forEach((limiter, i) => {
         if (clock.monotonic() < due[i]!) return;
         bytes += MIB / 4;
-        due[i] = clock.monotonic() + limiter.charge('compaction', MIB / 4);
+        due[i] = clock.monotonic() + limiter.charge(NORMAL, MIB / 4);
       });
       clock.advance(1);
     }
@@ -35,23 +36,23 @@ suite('a limiter', () => {
   test('lets flushes go before compactions', () => {
     const clock = new SimulatedClock();
     const limiter = new RateLimiter(newRateShare(RATE, false), clock);
-    for (let i = 0; i < 10; i++) limiter.charge('compaction', MIB);
-    assert.ok(limiter.charge('compaction', MIB) > 1000);
-    assert.ok(limiter.charge('flush', MIB) < 100);
+    for (let i = 0; i < 10; i++) limiter.charge(NORMAL, MIB);
+    assert.ok(limiter.charge(NORMAL, MIB) > 1000);
+    assert.ok(limiter.charge(URGENT, MIB) < 100);
     // What flushes take is missing for compactions.
-    assert.ok(limiter.charge('compaction', MIB) > 1200);
+    assert.ok(limiter.charge(NORMAL, MIB) > 1200);
   });
 
   test('owes nothing for idle time, and goes on after the clock was set back', () => {
     const clock = new SimulatedClock();
     const limiter = new RateLimiter(newRateShare(RATE, false), clock);
     clock.advance(60_000);
-    for (let i = 0; i < 10; i++) limiter.charge('compaction', MIB);
-    assert.ok(limiter.charge('compaction', MIB) > 1000);
+    for (let i = 0; i < 10; i++) limiter.charge(NORMAL, MIB);
+    assert.ok(limiter.charge(NORMAL, MIB) > 1000);
     const past = { now: () => clock.now() - 3_600_000, monotonic: () => clock.monotonic() };
     const share = newRateShare(RATE, false);
-    new RateLimiter(share, clock).charge('flush', MIB);
-    assert.ok(new RateLimiter(share, past).charge('flush', MIB) <= 100);
+    new RateLimiter(share, clock).charge(URGENT, MIB);
+    assert.ok(new RateLimiter(share, past).charge(URGENT, MIB) <= 100);
   });
 
   test('wants small steps for a low rate', () => {

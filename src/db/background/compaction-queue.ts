@@ -5,12 +5,12 @@
  */
 import { type CompactionPlan, planBytes } from '../../compaction/plan.ts';
 import { isVarveError, VarveError } from '../../errors.ts';
-import type { Executor } from '../../executor/port.ts';
+import type { Executor } from '../../executor/executor.ts';
 import { freeBytesIn } from '../../fs/port.ts';
 import type { DbCore } from '../core.ts';
 import type { Family } from '../family.ts';
 import type { LossLimit } from '../loss-limit.ts';
-import { CompactionJob, type InputFailure, inputFailureOf } from './compaction-job.ts';
+import { Compaction, type InputFailure, inputFailureOf } from './compaction.ts';
 import { CompactionPicker } from './compaction-picker.ts';
 
 /** How long compactions wait for space before they look again. */
@@ -36,8 +36,8 @@ export interface Request {
   readonly wish: Wish;
   /** Number of steps that are done. */
   stepsDone: number;
-  job: CompactionJob | undefined;
-  /** The job is only a part of it. */
+  compaction: Compaction | undefined;
+  /** The compaction is only a part of it. */
   isSlice: boolean;
   /** Such a part is done. */
   hasSlices: boolean;
@@ -51,7 +51,7 @@ export class CompactionQueue {
   readonly #executor: Executor;
   readonly #losses: LossLimit;
   readonly #picker: CompactionPicker;
-  #running: CompactionJob[];
+  #running: Compaction[];
   /** In the order in which they will be done. */
   #requests: Request[];
   /** Compactions of their own accord wait until then, on the monotonic clock. */
@@ -81,13 +81,13 @@ export class CompactionQueue {
   /** Key and value bytes that running compactions still have to read, about. */
   get remainingBytes(): number {
     let sum = 0;
-    for (const job of this.#running) sum += job.remainingBytes;
+    for (const compaction of this.#running) sum += compaction.remainingBytes;
     return sum;
   }
 
   /** Families with a running compaction. */
   get busyFamilies(): Set<Family> {
-    return new Set(this.#running.map((job) => job.family));
+    return new Set(this.#running.map((compaction) => compaction.family));
   }
 
   /** Queues a wish; it is done when {@link isSettled} says so. */
@@ -95,7 +95,7 @@ export class CompactionQueue {
     const request: Request = {
       wish,
       stepsDone: 0,
-      job: undefined,
+      compaction: undefined,
       isSlice: false,
       hasSlices: false,
       error: undefined,
@@ -117,7 +117,7 @@ export class CompactionQueue {
   pump(mayBegin: boolean): boolean {
     this.#hasChanged = false;
     do {
-      for (const job of [...this.#running]) this.#settle(job);
+      for (const compaction of [...this.#running]) this.#settle(compaction);
     } while (mayBegin && this.#beginOne());
     return this.#hasChanged;
   }
@@ -143,7 +143,7 @@ export class CompactionQueue {
 
   /** Gives up all that is under way and all requests. */
   stop(): void {
-    for (const job of this.#running) job.abort();
+    for (const compaction of this.#running) compaction.abort();
     this.#running = [];
     for (const request of this.#requests) request.error = this.#core.backgroundError;
     this.#requests = [];
@@ -151,8 +151,8 @@ export class CompactionQueue {
 
   /** Gives up what concerns a family that is being dropped. */
   forget(family: Family): void {
-    for (const job of this.#running) if (job.family === family) job.abort();
-    this.#running = this.#running.filter((job) => job.family !== family);
+    for (const compaction of this.#running) if (compaction.family === family) compaction.abort();
+    this.#running = this.#running.filter((compaction) => compaction.family !== family);
     this.#requests = this.#requests.filter((request) => {
       if (request.wish.family !== family) return true;
       request.error = familyDropped(family);
@@ -160,18 +160,19 @@ export class CompactionQueue {
     });
   }
 
-  #settle(job: CompactionJob): void {
-    const { loss } = job;
+  #settle(compaction: Compaction): void {
+    const { loss } = compaction;
     if (loss !== undefined && this.#losses.mayRepeat(loss.cause)) {
-      this.#end(job);
-      job.abort();
-    } else if (job.isWritten) {
-      const { inputFailure, spaceError } = job;
-      if (inputFailure !== undefined || spaceError !== undefined) job.abort();
-      else job.install();
+      this.#end(compaction);
+      compaction.abort();
+    } else if (compaction.isWritten) {
+      const { inputFailure, spaceError } = compaction;
+      if (inputFailure !== undefined || spaceError !== undefined) compaction.abort();
+      else compaction.install();
       this.#losses.reset();
-      this.#end(job, inputFailure?.error ?? spaceError);
-      if (inputFailure !== undefined) this.#giveUp(job.family, job.plan, inputFailure);
+      this.#end(compaction, inputFailure?.error ?? spaceError);
+      if (inputFailure !== undefined)
+        this.#giveUp(compaction.family, compaction.plan, inputFailure);
       else this.#waitForSpace(spaceError);
     }
   }
@@ -188,16 +189,16 @@ export class CompactionQueue {
     this.#noteChange();
   }
 
-  /** Takes a job out. Its request goes on waiting unless this was all of it, or an error. */
-  #end(job: CompactionJob, error?: VarveError): void {
-    this.#running = this.#running.filter((other) => other !== job);
+  /** Takes a compaction out. Its request goes on waiting unless this was all of it, or an error. */
+  #end(compaction: Compaction, error?: VarveError): void {
+    this.#running = this.#running.filter((other) => other !== compaction);
     this.#noteChange();
-    const request = this.#requests.find((one) => one.job === job);
+    const request = this.#requests.find((one) => one.compaction === compaction);
     if (request === undefined) return;
-    request.job = undefined;
+    request.compaction = undefined;
     request.error = error;
-    if (job.isInstalled && request.isSlice) request.hasSlices = true;
-    if (job.isInstalled && !request.isSlice) request.stepsDone++;
+    if (compaction.isInstalled && request.isSlice) request.hasSlices = true;
+    if (compaction.isInstalled && !request.isSlice) request.stepsDone++;
     const isDone = request.stepsDone === request.wish.steps.length;
     if (isDone || error !== undefined) this.#drop(request);
   }
@@ -210,12 +211,12 @@ export class CompactionQueue {
   /** Starts what was asked for first, or else what is called for; false when there is no more. */
   #beginOne(): boolean {
     let free = this.#executor.compactionJobsMax;
-    for (const job of this.#running) free -= job.openTaskCount;
+    for (const compaction of this.#running) free -= compaction.openTaskCount;
     if (free <= 0) return false;
     const waiting = new Set<Family>();
     for (const request of this.#requests) {
       const { family } = request.wish;
-      if (request.job !== undefined || waiting.has(family)) continue;
+      if (request.compaction !== undefined || waiting.has(family)) continue;
       waiting.add(family);
       // Its plan takes all tables of a range: it waits until nobody else has some of them.
       if (!this.busyFamilies.has(family)) return this.#beginRequest(request, free);
@@ -235,10 +236,10 @@ export class CompactionQueue {
     }
     if (plan !== undefined && request.error === undefined) {
       const begun = this.#begin(family, plan, free);
-      if (begun instanceof CompactionJob) request.job = begun;
+      if (begun instanceof Compaction) request.compaction = begun;
       else request.error = begun.error;
     }
-    if (request.job === undefined) this.#drop(request);
+    if (request.compaction === undefined) this.#drop(request);
     return true;
   }
 
@@ -260,12 +261,12 @@ export class CompactionQueue {
   }
 
   /** @returns why not, where an input cannot be read, which is then noted */
-  #begin(family: Family, plan: CompactionPlan, taskMax: number): CompactionJob | InputFailure {
+  #begin(family: Family, plan: CompactionPlan, taskMax: number): Compaction | InputFailure {
     try {
-      const job = new CompactionJob(this.#core, this.#executor, family, plan, taskMax);
-      this.#running.push(job);
+      const compaction = new Compaction(this.#core, this.#executor, family, plan, taskMax);
+      this.#running.push(compaction);
       this.#noteChange();
-      return job;
+      return compaction;
     } catch (error) {
       const failure = isVarveError(error) ? inputFailureOf(plan, error) : undefined;
       if (failure === undefined) throw error;

@@ -3,11 +3,11 @@
  * installed in the order in which they were frozen.
  * @module
  */
-import type { Executor } from '../../executor/port.ts';
+import type { Executor } from '../../executor/executor.ts';
 import type { DbCore } from '../core.ts';
 import type { Family } from '../family.ts';
 import type { LossLimit } from '../loss-limit.ts';
-import { FlushJob, type FlushMember } from './flush-job.ts';
+import { Flush, type FlushMember } from './flush.ts';
 
 /** Groups that may wait beside the active memtables, where flushes run alongside. */
 const WAITING_MAX = 2;
@@ -20,49 +20,49 @@ export class FlushQueue {
   readonly #executor: Executor;
   readonly #losses: LossLimit;
   /** Oldest first. */
-  #jobs: FlushJob[];
+  #flushes: Flush[];
 
   constructor(core: DbCore, executor: Executor, losses: LossLimit) {
     this.waitingMax = executor.isParallel ? WAITING_MAX : 1;
     this.#core = core;
     this.#executor = executor;
     this.#losses = losses;
-    this.#jobs = [];
+    this.#flushes = [];
   }
 
   /** Groups that wait or are under way. */
   get count(): number {
-    return this.#jobs.length;
+    return this.#flushes.length;
   }
 
   /** The group that was queued last: when it is done, all others are. */
-  get last(): FlushJob | undefined {
-    return this.#jobs.at(-1);
+  get last(): Flush | undefined {
+    return this.#flushes.at(-1);
   }
 
   /** True when a group is being written; one that waits to be installed after others is not. */
   get isRunning(): boolean {
-    return this.#jobs.some((job) => job.hasBegun && !job.isWritten);
+    return this.#flushes.some((flush) => flush.hasBegun && !flush.isWritten);
   }
 
   /** Queues memtables that were just frozen. */
-  add(members: readonly FlushMember[]): FlushJob {
-    const job = new FlushJob(this.#core, this.#executor, members, this.#core.lastSeqno);
-    this.#jobs.push(job);
-    return job;
+  add(members: readonly FlushMember[]): Flush {
+    const flush = new Flush(this.#core, this.#executor, members, this.#core.lastSeqno);
+    this.#flushes.push(flush);
+    return flush;
   }
 
   /** Makes one group of all that wait, so that they are installed together. */
   join(): void {
-    const members = this.#jobs.flatMap((job) => job.members);
-    for (const job of this.#jobs) job.abort();
-    this.#jobs = [];
+    const members = this.#flushes.flatMap((flush) => flush.members);
+    for (const flush of this.#flushes) flush.abort();
+    this.#flushes = [];
     if (members.length > 0) this.add(members);
   }
 
-  /** True until the job is done. */
-  has(job: FlushJob): boolean {
-    return this.#jobs.includes(job);
+  /** True until the flush is done. */
+  has(flush: Flush): boolean {
+    return this.#flushes.includes(flush);
   }
 
   /**
@@ -72,45 +72,45 @@ export class FlushQueue {
    */
   pump(mayBegin: boolean): boolean {
     let hasChanged = false;
-    for (const job of this.#jobs) {
-      const { loss } = job;
-      if (loss !== undefined && this.#losses.mayRepeat(loss.cause)) job.restart(job.members);
+    for (const flush of this.#flushes) {
+      const { loss } = flush;
+      if (loss !== undefined && this.#losses.mayRepeat(loss.cause)) flush.restart(flush.members);
     }
     // Also while nothing may begin: what has begun is to end.
-    for (const job of this.#jobs) if (job.hasBegun) job.goOn();
-    while (this.#jobs[0]?.isWritten === true) {
-      this.#installFirst(this.#jobs[0]);
+    for (const flush of this.#flushes) if (flush.hasBegun) flush.goOn();
+    while (this.#flushes[0]?.isWritten === true) {
+      this.#installFirst(this.#flushes[0]);
       this.#losses.reset();
       hasChanged = true;
     }
-    for (let i = 0; mayBegin && i < Math.min(this.#jobs.length, this.waitingMax); i++) {
-      if (this.#jobs[i]!.hasBegun) continue;
-      this.#jobs[i]!.begin();
+    for (let i = 0; mayBegin && i < Math.min(this.#flushes.length, this.waitingMax); i++) {
+      if (this.#flushes[i]!.hasBegun) continue;
+      this.#flushes[i]!.begin();
       hasChanged = true;
     }
     return hasChanged;
   }
 
-  #installFirst(job: FlushJob): void {
+  #installFirst(flush: Flush): void {
     try {
-      job.install();
+      flush.install();
     } finally {
       // Its memtables may be gone by now.
-      if (job.isInstalled) this.#jobs.shift();
+      if (flush.isInstalled) this.#flushes.shift();
     }
   }
 
   /** Gives up what is being written; all groups stay queued. */
   stop(): void {
-    for (const job of this.#jobs) job.restart(job.members);
+    for (const flush of this.#flushes) flush.restart(flush.members);
   }
 
   /** Takes the memtables of a family out, which is being dropped. */
   forget(family: Family): void {
-    for (const job of this.#jobs) {
-      const members = job.members.filter((member) => member.family !== family);
-      if (members.length < job.members.length) job.restart(members);
+    for (const flush of this.#flushes) {
+      const members = flush.members.filter((member) => member.family !== family);
+      if (members.length < flush.members.length) flush.restart(members);
     }
-    this.#jobs = this.#jobs.filter((job) => job.members.length > 0);
+    this.#flushes = this.#flushes.filter((flush) => flush.members.length > 0);
   }
 }

@@ -10,7 +10,7 @@
  */
 import { compactionDebtBytes, l0Weight, TINY_WEIGHT_MIN } from '../../compaction/pick.ts';
 import { VarveError } from '../../errors.ts';
-import type { Executor, WorkerStats } from '../../executor/port.ts';
+import type { Executor, WorkerStats } from '../../executor/executor.ts';
 import type { TableSlot } from '../../tables/table-cache.ts';
 import type { DbCore } from '../core.ts';
 import type { StallReason } from '../events.ts';
@@ -18,7 +18,7 @@ import type { Family } from '../family.ts';
 import { LossLimit } from '../loss-limit.ts';
 import { balanceMemory } from '../memory-budget.ts';
 import { CompactionQueue, type Wish } from './compaction-queue.ts';
-import type { FlushJob, FlushMember } from './flush-job.ts';
+import type { Flush, FlushMember } from './flush.ts';
 import { FlushQueue } from './flush-queue.ts';
 import { StallLog, type StallStats } from './stall-log.ts';
 import { type Pressure, PressureGauge } from './write-pressure.ts';
@@ -109,7 +109,7 @@ export class Scheduler {
   }
 
   /** Queues the flush of memtables that were just frozen. */
-  addFlush(members: readonly FlushMember[]): FlushJob {
+  addFlush(members: readonly FlushMember[]): Flush {
     return this.#flushes.add(members);
   }
 

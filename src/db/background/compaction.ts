@@ -15,15 +15,15 @@ import {
 } from '../../compaction/plan.ts';
 import { cutKeys } from '../../compaction/split.ts';
 import type { ErrorCode, VarveError } from '../../errors.ts';
-import type { Executor } from '../../executor/port.ts';
+import type { Executor } from '../../executor/executor.ts';
 import { tableNumberOf } from '../../manifest/file-names.ts';
 import { emptyEdit, type RemovedTable } from '../../manifest/version-edit.ts';
-import type { MergeJob, TableRuns } from '../../merge/merge-job.ts';
+import { type MergeJob, type MergeOrder, mergeJob, type TableRuns } from '../../merge/merge-job.ts';
 import type { TableMeta } from '../../sstable/table-meta.ts';
 import type { DbCore } from '../core.ts';
 import type { Family } from '../family.ts';
 import { tableOptions } from '../options.ts';
-import { L0_TABLE_BYTES_MAX, storedBytesMax, TaskGroup } from './task-group.ts';
+import { L0_TABLE_BYTES_MAX, MergeGroup, storedBytesMax } from './merge-group.ts';
 
 const FILE_NUMBERS_MIN = 8;
 /** Smaller parts are not worth a job of their own. */
@@ -43,7 +43,7 @@ export interface InputFailure {
 }
 
 /** A compaction under way. */
-export class CompactionJob {
+export class Compaction {
   readonly family: Family;
   readonly plan: CompactionPlan;
   /** Bytes of all inputs. */
@@ -52,7 +52,7 @@ export class CompactionJob {
   isInstalled: boolean;
   readonly #core: DbCore;
   /** In key order; none where nothing is merged. */
-  readonly #tasks: TaskGroup;
+  readonly #tasks: MergeGroup;
   readonly #beginMs: number;
 
   /** @param taskMax sub-compactions that may run at a time: at least 1 */
@@ -68,7 +68,7 @@ export class CompactionJob {
     this.inputBytes = planBytes(plan);
     this.isInstalled = false;
     this.#core = core;
-    this.#tasks = new TaskGroup(core, executor);
+    this.#tasks = new MergeGroup(core, executor);
     this.#beginMs = core.location.clock.monotonic();
     if (plan.kind !== 'merge') return;
     const lent = { memtables: [], tables: planTables(plan) };
@@ -175,7 +175,7 @@ export class CompactionJob {
     const isToL0 = outputLevel === 0;
     const cuts = isToL0 ? [] : this.#cuts(all, taskMax);
     const shared = {
-      work: 'compaction' as const,
+      kind: 'compaction' as const,
       input: { runs: runsOf(this.plan) },
       // Every table of the version is of writes up to there.
       table: {
@@ -188,13 +188,10 @@ export class CompactionJob {
       guardedFamily: settings.entryChecksums ? handle.name : undefined,
     };
     const outputsMax = outputsMaxOf(all, deeper[0] ?? [], shared, core.pipeline);
-    return [undefined, ...cuts].map((from, i) => ({
-      ...shared,
-      fileNumbers: core.newFileNumbers(outputsMax),
-      from,
-      to: cuts[i],
-      syncsDirectory: true,
-    }));
+    return [undefined, ...cuts].map((from, i) => {
+      const fileNumbers = core.newFileNumbers(outputsMax);
+      return mergeJob({ ...shared, fileNumbers, from, to: cuts[i], syncsDirectory: true });
+    });
   }
 
   /**
@@ -236,7 +233,7 @@ export class CompactionJob {
 function outputsMaxOf(
   inputs: readonly TableMeta[],
   grandparents: readonly TableMeta[],
-  { table, targetTableBytes }: Pick<MergeJob, 'table' | 'targetTableBytes'>,
+  { table, targetTableBytes }: Pick<MergeOrder, 'table' | 'targetTableBytes'>,
   pipeline: Pipeline,
 ): number {
   let bytes = totalBytes(grandparents);

@@ -1,12 +1,13 @@
 /**
- * The tasks of one flush or compaction: waited for together, installed together, given up together.
+ * The jobs of one flush or compaction: waited for together, installed together, given up together.
  * @module
  */
 import type { Pipeline } from '../../block/pipeline.ts';
 import type { ErrorCode, VarveError } from '../../errors.ts';
-import type { Executor, MergeTask } from '../../executor/port.ts';
-import { fileNumberOf, removeTables } from '../../merge/directory-sink.ts';
-import { jobMemoryBytes, type MergeJob, type MergeResult } from '../../merge/merge-job.ts';
+import type { Executor } from '../../executor/executor.ts';
+import type { JobTask } from '../../executor/job-task.ts';
+import { removeLeftovers } from '../../job/leftovers.ts';
+import type { MergeJob, MergeResult } from '../../merge/merge-job.ts';
 import type { TableWriterOptions } from '../../sstable/table-writer.ts';
 import type { DbCore, Lent } from '../core.ts';
 
@@ -37,10 +38,10 @@ export function storedBytesMax(
 }
 
 /** See the module head. */
-export class TaskGroup {
+export class MergeGroup {
   readonly #core: DbCore;
   readonly #executor: Executor;
-  #tasks: MergeTask[];
+  #tasks: JobTask<MergeJob>[];
 
   constructor(core: DbCore, executor: Executor) {
     this.#core = core;
@@ -63,7 +64,7 @@ export class TaskGroup {
   /** What those that somebody still works on hold in memory, about. */
   get openBytes(): number {
     let sum = 0;
-    for (const task of this.#tasks) if (!task.isSettled) sum += jobMemoryBytes(task.job);
+    for (const task of this.#tasks) if (!task.isSettled) sum += task.job.memoryBytes;
     return sum;
   }
 
@@ -121,7 +122,7 @@ export class TaskGroup {
     const { fs, location } = this.#core;
     for (const task of this.#tasks) {
       if (task.result === undefined) this.#executor.cancel(task);
-      else removeTables(fs, location.directory, task.result.outputs.map(fileNumberOf));
+      else removeLeftovers(fs, location.directory, task.job);
     }
     this.#tasks = [];
   }

@@ -4,13 +4,13 @@
  */
 import { totalBytes } from '../../compaction/plan.ts';
 import type { VarveError } from '../../errors.ts';
-import type { Executor } from '../../executor/port.ts';
+import type { Executor } from '../../executor/executor.ts';
 import { type AddedTable, emptyEdit, type VersionEdit } from '../../manifest/version-edit.ts';
-import type { MergeJob } from '../../merge/merge-job.ts';
+import { type MergeJob, mergeJob } from '../../merge/merge-job.ts';
 import type { DbCore } from '../core.ts';
 import type { Family, LoggedMemtable } from '../family.ts';
 import { tableOptions } from '../options.ts';
-import { L0_TABLE_BYTES_MAX, storedBytesMax, TaskGroup } from './task-group.ts';
+import { L0_TABLE_BYTES_MAX, MergeGroup, storedBytesMax } from './merge-group.ts';
 
 /** Memtables of a group that are written at a time, at most. */
 const TASKS_MAX = 8;
@@ -27,7 +27,7 @@ export interface FlushMember {
  * A flush that waits or is under way. Without a WAL a group holds the memtables of all families,
  * because nothing else would keep batches whole; with one, the log does and the groups are single.
  */
-export class FlushJob {
+export class Flush {
   members: readonly FlushMember[];
   /** True once the memtables are part of the database as tables. */
   isInstalled: boolean;
@@ -35,7 +35,7 @@ export class FlushJob {
   readonly #lastSeqno: number;
   readonly #core: DbCore;
   /** One task per member, in their order; none before `begin`. */
-  readonly #tasks: TaskGroup;
+  readonly #tasks: MergeGroup;
   #beginMs: number;
 
   constructor(
@@ -48,7 +48,7 @@ export class FlushJob {
     this.isInstalled = false;
     this.#lastSeqno = lastSeqno;
     this.#core = core;
-    this.#tasks = new TaskGroup(core, executor);
+    this.#tasks = new MergeGroup(core, executor);
     this.#beginMs = 0;
   }
 
@@ -62,7 +62,7 @@ export class FlushJob {
     return this.#tasks.count === this.members.length || this.#tasks.errors.length > 0;
   }
 
-  /** Set when a thread that worked on it is gone: the job is to be restarted. */
+  /** Set when a thread that worked on it is gone: it is to be restarted. */
   get loss(): VarveError | undefined {
     return this.#tasks.loss;
   }
@@ -125,7 +125,7 @@ export class FlushJob {
     });
   }
 
-  /** Begins again, with the same or fewer members; who waits for the job goes on waiting. */
+  /** Begins again, with the same or fewer members; who waits for it goes on waiting. */
   restart(members: readonly FlushMember[]): void {
     this.abort();
     this.members = members;
@@ -174,7 +174,7 @@ export class FlushJob {
 
 /**
  * Writes a memtable out; tombstones stay, for L0 cannot know what is below it.
- * @param syncsDirectory see {@link MergeJob}
+ * @param syncsDirectory see `MergeOrder`
  */
 export function flushJob(
   core: DbCore,
@@ -187,8 +187,8 @@ export function flushJob(
   const table = tableOptions(settings, 0, pipeline);
   const { sizeBytes, entryCount } = memtable;
   const storedBytes = storedBytesMax(sizeBytes, entryCount, table, pipeline);
-  return {
-    work: 'flush',
+  return mergeJob({
+    kind: 'flush',
     input: { memtable: memtable.image() },
     table,
     // In one piece, as far as a table reaches: every L0 table costs each read.
@@ -200,7 +200,7 @@ export function flushJob(
     from: undefined,
     to: undefined,
     syncsDirectory,
-  };
+  });
 }
 
 /** The log from which each family still needs writes, for families where that changed. */
