@@ -6,12 +6,13 @@
  */
 import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleCommand } from './command-bundle.mjs';
 import { compile, ensureInstalled, fail, root } from './ensure.mjs';
-import { writeWorkerProgram } from './worker-program.mjs';
 import { writeZstdBinding } from './zstd-binding.mjs';
 
 ensureInstalled();
+// They need packages, which are there only now.
+const { bundleCommand } = await import('./command-bundle.mjs');
+const { writeWorkerProgram } = await import('./worker-program.mjs');
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 compile(['-p', 'tsconfig.json']);
 writeZstdBinding(join(root, 'dist/compress/zstd-binding.js'));

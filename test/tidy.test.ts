@@ -15,6 +15,7 @@ import {
   bannedNames,
   circles,
   deadFiles,
+  earlyPackages,
   type Layer,
   layerBreaks,
   longFiles,
@@ -365,6 +366,12 @@ test('every file of src is in use', () => {
   none(deadFiles(compiled, entryPoints()));
 });
 test('the core takes its world through ports', () => none(bannedNames(inSrc, BANS)));
+test('scripts install packages before they need them', () => {
+  const commands = JSON.stringify(JSON.parse(texts.get('package.json') ?? '{}').scripts);
+  const scripts = commands.match(/scripts\/[\w-]+\.mjs/g) ?? [];
+  assert.ok(scripts.length > 5);
+  none(earlyPackages(sources, scripts));
+});
 test('packages stay in their layers', () => none(strayPackages(inSrc, LAYERS, PACKAGES)));
 test('tests are neither singled out nor left out', () => none(modifiedTests(sources)));
 test('every file of src says what it is for', () => none(missingHeads(inSrc)));

@@ -5,6 +5,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DbStats, ProfileName } from '../index.ts';
+import { parseLostName } from '../manifest/file-names.ts';
 import type { FamilyOptions } from './options.ts';
 import { withReader } from './session.ts';
 
@@ -44,7 +45,7 @@ function onlyFamily(stats: DbStats, family: string): DbStats {
 /** What is in the directory; a file that a writer removes meanwhile does not count. */
 function filesIn(path: string): FileStats[] {
   const kinds = new Map<string, { count: number; sizeBytes: number }>();
-  for (const kind of ['table', 'WAL', 'manifest', 'other']) {
+  for (const kind of ['table', 'WAL', 'manifest', 'kept', 'other']) {
     kinds.set(kind, { count: 0, sizeBytes: 0 });
   }
   for (const name of readdirSync(path)) {
@@ -60,5 +61,7 @@ function filesIn(path: string): FileStats[] {
 function kindOf(name: string): string {
   if (name.endsWith('.sst')) return 'table';
   if (name.endsWith('.wal')) return 'WAL';
+  // What an opening found that nothing refers to, and did not remove.
+  if (parseLostName(name) !== undefined) return 'kept';
   return name.startsWith('MANIFEST-') ? 'manifest' : 'other';
 }

@@ -144,5 +144,5 @@ function countersText({ counters }: DbStats): string {
 }
 
 function fileRow({ kind, count, sizeBytes }: FileStats): Cell[] {
-  return [kind, count, formatBytes(sizeBytes)];
+  return [kind === 'kept' ? 'kept as *.lost' : kind, count, formatBytes(sizeBytes)];
 }

@@ -46,9 +46,11 @@ export class RecoveryTables {
     }
   }
 
-  /** Writes all memtables out. */
+  /** Writes all memtables out; all that was written, and its names, are on stable storage then. */
   async writeRest(): Promise<void> {
     for (const family of this.#core.families.values()) await this.#write(family);
+    const { fs, location } = this.#core;
+    if (!this.isEmpty) fs.syncDirectory(location.directory);
   }
 
   /** Gives all tables to the edit that is to add them: if that fails, it may count all the same. */
@@ -81,7 +83,8 @@ export class RecoveryTables {
     const core = this.#core;
     const { memtable } = family.active;
     if (memtable.isEmpty) return;
-    const job = flushJob(core, family, family.active);
+    // One sync of the directory does for all: no edit names a table before the last is written.
+    const job = flushJob(core, family, family.active, false);
     const run = new MergeJobRun(job, core.jobContext());
     for (;;) {
       const result = run.step(STEP_BYTES);

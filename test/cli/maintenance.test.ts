@@ -53,6 +53,17 @@ test('stats shows levels, files and memory, and as JSON everything', async (t) =
   );
 });
 
+test('stats counts files that an opening has kept', async (t) => {
+  const directory = await makeDatabase(t);
+  assert.match(await ok(['stats', directory]), /\n {2}kept as \*\.lost +0 +0 B\n/);
+  writeFileSync(join(directory, '000999.sst.lost'), 'x'.repeat(2000));
+  writeFileSync(join(directory, 'other.lost'), 'x');
+  assert.match(await ok(['stats', directory]), /\n {2}kept as \*\.lost +1 +2\.0 kB\n/);
+  const { files } = JSON.parse(await ok(['stats', directory, '--json']));
+  const kept = files.find(({ kind }: { kind: string }) => kind === 'kept');
+  assert.deepEqual(kept, { kind: 'kept', count: 1, sizeBytes: 2000 });
+});
+
 test('verify finds no damage in a sound database', async (t) => {
   const directory = await makeDatabase(t);
   assert.match(await ok(['verify', directory]), /^verified 1 table, .*\nno damage\n$/);

@@ -9,6 +9,7 @@ import { MemoryFs } from '../../src/fs/memory.ts';
 import { open } from '../../src/node.ts';
 import { CrashFs } from '../../src/testing/crash-fs.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { observed } from '../prove/observed-fs.ts';
 import { code, keyAt, PATH, tableNames } from './helpers.ts';
 
 const MIB = 0x10_0000;
@@ -72,6 +73,28 @@ test('a log longer than memory is read in parts, and becomes tables on the way',
   assert.equal(db.stats().walCount, 1);
   await db.close();
   assert.deepEqual(await contentOf(disk, SMALL), expected);
+});
+
+test('the tables of all families become durable by one sync of the directory', async () => {
+  const disk = new MemoryFs();
+  const columnFamilies = Array.from({ length: 40 }, (_, i) => `family ${i}`);
+  const db = await open(PATH, { fs: disk, columnFamilies });
+  for (const columnFamily of columnFamilies) db.put('key', columnFamily, { columnFamily });
+  await db.sync();
+  const left = disk.clone();
+  await db.close();
+  let syncs = 0;
+  const fs = observed(left, {
+    before(operation) {
+      if (operation === 'syncDirectory') syncs++;
+      return false;
+    },
+  });
+  const again = await open(PATH, { fs });
+  assert.equal(tableNames(left).length, columnFamilies.length);
+  // Those of the manifest and of the log of this process come first.
+  assert.equal(syncs, 3);
+  await again.close();
 });
 
 test('progress is told while long logs are read', async () => {

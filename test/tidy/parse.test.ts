@@ -28,14 +28,14 @@ test('imports of every form are found, and those in strings and comments are not
     ].join('\n'),
   );
   assert.deepEqual(
-    imports.map(({ specifier, line, isModule }) => [specifier, line, isModule]),
+    imports.map(({ specifier, line, isStatic }) => [specifier, line, isStatic]),
     [
       ['./a.ts', 1, true],
       ['./b.ts', 2, true],
       ['./c.ts', 3, true],
       ['./d.ts', 4, true],
-      ['./e.ts', 5, true],
-      ['./f.ts', 6, true],
+      ['./e.ts', 5, false],
+      ['./f.ts', 6, false],
       ['./worker.js', 7, false],
     ],
   );

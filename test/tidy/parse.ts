@@ -25,8 +25,8 @@ import { API } from 'typescript/unstable/sync';
 export interface Import {
   readonly specifier: string;
   readonly line: number;
-  /** False for a file that is named by URL, as a worker's script is. */
-  readonly isModule: boolean;
+  /** Loaded before the first line of the file runs; false for `import()`. */
+  readonly isStatic: boolean;
 }
 
 /** A function with a body; `lines` counts from its first token to its closing brace. */
@@ -177,8 +177,9 @@ class Reader {
 
   private noteImport(node: Node): void {
     let name: Node | undefined;
-    let isModule = true;
-    if (node.kind === SyntaxKind.ImportDeclaration || node.kind === SyntaxKind.ExportDeclaration) {
+    const isStatic =
+      node.kind === SyntaxKind.ImportDeclaration || node.kind === SyntaxKind.ExportDeclaration;
+    if (isStatic) {
       name = (node as Parts).moduleSpecifier;
     } else if (node.kind === SyntaxKind.ImportType) {
       node.forEachChild((child) => {
@@ -192,11 +193,10 @@ class Reader {
     } else if (isNewExpression(node) && node.expression.getText(this.file) === 'URL') {
       if (node.arguments?.[1]?.getText(this.file) !== 'import.meta.url') return;
       name = node.arguments[0];
-      isModule = false;
     }
     const specifier = literalText(name);
     if (specifier === undefined) return;
-    this.imports.push({ specifier, line: this.lineOf(node), isModule });
+    this.imports.push({ specifier, line: this.lineOf(node), isStatic });
   }
 
   private noteFunction(node: Node): void {

@@ -10,6 +10,7 @@ import {
   bannedNames,
   circles,
   deadFiles,
+  earlyPackages,
   type Layer,
   layerBreaks,
   longFiles,
@@ -131,6 +132,16 @@ test('a package passes in its layers only', () => {
   const files = { 'src/low/a.ts': text, 'src/high/b.ts': text };
   const found = strayPackages(project(files), LAYERS, { '@scope/name': ['low'] });
   assert.deepEqual(places(found), ['src/low/a.ts:2', 'src/high/b.ts:1', 'src/high/b.ts:2']);
+});
+
+test('a package that an entry needs at once is reported, a later one is not', () => {
+  const files = {
+    'a.mjs':
+      "import './b.mjs';\nimport 'node:fs';\nawait import('later');\nawait import('./c.mjs');",
+    'b.mjs': "import 'early';",
+    'c.mjs': "import 'late';",
+  };
+  assert.deepEqual(places(earlyPackages(project(files), ['a.mjs'])), ['b.mjs:1']);
 });
 
 test('patterns are found with their line', () => {

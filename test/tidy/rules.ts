@@ -185,6 +185,25 @@ export function bannedNames(sources: readonly Source[], bans: readonly Ban[]): V
   });
 }
 
+/** Packages that must be there before the first line of an entry runs; files they name count. */
+export function earlyPackages(sources: readonly Source[], entries: readonly string[]): Violation[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  const reached = new Set(entries);
+  for (const path of reached) {
+    for (const { specifier, isStatic } of byPath.get(path)?.imports ?? []) {
+      const target = isStatic ? resolveImport(path, specifier) : undefined;
+      if (target !== undefined) reached.add(target);
+    }
+  }
+  return [...reached].flatMap((path) =>
+    (byPath.get(path)?.imports ?? []).flatMap(({ specifier, line, isStatic }) => {
+      if (!isStatic || /^(\.|node:)/.test(specifier)) return [];
+      const what = `needs ${specifier} before it can be installed`;
+      return [{ file: path, line, what, instead: 'import() it after ensureInstalled()' }];
+    }),
+  );
+}
+
 /** Packages that `homes` does not allow where they are imported; it maps names to layers. */
 export function strayPackages(
   sources: readonly Source[],

@@ -180,7 +180,7 @@ export function flushJob(
   core: DbCore,
   family: Family,
   { memtable }: LoggedMemtable,
-  syncsDirectory = true,
+  syncsDirectory: boolean,
 ): MergeJob {
   const { settings, handle } = family;
   const { pipeline } = core;
