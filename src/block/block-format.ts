@@ -46,6 +46,11 @@ export const BLOCK_MASK_OFF = 6;
 export const BLOCK_OVERHEAD_BYTES: number = BLOCK_HEADER_BYTES + BLOCK_TRAILER_BYTES;
 /** Largest content: 1 GiB, which holds a write batch of the largest permitted size. */
 export const BLOCK_CONTENT_BYTES_MAX = 0x4000_0000;
+/**
+ * Largest record of a log that is written, with all that stands around its block: buffers and
+ * offsets of this size are sound everywhere.
+ */
+export const RECORD_BYTES_MAX = 0x7fff_ffff;
 export const BLOCK_PAYLOAD_BYTES_MAX: number = BLOCK_CONTENT_BYTES_MAX + TAG_BYTES;
 
 export const CHECKSUM_KIND_XXH64 = 1;

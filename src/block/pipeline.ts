@@ -11,13 +11,14 @@ import { NO_DICTIONARY, type ZstdDictionary } from '../compress/zstd-dictionary.
 import { ZSTD_LEVEL_MIN } from '../compress/zstd-limits.ts';
 import type { FileCipher } from '../crypto/file-cipher.ts';
 import { KeyRing, type KeySet } from '../crypto/key-ring.ts';
-import { type CryptoPrimitives, SUITE_NONE } from '../crypto/port.ts';
+import { type CryptoPrimitives, SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { createEccCodec } from '../ecc/codec.ts';
 import type { EccOptions } from '../ecc/options.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import type { Random } from '../env/port.ts';
 import { VarveError } from '../errors.ts';
 import { closeFile, type ReadableFile, readAt } from '../fs/port.ts';
+import { BLOCK_OVERHEAD_BYTES } from './block-format.ts';
 import { BlockReader, type Correction } from './block-reader.ts';
 import { type BlockCompression, BlockWriter } from './block-writer.ts';
 import {
@@ -29,6 +30,7 @@ import {
   SALT_BYTES,
 } from './file-header.ts';
 import { type FileProtection, UNPROTECTED } from './file-protection.ts';
+import { frameBytes } from './record-frame.ts';
 
 /** What a pipeline is made of. */
 export interface PipelineOptions {
@@ -132,6 +134,14 @@ export class Pipeline {
   /** Bytes of the parity section of a block of this length; 0 without a code. */
   parityBytes(ecc: EccOptions | undefined, blockLen: number): number {
     return this.#eccCodec(ecc)?.parityBytes(blockLen) ?? 0;
+  }
+
+  /** Bytes of a record of a new log with a content of this length, if it is not compressed. */
+  logRecordBytes(contentLen: number): number {
+    const { suiteId, ecc } = this.logProtection;
+    const tagBytes = suiteId === SUITE_NONE ? 0 : TAG_BYTES;
+    const blockLen = BLOCK_OVERHEAD_BYTES + contentLen + tagBytes;
+    return frameBytes(ecc) + blockLen + this.parityBytes(ecc, blockLen);
   }
 
   /** Fills in the header of a new file; the salt is fresh. */

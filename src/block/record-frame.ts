@@ -31,9 +31,14 @@ const TWO_POW_32 = 0x1_0000_0000;
 /** No copy is sound. */
 export const NO_FRAME = -1;
 
+/** Bytes of all copies; 0 for a log without a code, which has no frames. */
+export function frameBytes(ecc: EccOptions | undefined): number {
+  return copiesOf(ecc) * FRAME_COPY_BYTES + (ecc?.scheme === 'secded' ? 1 : 0);
+}
+
 /** The frames of one log. */
 export class RecordFrame {
-  /** Bytes of all copies; 0 for a log without a code, which has no frames. */
+  /** See {@link frameBytes}. */
   readonly sizeBytes: number;
   readonly #copies: number;
   /** Undefined but for SEC-DED. */
@@ -49,7 +54,7 @@ export class RecordFrame {
   constructor(ecc: EccOptions | undefined, salt: Uint8Array) {
     this.#copies = copiesOf(ecc);
     this.#secDed = ecc?.scheme === 'secded' ? new SecDedCodec() : undefined;
-    this.sizeBytes = this.#copies * FRAME_COPY_BYTES + (this.#secDed === undefined ? 0 : 1);
+    this.sizeBytes = frameBytes(ecc);
     this.#corrected = new Uint8Array(FRAME_COPY_BYTES);
     this.#expected = new Uint8Array(this.sizeBytes);
     this.#saltLow = readU32(salt, 0);

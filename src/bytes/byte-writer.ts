@@ -8,6 +8,9 @@ import { VARINT_BYTES_MAX, writeVarint } from './varint.ts';
 /** Above this length a native copy beats a byte loop. */
 const COPY_LOOP_BYTES_MAX = 32;
 
+/** Beyond this length a buffer gets what is needed: twice as much may be more than there can be. */
+const DOUBLED_BYTES_MAX = 0x4000_0000;
+
 /**
  * Appends to `buf[0, length)` and doubles the buffer as needed. `buf` is replaced when it grows, so
  * callers read the field again after every append.
@@ -52,7 +55,8 @@ export class ByteWriter {
   }
 
   private grow(needed: number): void {
-    const grown = new Uint8Array(Math.max(needed, this.capacity * 2));
+    const doubled = Math.min(this.capacity * 2, DOUBLED_BYTES_MAX);
+    const grown = new Uint8Array(Math.max(needed, doubled));
     grown.set(this.buf.subarray(0, this.length));
     this.buf = grown;
     this.capacity = grown.length;

@@ -119,6 +119,8 @@ export class Db {
    * Writes a batch, which may span column families: all of it or, after a crash, none. Borrows the
    * batch, which may be written again.
    * @returns the seqno of its last operation
+   * @throws RangeError for a batch that the code of `ecc` makes longer than 2 GiB, which is more
+   * than a record of the log may be; nothing was written then. Otherwise as {@link put}
    */
   write(batch: WriteBatch, options?: WriteOptions): number {
     if (options !== undefined) WRITE_OPTIONS.check(options);

@@ -2,6 +2,7 @@
  * The write path: log, then memtable, then a share of the background work.
  * @module
  */
+import { BLOCK_HEADER_BYTES, RECORD_BYTES_MAX } from '../block/block-format.ts';
 import { hash32 } from '../bytes/hash32.ts';
 import { assert, VarveError } from '../errors.ts';
 import { freeBytesIn } from '../fs/port.ts';
@@ -22,6 +23,9 @@ const RESUME_INTERVAL_MS = 1000;
 const WAL_BUFFERS_MAX = 4;
 /** Memtables are weighed this often while they fill. */
 const WEIGHINGS_PER_BUFFER = 32;
+
+/** A batch of this size is no record of more than `RECORD_BYTES_MAX`, whatever the code. */
+const UNCHECKED_BYTES_MAX: number = RECORD_BYTES_MAX / 16;
 
 /** Writes batches to one database. */
 export class WritePath {
@@ -176,6 +180,19 @@ export class WritePath {
       throw new VarveError('INVALID', 'without a WAL only a flush makes writes durable');
     }
     this.#checkFamilies(encoder);
+    if (encoder.operationBytes > UNCHECKED_BYTES_MAX) this.#checkRecord(encoder);
+  }
+
+  /** With a code that multiplies what is written, a log cannot take every batch. */
+  #checkRecord({ writer }: BatchEncoder): void {
+    const { wal, pipeline } = this.#core;
+    if (wal === undefined) return;
+    const recordBytes = pipeline.logRecordBytes(writer.length - BLOCK_HEADER_BYTES);
+    if (recordBytes <= RECORD_BYTES_MAX) return;
+    throw new RangeError(
+      `with its error correction the batch takes ${recordBytes} bytes of the log, of at most ` +
+        `${RECORD_BYTES_MAX}`,
+    );
   }
 
   #checkFamilies(encoder: BatchEncoder): void {

@@ -48,6 +48,15 @@ suite('a record log', () => {
       );
     });
 
+    test(`has records of the length that is foretold (${kind.name})`, () => {
+      const log = new Log(kind);
+      for (const size of [1, 7, 300, 4096, 70_001]) {
+        const before = log.writer.sizeBytes;
+        log.append(noise(size, size));
+        assert.equal(log.writer.sizeBytes - before, log.pipeline.logRecordBytes(size));
+      }
+    });
+
     test(`that was cut gives the records before the cut, and looks torn (${kind.name})`, () => {
       const log = fiveRecords(kind);
       const whole = log.stored();
