@@ -22,6 +22,8 @@ export type {
 export type { CodecName, Compression, Compressor } from './compress/port.ts';
 export { trainDictionary } from './compress/train-dictionary.ts';
 export type { ZstdDictionary } from './compress/zstd-dictionary.ts';
+export type { CheckpointReport } from './copy/checkpoint.ts';
+export type { CopyOptions } from './copy/pace.ts';
 export type { EncryptionOptions, KeyProvider } from './crypto/key-options.ts';
 export { nobleCrypto } from './crypto/noble.ts';
 export type { AeadCipher, AeadSuite, CryptoPrimitives, SuiteName } from './crypto/port.ts';
@@ -85,7 +87,7 @@ export type {
   SecDedOptions,
   XorOptions,
 } from './ecc/options.ts';
-export type { Clock, HostLoop, Random } from './env/port.ts';
+export type { Clock, HostLoop, Random, StopSignal } from './env/port.ts';
 export { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
 export { type ErrorCode, type ErrorDetail, isVarveError, VarveError } from './errors.ts';
 export type { WorkerStats } from './executor/executor.ts';

@@ -77,6 +77,11 @@ const LAYERS: readonly Layer[] = [
     at: 'src/tables/',
     mayImport: ['sstable', 'manifest', ...TABLE_LAYERS],
   },
+  {
+    name: 'copy',
+    at: 'src/copy/',
+    mayImport: ['wal', 'tables', 'fs/held', 'fs/removals', ...ENGINE_LAYERS],
+  },
   { name: 'compaction', at: 'src/compaction/', mayImport: ENGINE_LAYERS },
   { name: 'inspect', at: 'src/inspect/', mayImport: ['wal', ...ENGINE_LAYERS] },
   {
@@ -128,7 +133,7 @@ const LAYERS: readonly Layer[] = [
     name: 'db',
     at: 'src/db/',
     mayImport: [
-      ...['executor', 'merge', 'job', 'compaction', 'integrity', 'wal', 'tables'],
+      ...['executor', 'merge', 'job', 'compaction', 'integrity', 'copy', 'wal', 'tables'],
       ...['fs/held', 'fs/removals'],
       ...ENGINE_LAYERS,
     ],
@@ -149,6 +154,7 @@ const LAYERS: readonly Layer[] = [
         'executor/web',
         'compaction',
         'integrity',
+        'copy',
         'wal',
         'block',
         'fs',

@@ -109,6 +109,10 @@ const MODULES: readonly CommandModule[] = [
     load: async (output) => (await import('./maintenance.ts')).maintenanceCommands(output),
   },
   {
+    names: ['checkpoint'],
+    load: async (output) => [(await import('./checkpoint.ts')).checkpointCommand(output)],
+  },
+  {
     names: ['inspect'],
     load: async (output) => [(await import('./inspect.ts')).inspectCommand(output)],
   },

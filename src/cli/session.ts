@@ -78,6 +78,14 @@ export async function withWriter<T>(
   // A database that is made has no family but the default one.
   if (!create || isOther(family, createFamily)) requireDatabase(path);
   else requireRoom(path);
+  return interruptible((stop) => runOpen(path, options, stop, work));
+}
+
+/**
+ * Does work that ends in an orderly way also when the process is told to stop: `stop` is aborted
+ * then, `work` returns early or throws, and the call ends with an error of code `INTERRUPTED`.
+ */
+export async function interruptible<T>(work: (stop: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
   let received: (typeof SIGNALS)[number] | undefined;
   const onSignal = (signal: (typeof SIGNALS)[number]) => {
@@ -86,7 +94,7 @@ export async function withWriter<T>(
   };
   for (const signal of SIGNALS) process.once(signal, onSignal);
   try {
-    const result = await runOpen(path, options, stop.signal, work);
+    const result = await work(stop.signal);
     if (received === undefined) return result;
   } catch (error) {
     if (received === undefined) throw error;

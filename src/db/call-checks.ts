@@ -74,6 +74,18 @@ function snapshot(value: unknown, name: string): void {
   }
 }
 
+function callback(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== 'function') {
+    throw new TypeError(`${name} must be a function`);
+  }
+}
+
+function stopSignal(value: unknown, name: string): void {
+  if (value === undefined) return;
+  const isSignal = typeof value === 'object' && value !== null && 'aborted' in value;
+  if (!isSignal) throw new TypeError(`${name} must be an AbortSignal`);
+}
+
 const RANGE_CHECKS = {
   gte: bytes,
   gt: bytes,
@@ -111,6 +123,10 @@ export const COMPACT_OPTIONS: CallOptions = new CallOptions('compact', {
   to: bytes,
   columnFamily: family,
   bottommost: flag,
+});
+export const CHECKPOINT_OPTIONS: CallOptions = new CallOptions('checkpoint', {
+  signal: stopSignal,
+  onProgress: callback,
 });
 export const BATCH_OPTIONS: CallOptions = new CallOptions('a write batch', {
   entryChecksums: flag,

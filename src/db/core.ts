@@ -232,6 +232,22 @@ export class DbCore {
     this.#loans.push({ task, memtables, slots });
   }
 
+  /**
+   * Keeps the files of tables of the version, whatever compactions do, until what is returned is
+   * called; calling that again is allowed.
+   */
+  holdTables(tables: readonly TableMeta[]): () => void {
+    const slots = tables.map((meta) => this.tables.slot(meta));
+    for (const slot of slots) this.#retiredTables.hold(slot);
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#letGo([], slots);
+      if (!this.isClosed) this.collect();
+    };
+  }
+
   /** From now on the database can be changed. */
   startWriting(manifest: Manifest): void {
     this.manifest = manifest;

@@ -4,10 +4,13 @@
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import { needsZstd } from '../compress/options.ts';
+import type { CheckpointReport } from '../copy/checkpoint.ts';
+import type { CopyOptions } from '../copy/pace.ts';
 import { VarveError } from '../errors.ts';
 import type { Executor } from '../executor/executor.ts';
 import { Scheduler } from './background/scheduler.ts';
 import {
+  CHECKPOINT_OPTIONS,
   COMPACT_OPTIONS,
   checkPutOptions,
   checkReadOptions,
@@ -26,6 +29,7 @@ import type {
   WriteAsyncOptions,
   WriteOptions,
 } from './call-options.ts';
+import { makeCheckpoint } from './checkpoint.ts';
 import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
 import { compactRange } from './compact.ts';
 import type { DbCore } from './core.ts';
@@ -302,6 +306,25 @@ export class Db {
         if (columnFamily !== undefined || !isDropped) throw error;
       }
     }
+  }
+
+  /**
+   * Makes a whole database of its own in another directory, as of the call, while reads and writes
+   * go on: tables are given second names (hard links) where the file system can, everything else is
+   * copied. It is there when the promise resolves, on stable storage, and not at all otherwise; what
+   * a crash leaves of it is refused by `open`, and cleared away by the next checkpoint there. It
+   * opens with the same keys. A reader makes one of the newest state that is in the directory.
+   * @param directory missing or empty, in the terms of the database's file system
+   * @throws VarveError `INVALID` when the directory holds anything, `LOCKED` when another checkpoint
+   * fills it; `CLOSED`, `BUSY`, `STALE`, `NOSPACE`, `IO`; the reason of the signal
+   */
+  async checkpoint(directory: string, options: CopyOptions = {}): Promise<CheckpointReport> {
+    CHECKPOINT_OPTIONS.check(options);
+    if (typeof directory !== 'string' || directory === '') {
+      throw new TypeError('the directory of a checkpoint must be a string that is not empty');
+    }
+    this.#core.assertOpen();
+    return makeCheckpoint(this.#core, () => this.flush(), directory, options);
   }
 
   /**

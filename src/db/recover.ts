@@ -14,6 +14,7 @@ import { type DirectoryContents, inspectDirectory, ownContents } from '../manife
 import { walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
 import { type AddedTable, emptyEdit, type LogIdentity } from '../manifest/version-edit.ts';
+import { isStrict, replayOptionsOf } from '../wal/replay-options.ts';
 import { type ReplayOptions, type ReplayResult, replayInParts } from '../wal/wal-replay.ts';
 import { persistedSeqno } from './background/flush.ts';
 import { beginWriting, mayRest, startLog } from './begin.ts';
@@ -169,30 +170,14 @@ async function replay(
   contents: DirectoryContents,
   tables?: RecoveryTables,
 ): Promise<Replayed> {
-  const { fs, location, settings } = core;
-  const first = manifest.version.firstLogNumber();
-  const logNumbers = contents.logNumbers.filter((number) => number >= first);
-  // Every log that the manifest refers to was durable before it did.
-  const isStrict = settings.walRecovery === 'absolute' || settings.walRecovery === 'tolerate-tail';
-  const isNamed = first === 0 || manifest.logIdentities.has(first);
-  if (isStrict && !isNamed && logNumbers[0] !== first) {
-    throw corruption('log is missing', joinPath(location.directory, walName(first)), 0);
-  }
-  const options = {
-    fs,
-    directory: location.directory,
-    pipeline: core.pipeline,
-    logNumbers,
-    names: isNamed ? manifest.logIdentities : undefined,
-    mode: settings.walRecovery,
-    cleanEnds: manifest.walEnds,
-    firstSeqno: manifest.lastSeqno + 1,
-    firstLogNumber: first,
-  };
+  const { location, settings } = core;
+  const options = replayOptionsOf(location, manifest, contents.logNumbers, settings.walRecovery);
+  const { logNumbers } = options;
   const result = await core.events.onceAsync(() => applyLogs(core, options, tables));
   // With a WAL, an edit that names a seqno follows a sync of the logs up to there.
   const isLogged = result.recordsRead > 0 || manifest.walEnds.size > 0;
-  if (isStrict && isLogged && result.lastSeqno < manifest.lastSeqno) {
+  const isShort = isLogged && result.lastSeqno < manifest.lastSeqno;
+  if (isShort && isStrict(settings.walRecovery)) {
     const what = `logs end at seqno ${result.lastSeqno}, but reached ${manifest.lastSeqno}`;
     throw corruption(what, joinPath(location.directory, walName(Math.max(...logNumbers))), 0);
   }

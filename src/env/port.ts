@@ -33,3 +33,11 @@ export interface HostLoop {
    */
   later?: ((milliseconds: number, callback: () => void) => () => void) | undefined;
 }
+
+/** Tells long work to end: an `AbortSignal` is one. */
+export interface StopSignal {
+  /** True from the moment on at which the work is to end. */
+  readonly aborted: boolean;
+  /** What the work throws then. */
+  readonly reason?: unknown;
+}

@@ -98,7 +98,7 @@ export interface CurrentSlot {
  * file is missing or neither slot is valid
  * @throws VarveError of the `Fs`; `UNSUPPORTED` for a valid slot of another format version
  */
-export function readCurrent(fs: Fs, directory: string): FoundSlot | undefined {
+export function readCurrent(fs: Fs, directory: string): FoundCurrent | undefined {
   const path = joinPath(directory, CURRENT_NAME);
   if (!fs.exists(path)) return undefined;
   let found = readSlots(fs, path);
@@ -107,7 +107,7 @@ export function readCurrent(fs: Fs, directory: string): FoundSlot | undefined {
   return found;
 }
 
-function readSlots(fs: Fs, path: string): FoundSlot | undefined {
+function readSlots(fs: Fs, path: string): FoundCurrent | undefined {
   const buf = new Uint8Array(CURRENT_SLOTS * CURRENT_SLOT_BYTES);
   const file = fs.open(path, 'read');
   try {
@@ -124,7 +124,7 @@ function readSlots(fs: Fs, path: string): FoundSlot | undefined {
   }
   if (newest === undefined) return undefined;
   const isDamaged = slots.some((found, index) => found?.isDamaged ?? !isBlankSlot(buf, index));
-  return { ...newest, isDamaged };
+  return { ...newest, isDamaged, file: buf };
 }
 
 /**
@@ -144,6 +144,12 @@ export interface FoundSlot {
   readonly bytes: Uint8Array;
   /** Some byte is wrong, if only because a write was cut off. */
   readonly isDamaged: boolean;
+}
+
+/** The slot that counts. */
+export interface FoundCurrent extends FoundSlot {
+  /** The whole file, fresh; zeros stand for what it lacks. */
+  readonly file: Uint8Array;
 }
 
 /**

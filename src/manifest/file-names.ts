@@ -4,6 +4,7 @@
  *     CURRENT          names the manifest (current.ts)
  *     CURRENT.new      what is to replace it, of a process that died over it
  *     LOCK             belongs to the Fs
+ *     UNFINISHED       without CURRENT: a copy that is being made, or was cut off; no database
  *     MANIFEST-000012  manifest
  *     000012.sst       table
  *     000012.wal       log
@@ -18,6 +19,8 @@ export const CURRENT_NAME = 'CURRENT';
 /** Nothing ever depends on this one. */
 export const CURRENT_REPLACEMENT_NAME = 'CURRENT.new';
 export const LOCK_NAME = 'LOCK';
+/** Marks a directory that is being filled by a checkpoint or restore (copy/new-directory.ts). */
+export const UNFINISHED_NAME = 'UNFINISHED';
 
 const MANIFEST_PREFIX = 'MANIFEST-';
 const LOST_SUFFIX = '.lost';

@@ -6,7 +6,8 @@
  */
 import { isVarveError, VarveError } from '../errors.ts';
 import { closeFile, type Fs, joinPath, readAt } from '../fs/port.ts';
-import { CURRENT_NAME, parseFileName, parseLostName } from './file-names.ts';
+import { readCurrent } from './current.ts';
+import { CURRENT_NAME, parseFileName, parseLostName, UNFINISHED_NAME } from './file-names.ts';
 
 /** Every file of a database begins with this, and so does each copy of what it begins with. */
 const MAGIC = new TextEncoder().encode('VARVE');
@@ -24,13 +25,16 @@ const LOCK_OF_OURS = /^LOCK(\..*)?$/;
  * Refuses a directory, which need not exist, that is another program's.
  * @param mayMix whether a database may stand beside files of others
  * @returns true if there are files that a database may have left
- * @throws VarveError `INVALID` naming what it looks like; any error of the `Fs`
+ * @throws VarveError `INVALID` naming what it looks like, or for a copy that is not finished; any
+ * error of the `Fs`
  */
 export function refuseForeign(fs: Fs, directory: string, mayMix: boolean): boolean {
   const names = fs.exists(directory) ? fs.list(directory) : [];
   const own = names.filter((name) => isDataName(name));
   const hasCurrent = names.includes(CURRENT_NAME);
   const current = hasCurrent ? headOf(fs, joinPath(directory, CURRENT_NAME)) : new Uint8Array(0);
+  const isMarked = names.includes(UNFINISHED_NAME);
+  if (isMarked && readCurrent(fs, directory) === undefined) throw unfinished(directory);
   if (hasMagic(current)) return true;
   if (startsWith(current, TEXT_OF_OTHERS)) throw refusal(directory, kindOf(names), names);
   // It is a database that has lost its CURRENT: to be told as damage.
@@ -61,7 +65,12 @@ function isDataName(name: string): boolean {
 
 function isForeignEntry(fs: Fs, directory: string, name: string): boolean {
   if (isDataName(name)) return isForeignFile(fs, joinPath(directory, name));
-  return !HARMLESS.test(name) && !LOCK_OF_OURS.test(name);
+  return !isHarmlessName(name);
+}
+
+/** True for names that do not count when a directory has to be empty. */
+export function isHarmlessName(name: string): boolean {
+  return HARMLESS.test(name) || LOCK_OF_OURS.test(name);
 }
 
 /** True for names that only LevelDB and RocksDB use, or only they together. */
@@ -74,6 +83,12 @@ function isKnown(names: readonly string[]): boolean {
 function kindOf(names: readonly string[]): string {
   const isRocks = names.some((name) => /^(IDENTITY|OPTIONS-\d+|\d+\.blob)$/.test(name));
   return isRocks ? 'what looks like a RocksDB database' : 'what looks like a LevelDB database';
+}
+
+function unfinished(directory: string): VarveError {
+  const what = 'a checkpoint or restore that is under way or was cut off';
+  const text = `${directory} holds ${what}, and no database: do it again, or remove the directory`;
+  return new VarveError('INVALID', text, { file: joinPath(directory, UNFINISHED_NAME) });
 }
 
 function refusal(directory: string, what: string, names: readonly string[]): VarveError {

@@ -25,6 +25,7 @@ import {
   CURRENT_REPLACEMENT_NAME,
   manifestName,
   parseFileName,
+  UNFINISHED_NAME,
 } from './file-names.ts';
 import { ManifestLog } from './manifest-log.ts';
 import { readUnnamed, recoverState } from './manifest-recovery.ts';
@@ -38,6 +39,9 @@ import {
   type VersionEdit,
   type WalEnd,
 } from './version-edit.ts';
+
+/** Of a process that died over it; nothing depends on them where there is a CURRENT. */
+const LEFT_OVER: ReadonlySet<string> = new Set([CURRENT_REPLACEMENT_NAME, UNFINISHED_NAME]);
 
 /** How the manifest of an earlier process was found. */
 interface FoundManifest {
@@ -398,7 +402,7 @@ export class Manifest {
         // Those of this database have numbers that were given out.
         const isOwn = parsed?.kind === 'manifest' && parsed.number < this.#state.nextFileNumber;
         const isOther = isOwn && parsed.number !== this.#manifestNumber;
-        if (!isOther && name !== CURRENT_REPLACEMENT_NAME) continue;
+        if (!isOther && !LEFT_OVER.has(name)) continue;
         this.#fs.remove(joinPath(this.#directory, name));
       }
     } catch (error) {

@@ -9,7 +9,8 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { READING_COMMANDS } from './reading-commands.ts';
 
-function startScript(name: string, args: readonly string[]): ChildProcess {
+/** Starts a compiled script of this folder. */
+export function startScript(name: string, args: readonly string[]): ChildProcess {
   const url = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
   const stdio = ['pipe', 'pipe', 'inherit'] as const;
   return spawn(process.execPath, [fileURLToPath(url), ...args], { stdio: [...stdio] });

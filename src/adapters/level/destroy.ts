@@ -10,6 +10,7 @@ import {
   LOCK_NAME,
   parseFileName,
   parseLostName,
+  UNFINISHED_NAME,
 } from '../../manifest/file-names.ts';
 import { isForeignFile, isOwnFile, refuseForeign } from '../../manifest/foreign.ts';
 
@@ -43,6 +44,8 @@ function removeOwn(fs: Fs, directory: string): void {
   // CURRENT goes first: what a crash leaves after that does not open as a database.
   const own = names.filter(isOwn).sort((a, b) => rank(a) - rank(b));
   for (const name of own) fs.remove(joinPath(directory, name));
+  const mark = joinPath(directory, UNFINISHED_NAME);
+  if (hasCurrent && fs.exists(mark)) fs.remove(mark);
   fs.syncDirectory(directory);
 }
 

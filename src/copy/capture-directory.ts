@@ -1,0 +1,111 @@
+/**
+ * Capturing CURRENT, the manifest and the logs of a directory that somebody else may be writing to.
+ *
+ * Sizes are taken in the order in which nothing can be missing: first CURRENT, then the manifest,
+ * then the logs from the newest to the oldest. What a log says of those before it was there when
+ * its size was taken, and so it is in theirs, which are taken later. A log that is begun meanwhile
+ * might be named by the newest one: then it is looked again.
+ * @module
+ */
+import { corruption, VarveError } from '../errors.ts';
+import { type Fs, joinPath } from '../fs/port.ts';
+import { readCurrent } from '../manifest/current.ts';
+import { CURRENT_NAME, manifestName, parseFileName, walName } from '../manifest/file-names.ts';
+import { Manifest } from '../manifest/manifest.ts';
+import { type LogDirectory, replayOptionsOf } from '../wal/replay-options.ts';
+import { replayInParts, type WalRecoveryMode } from '../wal/wal-replay.ts';
+import { CaptureBuilder } from './capture.ts';
+import { CaptureFs } from './capture-fs.ts';
+
+/** What was captured. */
+export interface CapturedLogs {
+  /** The caller adds tables, and releases it if there is to be no capture. */
+  readonly builder: CaptureBuilder;
+  /** 16 bytes. */
+  readonly databaseId: Uint8Array;
+}
+
+/**
+ * See the module head. Tables are still to be added.
+ * @throws VarveError `INVALID` without a database, `BUSY` when a log was begun meanwhile; any error
+ * of the `Fs`, as for a file that was removed meanwhile
+ */
+export function captureLogs(fs: Fs, directory: string): CapturedLogs {
+  const currentPath = joinPath(directory, CURRENT_NAME);
+  const current = readCurrent(fs, directory);
+  if (current === undefined) {
+    if (fs.exists(currentPath)) throw corruption('both slots are damaged', currentPath, 0);
+    throw new VarveError('INVALID', `there is no database at ${directory}`, { file: directory });
+  }
+  const builder = new CaptureBuilder(fs);
+  try {
+    builder.addBytes('current', CURRENT_NAME, currentPath, current.file);
+    const name = manifestName(current.slot.manifestNumber);
+    builder.hold('manifest', name, joinPath(directory, name));
+    const numbers = logNumbersIn(fs, directory);
+    for (const number of numbers) {
+      builder.hold('wal', walName(number), joinPath(directory, walName(number)));
+    }
+    const newest = logNumbersIn(fs, directory)[0] ?? 0;
+    if (newest > (numbers[0] ?? 0)) {
+      const file = joinPath(directory, walName(newest));
+      throw new VarveError('BUSY', `${file} was begun while logs were looked at`, { file });
+    }
+  } catch (error) {
+    builder.release();
+    throw error;
+  }
+  return { builder, databaseId: current.slot.databaseId };
+}
+
+/** From the newest to the oldest. */
+function logNumbersIn(fs: Fs, directory: string): number[] {
+  const numbers = fs.list(directory).flatMap((name) => {
+    const parsed = parseFileName(name);
+    return parsed?.kind === 'wal' ? [parsed.number] : [];
+  });
+  return numbers.sort((a, b) => b - a);
+}
+
+/** What a capture holds, as far as its manifest can be read. */
+export interface CapturedState {
+  readonly manifest: Manifest;
+  /**
+   * Finds the newest write, by reading the logs.
+   * @param turn called now and then
+   * @throws VarveError `CORRUPTION` as for who opens the copy
+   */
+  readonly findSeqno: (turn: () => Promise<void>) => Promise<number>;
+}
+
+/**
+ * Recovers what the captured files say.
+ * @param place `fs` and `directory` that were captured; the pipeline has the keys, and learns what
+ * it has to know of the database
+ * @param mode what to do where logs are damaged
+ * @throws VarveError `CORRUPTION` as for who opens the copy, `KEY`, `UNSUPPORTED`
+ */
+export function recoverCaptured(
+  { builder }: CapturedLogs,
+  { fs, directory, pipeline }: LogDirectory,
+  mode: WalRecoveryMode,
+): CapturedState {
+  const captured = new CaptureFs(builder.files, directory, fs.capabilities);
+  const manifest = Manifest.recover(captured, directory, pipeline);
+  const place = { fs: captured, directory, pipeline };
+  const findSeqno = async (turn: () => Promise<void>) => {
+    const numbers = logNumbersIn(captured, directory).reverse();
+    const parts = replayInParts(replayOptionsOf(place, manifest, numbers, mode), () => {});
+    try {
+      for (;;) {
+        const part = parts.next();
+        if (part.done === true) return Math.max(manifest.lastSeqno, part.value.lastSeqno);
+        await turn();
+      }
+    } finally {
+      // Closes the log that it stands in.
+      parts.return(undefined as never);
+    }
+  };
+  return { manifest, findSeqno };
+}
