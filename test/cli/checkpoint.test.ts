@@ -1,5 +1,6 @@
 /**
  * `varve checkpoint`, also beside a process that writes.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';
