@@ -18,7 +18,7 @@ const PAUSE_MS_MAX = 100;
 /** What a look has given. */
 export interface Look<T> {
   readonly value: T;
-  /** What is wrong with it; if it is so again in an unchanged state, the value is taken all the same. */
+  /** What is wrong with it; where that is so again in an unchanged state, the value is taken. */
   readonly failure: VarveError | undefined;
   /** Lets go of the value, which is not taken. */
   readonly discard: () => void;

@@ -311,12 +311,12 @@ export class Db {
   /**
    * Makes a whole database of its own in another directory, as of the call, while reads and writes
    * go on: tables are given second names (hard links) where the file system can, everything else is
-   * copied. It is there when the promise resolves, on stable storage, and not at all otherwise; what
-   * a crash leaves of it is refused by `open`, and cleared away by the next checkpoint there. It
-   * opens with the same keys. A reader makes one of the newest state that is in the directory.
+   * copied. It is there when the promise resolves, on stable storage, and not at all otherwise;
+   * what a crash leaves of it is refused by `open`, and cleared away by the next checkpoint there.
+   * It opens with the same keys. A reader makes one of the newest state that is in the directory.
    * @param directory missing or empty, in the terms of the database's file system
-   * @throws VarveError `INVALID` when the directory holds anything, `LOCKED` when another checkpoint
-   * fills it; `CLOSED`, `BUSY`, `STALE`, `NOSPACE`, `IO`; the reason of the signal
+   * @throws VarveError `INVALID` when the directory holds anything, `LOCKED` when another
+   * checkpoint fills it; `CLOSED`, `BUSY`, `STALE`, `NOSPACE`, `IO`; the reason of the signal
    */
   async checkpoint(directory: string, options: CopyOptions = {}): Promise<CheckpointReport> {
     CHECKPOINT_OPTIONS.check(options);

@@ -138,7 +138,7 @@ test('a database that was just opened, or is new, has checkpoints too', async ()
   await expectState(fs, COPY, SMALL, writer.count);
 });
 
-test('a checkpoint can be made of a checkpoint, and of what was closed and opened in between', async () => {
+test('a checkpoint can be made of a checkpoint that went on', async () => {
   const fs = new MemoryFs();
   const writer = await filled(fs);
   let { count } = writer;
