@@ -7,8 +7,10 @@
  *     6       2     format version: 1
  *     8       8     file number
  *     16      16    salt, random per file; its first 8 bytes seed the block checksums
- *     32      8     number of the preceding file of this class, 0 if none (tables: 0)
- *     40      8     WAL: base seqno, the last one that the preceding logs hold; others: 0
+ *     32      8     WAL: number of the log before it, 0 if the process had none
+ *     40      8     WAL: base seqno, the last one that the preceding logs hold
+ *     32      16    tables and manifests: database id. Older versions have 0 in the last 8 bytes,
+ *                   and in the first 8 the number of the manifest before, or 0
  *     48      8     protection of the file (file-protection.ts)
  *     56      8     XXH64, seed 0, of bytes 0 to 55
  *
@@ -42,6 +44,8 @@ export const SALT_BYTES = 16;
 const COPY_BYTES = 64;
 const COPIES_MIN = 2;
 const CONTENT_BYTES = 56;
+const PREVIOUS_OFF = 32;
+const BASE_OFF = 40;
 const PROTECTION_OFF = 48;
 const MAGIC = [0x56, 0x41, 0x52, 0x56, 0x45];
 
@@ -52,8 +56,12 @@ export interface FileHeader {
   readonly fileNumber: number;
   /** 16 bytes. */
   readonly salt: Uint8Array;
+  /** Of a log, or of a manifest of an older version; otherwise 0. */
   readonly previousNumber: number;
+  /** Of a log; otherwise 0. */
   readonly baseSeqno: number;
+  /** Of a table or manifest, 16 bytes; undefined in a log, and in files of older versions. */
+  readonly databaseId?: Uint8Array | undefined;
   readonly protection: FileProtection;
 }
 
@@ -90,8 +98,9 @@ function writeContent(buf: Uint8Array, header: FileHeader): void {
   writeU16(buf, 6, FORMAT_VERSION);
   writeU64(buf, 8, header.fileNumber);
   buf.set(header.salt, 16);
-  writeU64(buf, 32, header.previousNumber);
-  writeU64(buf, 40, header.baseSeqno);
+  writeU64(buf, PREVIOUS_OFF, header.previousNumber);
+  writeU64(buf, BASE_OFF, header.baseSeqno);
+  if (header.databaseId !== undefined) buf.set(header.databaseId, PREVIOUS_OFF);
   writeProtection(buf, PROTECTION_OFF, header.protection);
 }
 
@@ -178,9 +187,11 @@ function decodeCopy(buf: Uint8Array, off: number, path: string): FileHeader | un
       offset: off + 6,
     });
   }
+  const fileClass = buf[off + 5]!;
   const fileNumber = readU64(buf, off + 8);
-  const previousNumber = readU64(buf, off + 32);
-  const baseSeqno = readU64(buf, off + 40);
+  const databaseId = databaseIdIn(buf, off, fileClass);
+  const previousNumber = databaseId === undefined ? readU64(buf, off + PREVIOUS_OFF) : 0;
+  const baseSeqno = databaseId === undefined ? readU64(buf, off + BASE_OFF) : 0;
   if (
     fileNumber === U64_TOO_LARGE ||
     previousNumber === U64_TOO_LARGE ||
@@ -190,6 +201,20 @@ function decodeCopy(buf: Uint8Array, off: number, path: string): FileHeader | un
   }
   const salt = buf.slice(off + 16, off + 16 + SALT_BYTES);
   const protection = readProtection(buf, off + PROTECTION_OFF, path, off + PROTECTION_OFF);
-  const fileClass = buf[off + 5]!;
-  return { fileClass, fileNumber, salt, previousNumber, baseSeqno, protection };
+  const header = { fileClass, fileNumber, salt, previousNumber, baseSeqno, protection };
+  return databaseId === undefined ? header : { ...header, databaseId };
+}
+
+/**
+ * The database id in the copy at `buf[off]`, fresh; undefined in a file that has none. Random bytes
+ * are practically never 0 where files of older versions are.
+ */
+export function databaseIdIn(
+  buf: Uint8Array,
+  off: number,
+  fileClass: number,
+): Uint8Array | undefined {
+  if (fileClass !== FILE_CLASS_TABLE && fileClass !== FILE_CLASS_MANIFEST) return undefined;
+  const id = buf.slice(off + PREVIOUS_OFF, off + PROTECTION_OFF);
+  return id.subarray(BASE_OFF - PREVIOUS_OFF).some((byte) => byte !== 0) ? id : undefined;
 }

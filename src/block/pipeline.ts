@@ -23,6 +23,7 @@ import { BlockReader, type Correction } from './block-reader.ts';
 import { type BlockCompression, BlockWriter } from './block-writer.ts';
 import {
   expectFileHeader,
+  FILE_CLASS_WAL,
   FILE_HEADER_BYTES_MAX,
   type FileHeader,
   headerBinding,
@@ -144,9 +145,12 @@ export class Pipeline {
     return frameBytes(ecc) + blockLen + this.parityBytes(ecc, blockLen);
   }
 
-  /** Fills in the header of a new file; the salt is fresh. */
-  newHeader(header: Omit<FileHeader, 'salt'>): FileHeader {
-    return { ...header, salt: this.newSalt() };
+  /** Fills in the header of a new file: the salt is fresh, and all but logs name the database. */
+  newHeader(header: Omit<FileHeader, 'salt' | 'databaseId'>): FileHeader {
+    const { databaseId } = this;
+    const salt = this.newSalt();
+    const isNamed = header.fileClass !== FILE_CLASS_WAL && databaseId.length > 0;
+    return isNamed ? { ...header, salt, databaseId } : { ...header, salt };
   }
 
   newSalt(): Uint8Array {

@@ -86,6 +86,7 @@ function* headerLines({ state, copies, section, facts }: HeaderPart): Generator<
   const before = previousNumber === 0 ? '' : `, behind file ${previousNumber}`;
   yield line('file', `${fileNumber} of class ${fileClass}${before}, format ${formatVersion}`);
   if (baseSeqno > 0) yield line('base seqno', String(baseSeqno));
+  if (facts.databaseId !== undefined) yield line('database id', facts.databaseId);
   yield line('salt', facts.salt);
   yield line('encryption', suiteText(facts.suite, facts.epoch));
   yield line('ECC', eccName(facts.ecc));
@@ -208,12 +209,14 @@ function contentLines(part: InspectionPart, encoding: Encoding): string[] {
 
 function* propertyLines(properties: object, encoding: Encoding): Generator<string> {
   for (const [name, value] of Object.entries(properties)) {
-    yield `    ${name.padEnd(22)}${valueText(value, encoding)}\n`;
+    if (name === 'origin' && value !== undefined) yield* propertyLines(value as object, encoding);
+    else yield `    ${name.padEnd(22)}${valueText(value, encoding)}\n`;
   }
 }
 
 function valueText(value: unknown, encoding: Encoding): string {
-  return isBytes(value) ? `'${toText(value, encoding)}'` : String(value);
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : plain(value.join(' '));
+  return isBytes(value) ? `'${toText(value, encoding)}'` : plain(String(value));
 }
 
 /** Lists in which nothing stands are left out. */

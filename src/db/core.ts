@@ -15,7 +15,7 @@ import type { FileNumbers } from '../job/job.ts';
 import type { JobContext } from '../job/job-context.ts';
 import { removeTables } from '../job/leftovers.ts';
 import type { RateLimiter } from '../job/rate-limiter.ts';
-import { tableName } from '../manifest/file-names.ts';
+import { tableName, tableNumberOf } from '../manifest/file-names.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { Version } from '../manifest/version.ts';
 import type { VersionEdit } from '../manifest/version-edit.ts';
@@ -367,6 +367,16 @@ export class DbCore {
     let sum = 0;
     for (const memtable of this.#retiredMemtables) sum += memtable.sizeBytes;
     return sum;
+  }
+
+  /** Tables that are no part of the database, and whose files may still be there; ascending. */
+  retiredTableNumbers(): number[] {
+    const numbers = [...this.#retiredTables].map(({ meta }) => meta.fileNumber);
+    for (const path of this.removals) {
+      const fileNumber = tableNumberOf(path);
+      if (fileNumber !== undefined) numbers.push(fileNumber);
+    }
+    return numbers.sort((a, b) => a - b);
   }
 
   /** Jobs whose tasks are not settled. */

@@ -17,6 +17,7 @@ import type { EccOptions } from '../ecc/options.ts';
 import type { Clock, HostLoop, Random } from '../env/port.ts';
 import type { WorkerThreads } from '../executor/port.ts';
 import type { Fs } from '../fs/port.ts';
+import type { TableOrigin } from '../sstable/table-origin.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { WalRecoveryMode } from '../wal/wal-replay.ts';
 import type { DbEvent } from './events.ts';
@@ -237,6 +238,7 @@ export function tableOptions(
   settings: FamilySettings,
   level: number,
   pipeline: Pipeline,
+  origin?: TableOrigin,
 ): TableWriterOptions {
   const bits = settings.filterBitsPerKey;
   return {
@@ -245,5 +247,6 @@ export function tableOptions(
     blockSizeBytes: settings.blockSizeBytes,
     restartInterval: settings.restartInterval,
     filterBitsPerKey: bits[Math.min(level, bits.length - 1)]!,
+    ...(origin === undefined ? {} : { origin }),
   };
 }

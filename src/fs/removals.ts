@@ -11,10 +11,19 @@ export class Removals {
   readonly #fs: Fs;
   /** By path. */
   readonly #underWay: Map<string, Promise<void>>;
+  /** Paths that could not be removed. */
+  readonly #left: Set<string>;
 
   constructor(fs: Fs) {
     this.#fs = fs;
     this.#underWay = new Map();
+    this.#left = new Set();
+  }
+
+  /** Paths of what may still be there. */
+  *[Symbol.iterator](): Generator<string> {
+    yield* this.#underWay.keys();
+    yield* this.#left;
   }
 
   /**
@@ -22,7 +31,9 @@ export class Removals {
    * {@link settle}. What stays behind is swept when a database opens.
    */
   add(path: string): void {
-    const removal = this.#fs.removeAsync(path).catch(ignore);
+    const removal = this.#fs.removeAsync(path).catch(() => {
+      this.#left.add(path);
+    });
     this.#underWay.set(path, removal);
     void removal.then(() => this.#underWay.delete(path));
   }
@@ -46,5 +57,3 @@ export function removeIfPossible(fs: Fs, path: string): void {
     if (!isVarveError(error)) throw error;
   }
 }
-
-function ignore(): void {}

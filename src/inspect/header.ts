@@ -5,6 +5,7 @@
 
 import type { CopyState } from '../block/block-walker.ts';
 import {
+  databaseIdIn,
   decodeFileHeader,
   encodeFileHeader,
   FILE_HEADER_BYTES_MAX,
@@ -117,6 +118,7 @@ function factsOf(header: FileHeader): HeaderFacts {
     salt: hexOf(header.salt),
     previousNumber: header.previousNumber,
     baseSeqno: header.baseSeqno,
+    databaseId: header.databaseId === undefined ? undefined : hexOf(header.databaseId),
     suite: suiteName(protection.suiteId),
     epoch: protection.epoch,
     ecc: protection.ecc,
@@ -137,13 +139,17 @@ function guessHeader(
 }
 
 function rawCopy(buf: Uint8Array, off: number): FileHeader | undefined {
+  const fileClass = buf[off + 5]!;
+  const databaseId = databaseIdIn(buf, off, fileClass);
+  const isNamed = databaseId !== undefined;
   try {
     return {
-      fileClass: buf[off + 5]!,
+      fileClass,
       fileNumber: Math.max(0, readU64(buf, off + 8)),
       salt: buf.slice(off + 16, off + 16 + SALT_BYTES),
-      previousNumber: Math.max(0, readU64(buf, off + 32)),
-      baseSeqno: Math.max(0, readU64(buf, off + 40)),
+      previousNumber: isNamed ? 0 : Math.max(0, readU64(buf, off + 32)),
+      baseSeqno: isNamed ? 0 : Math.max(0, readU64(buf, off + 40)),
+      databaseId,
       protection: readProtection(buf, off + 48, '', off + 48),
     };
   } catch (error) {

@@ -27,6 +27,8 @@ export interface HeaderFacts {
   readonly salt: string;
   readonly previousNumber: number;
   readonly baseSeqno: number;
+  /** Of a table or manifest, unless an older version wrote it. */
+  readonly databaseId: string | undefined;
   /** `none` for a file in the clear. */
   readonly suite: string;
   readonly epoch: number;

@@ -37,21 +37,19 @@ export class ManifestLog {
 
   /**
    * Creates the file with a snapshot; it and its name are on stable storage on return.
-   * @param previousNumber of the manifest before; 0 for the first one
    * @throws VarveError of the `Fs`
    */
   static create(
     fs: Fs,
     directory: string,
     fileNumber: number,
-    previousNumber: number,
     state: ManifestState,
     pipeline: Pipeline,
   ): ManifestLog {
     const header = pipeline.newHeader({
       fileClass: FILE_CLASS_MANIFEST,
       fileNumber,
-      previousNumber,
+      previousNumber: 0,
       baseSeqno: 0,
       protection: pipeline.logProtection,
     });

@@ -340,19 +340,11 @@ export class Manifest {
   #installInOneSlot(): void {
     const fileNumber = this.newFileNumber();
     this.#noteKey(fileNumber);
-    const before = this.#manifestNumber;
     this.#loggedFileNumber = this.#state.nextFileNumber;
     const log = this.#poisonOnFailure(() => {
       // Before the manifest is synced, so that one sync of the directory covers both names.
       this.#slots.createFile();
-      return ManifestLog.create(
-        this.#fs,
-        this.#directory,
-        fileNumber,
-        before,
-        this.#state,
-        this.#pipeline,
-      );
+      return ManifestLog.create(this.#fs, this.#directory, fileNumber, this.#state, this.#pipeline);
     });
     try {
       this.#poisonOnFailure(() => {

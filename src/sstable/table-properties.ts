@@ -5,13 +5,14 @@
  *     varint       number of properties
  *     each         varint n, n bytes of name (ASCII) | varint m, m bytes of value
  *
- * A number is a varint, a key the bytes themselves. Every property named in `NUMBERS`,
- * `LATER_NUMBERS` and `KEYS` is written once; older versions did not write those of
- * `LATER_NUMBERS`. Unknown names are ignored.
+ * A number is a varint, a key the bytes themselves; table-origin.ts has some more. Every property
+ * named in `NUMBERS`, `LATER_NUMBERS` and `KEYS` is written once; older versions did not write
+ * those of `LATER_NUMBERS`, nor an origin. Unknown names are ignored.
  * @module
  */
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { VarintReader } from '../bytes/varint.ts';
+import { decodeOrigin, encodeOrigin, ORIGIN_PROPERTIES, type TableOrigin } from './table-origin.ts';
 
 /** Facts of a table that stand in its own file. */
 export interface TableProperties {
@@ -53,6 +54,8 @@ export interface TableProperties {
    * version.
    */
   readonly asOfSeqno: number | undefined;
+  /** Undefined in a table of an older version. */
+  readonly origin: TableOrigin | undefined;
 }
 
 const NUMBERS = [
@@ -85,7 +88,9 @@ const VALUE_SCRATCH_BYTES = 16;
 export function encodeProperties(out: ByteWriter, properties: TableProperties): void {
   const value = new ByteWriter(VALUE_SCRATCH_BYTES);
   const numbers = [...NUMBERS, ...LATER_NUMBERS].filter((name) => properties[name] !== undefined);
-  out.varint(numbers.length + KEYS.length);
+  const { origin } = properties;
+  const originCount = origin === undefined ? 0 : ORIGIN_PROPERTIES;
+  out.varint(numbers.length + KEYS.length + originCount);
   for (const name of numbers) {
     writeName(out, name);
     value.reset();
@@ -96,6 +101,11 @@ export function encodeProperties(out: ByteWriter, properties: TableProperties): 
     writeName(out, name);
     out.lengthPrefixed(properties[name], 0, properties[name].length);
   }
+  if (origin === undefined) return;
+  encodeOrigin(origin, (name, bytes, length) => {
+    writeName(out, name);
+    out.lengthPrefixed(bytes, 0, length);
+  });
 }
 
 /**
@@ -119,6 +129,8 @@ export function decodeProperties(
     values.set(name, buf.slice(valueOff, valueOff + valueLen));
   }
   if (reader.failed || reader.off !== reader.end) return undefined;
+  const origin = decodeOrigin(values);
+  if (origin === 'damaged') return undefined;
   const properties: Partial<Record<keyof TableProperties, number | Uint8Array>> = {};
   const later = LATER_NUMBERS.filter((name) => values.has(name));
   for (const name of [...NUMBERS, ...later]) {
@@ -133,7 +145,8 @@ export function decodeProperties(
     if (value === undefined) return undefined;
     properties[name] = value;
   }
-  return properties as unknown as TableProperties;
+  const found = { ...properties, origin: origin === 'none' ? undefined : origin };
+  return found as unknown as TableProperties;
 }
 
 function writeName(out: ByteWriter, name: string): void {

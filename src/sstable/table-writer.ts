@@ -38,6 +38,7 @@ import type { StoredBlock } from './block-window.ts';
 import { encodeFooter, type TableFooter } from './table-footer.ts';
 import { TableIndexBuilder } from './table-index.ts';
 import type { TableMeta } from './table-meta.ts';
+import type { TableOrigin } from './table-origin.ts';
 import { OUTPUT_BUFFER_BYTES, TableOutput } from './table-output.ts';
 import { encodeProperties } from './table-properties.ts';
 
@@ -60,6 +61,8 @@ export interface TableWriterOptions {
   readonly protection: FileProtection;
   /** No entry is of a later write, whatever its seqno is by then; absent where none was changed. */
   readonly asOfSeqno?: number;
+  /** Of every table of a database. */
+  readonly origin?: TableOrigin | undefined;
 }
 
 export class TableWriter {
@@ -434,6 +437,7 @@ export class TableWriter {
       writerVersion: WRITER_VERSION,
       entryChecksums: this.hasEntryChecksums ? 1 : 0,
       asOfSeqno: Math.max(this.largestSeqno, this.options.asOfSeqno ?? 0),
+      origin: this.options.origin,
     });
   }
 

@@ -115,8 +115,9 @@ suite('an encrypted block', () => {
           number: { ...own, fileNumber: 8 },
           class: { ...own, fileClass: 0x57 },
           salt: { ...own, salt: Uint8Array.from(own.salt, (byte, i) => byte ^ (i === 15 ? 1 : 0)) },
-          base: { ...own, baseSeqno: 1 },
-          predecessor: { ...own, previousNumber: 1 },
+          base: { ...own, databaseId: undefined, baseSeqno: 1 },
+          predecessor: { ...own, databaseId: undefined, previousNumber: 1 },
+          database: { ...own, databaseId: DATABASE_ID.map((byte) => byte ^ 2) },
         };
         for (const header of Object.values(others)) {
           const reader = file.reader(pipeline, header);

@@ -34,17 +34,27 @@ await loadChecksum();
 const PATH = 'dir/000007.wal';
 const COPY_BYTES = 64;
 
-const headers: fc.Arbitrary<FileHeader> = fc.record(
-  {
-    fileClass: fc.constantFrom(FILE_CLASS_TABLE, FILE_CLASS_WAL, FILE_CLASS_MANIFEST),
-    fileNumber: fc.maxSafeNat(),
-    salt: fc.uint8Array({ minLength: 16, maxLength: 16 }),
-    previousNumber: fc.maxSafeNat(),
-    baseSeqno: fc.maxSafeNat(),
-    protection: protections,
-  },
-  { noNullPrototype: true },
+const bytes16 = fc.uint8Array({ minLength: 16, maxLength: 16 });
+const common = { fileNumber: fc.maxSafeNat(), salt: bytes16, protection: protections };
+const own = fc.constantFrom(FILE_CLASS_TABLE, FILE_CLASS_MANIFEST);
+const none = fc.constant(0);
+/** Of logs, of tables and manifests, and of those that older versions wrote. */
+const headers: fc.Arbitrary<FileHeader> = fc.oneof(
+  headersOf({ ...common, fileClass: fc.constant(FILE_CLASS_WAL), baseSeqno: fc.maxSafeNat() }),
+  headersOf({
+    ...common,
+    ...{ fileClass: own, baseSeqno: none, previousNumber: none },
+    databaseId: bytes16.filter((id) => id.subarray(8).some((byte) => byte !== 0)),
+  }),
+  headersOf({ ...common, fileClass: own, baseSeqno: none }),
 );
+
+function headersOf(
+  fields: Partial<{ [Name in keyof FileHeader]: fc.Arbitrary<FileHeader[Name]> }>,
+): fc.Arbitrary<FileHeader> {
+  const all = { previousNumber: fc.maxSafeNat(), ...fields };
+  return fc.record(all, { noNullPrototype: true }) as unknown as fc.Arbitrary<FileHeader>;
+}
 
 const HEADER: FileHeader = {
   fileClass: FILE_CLASS_WAL,

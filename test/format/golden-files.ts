@@ -10,23 +10,25 @@ import { DIRECTORY } from '../prove/environment.ts';
 import { filesOf, writeFile } from './format-fixture.ts';
 import type { GoldenContent } from './golden-recipes.ts';
 
-/** The folder of this version of the format. */
+/** The folder of what is written. */
 export const GOLDEN = join(projectRoot(), 'test/golden/1');
+/** Folders of what older versions wrote, by the same recipes. */
+export const OLDER_GOLDEN = ['1-without-origin'];
 
 const CONTENT = join(GOLDEN, 'content.json');
 
 /** The databases that are there. */
-export function goldenNames(): string[] {
-  const entries = readdirSync(GOLDEN, { withFileTypes: true });
+export function goldenNames(folder: string = GOLDEN): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true });
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 /** A fresh copy of a database in memory. */
-export function loadGolden(name: string): MemoryFs {
+export function loadGolden(name: string, folder: string = GOLDEN): MemoryFs {
   const fs = new MemoryFs();
   fs.createDirectory(DIRECTORY);
-  for (const file of readdirSync(join(GOLDEN, name))) {
-    writeFile(fs, file, readFileSync(join(GOLDEN, name, file)));
+  for (const file of readdirSync(join(folder, name))) {
+    writeFile(fs, file, readFileSync(join(folder, name, file)));
   }
   return fs;
 }

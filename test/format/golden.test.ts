@@ -7,7 +7,7 @@ import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { testKeys } from '../block/pipelines.ts';
 import { DIRECTORY, openSeeded } from '../prove/environment.ts';
 import { filesOf, writeFile } from './format-fixture.ts';
-import { GOLDEN, goldenContent, goldenNames, loadGolden } from './golden-files.ts';
+import { GOLDEN, goldenContent, goldenNames, loadGolden, OLDER_GOLDEN } from './golden-files.ts';
 import {
   contentOf,
   type GoldenContent,
@@ -32,34 +32,26 @@ test('the golden databases are those that their README lists', () => {
   assert.deepEqual(listed, names);
 });
 
+for (const folder of OLDER_GOLDEN) {
+  const path = join(GOLDEN, '..', folder);
+
+  test(`the golden databases of ${folder} open, verify and hold what they held`, async () => {
+    assert.deepEqual(goldenNames(path).sort(), goldenNames().sort());
+    for (const recipe of RECIPES) {
+      await opensAndVerifies(loadGolden(recipe.name, path), recipe);
+      independentReaderReads(loadGolden(recipe.name, path), recipe);
+    }
+  });
+}
+
 for (const recipe of RECIPES) {
   const { name } = recipe;
 
-  test(`the golden database ${name} opens, verifies and holds what it held`, async () => {
-    const fs = loadGolden(name);
-    for (const options of [{ readOnly: true }, {}, {}]) {
-      const db = await openSeeded(fs, 3, { ...openingOptions(recipe), ...options });
-      const report = await db.verify();
-      assert.deepEqual([report.corrected, report.uncorrectable], [[], []]);
-      assert.ok(report.tableCount >= 3, `${report.tableCount} tables`);
-      assert.deepEqual(contentOf(db), goldenContent());
-      await db.close();
-    }
-  });
+  test(`the golden database ${name} opens, verifies and holds what it held`, () =>
+    opensAndVerifies(loadGolden(name), recipe));
 
-  test(`the independent reader reads the golden database ${name}`, () => {
-    const raw = readDatabase(filesOf(loadGolden(name)), KEYS);
-    const content: GoldenContent = {};
-    for (const [family, entries] of raw.entries) {
-      const pairs = entries.map((pair) => pair.map((bytes) => Buffer.from(bytes).toString()));
-      content[family] = Object.fromEntries(pairs);
-    }
-    assert.deepEqual(content, goldenContent());
-    assert.equal(raw.corrected, 0);
-    assert.ok(raw.operationCount > 0, 'the WAL holds something');
-    assert.equal(raw.wasClosedCleanly, recipe.end === 'closed');
-    for (const stage of recipe.stages) assert.ok(raw.stages.has(stage), `${stage} is in use`);
-  });
+  test(`the independent reader reads the golden database ${name}`, () =>
+    independentReaderReads(loadGolden(name), recipe));
 
   test(`a cut file of the golden database ${name} gives an error or less, never a hang`, () =>
     cutFiles(recipe));
@@ -73,6 +65,31 @@ for (const recipe of RECIPES) {
       assert.ok(isSame, `${file} differs: see test/golden/README.md if that is meant`);
     }
   });
+}
+
+async function opensAndVerifies(fs: MemoryFs, recipe: GoldenRecipe): Promise<void> {
+  for (const options of [{ readOnly: true }, {}, {}]) {
+    const db = await openSeeded(fs, 3, { ...openingOptions(recipe), ...options });
+    const report = await db.verify();
+    assert.deepEqual([report.corrected, report.uncorrectable], [[], []]);
+    assert.ok(report.tableCount >= 3, `${report.tableCount} tables`);
+    assert.deepEqual(contentOf(db), goldenContent());
+    await db.close();
+  }
+}
+
+function independentReaderReads(fs: MemoryFs, recipe: GoldenRecipe): void {
+  const raw = readDatabase(filesOf(fs), KEYS);
+  const content: GoldenContent = {};
+  for (const [family, entries] of raw.entries) {
+    const pairs = entries.map((pair) => pair.map((bytes) => Buffer.from(bytes).toString()));
+    content[family] = Object.fromEntries(pairs);
+  }
+  assert.deepEqual(content, goldenContent());
+  assert.equal(raw.corrected, 0);
+  assert.ok(raw.operationCount > 0, 'the WAL holds something');
+  assert.equal(raw.wasClosedCleanly, recipe.end === 'closed');
+  for (const stage of recipe.stages) assert.ok(raw.stages.has(stage), `${stage} is in use`);
 }
 
 /** Cuts each file at several lengths and reads what is left. */

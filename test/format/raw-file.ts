@@ -32,8 +32,10 @@ export interface RawHeader {
   readonly fileClass: string;
   readonly fileNumber: number;
   readonly salt: Uint8Array;
-  readonly previousNumber: number;
+  /** Of a log; 0 otherwise. */
   readonly baseSeqno: number;
+  /** Of a table or manifest that no older writer left. */
+  readonly databaseId: Uint8Array | undefined;
   readonly protection: RawProtection;
   /** The copy from which it was read. */
   readonly copy: Uint8Array;
@@ -80,7 +82,7 @@ export class RawFile {
   readonly spans: RawSpan[];
   /** Of the table, once it has been read. */
   dictionary: Uint8Array | undefined;
-  private readonly secrets: RawSecrets;
+  readonly secrets: RawSecrets;
   private readonly seed: bigint;
   private key: Uint8Array | undefined;
 
@@ -352,12 +354,17 @@ function readCopy(copy: Uint8Array): RawHeader | undefined {
   const reader = new Bytes(copy, 5);
   const fileClass = ascii(reader.take(1));
   assert.equal(reader.u16(), 1, 'format version');
+  const fileNumber = reader.u64();
+  const salt = reader.take(16).slice();
+  const named = reader.take(16).slice();
+  const isOlder = named.subarray(8).every((byte) => byte === 0);
+  const isNamed = fileClass !== 'W' && !isOlder;
   return {
     fileClass,
-    fileNumber: reader.u64(),
-    salt: reader.take(16).slice(),
-    previousNumber: reader.u64(),
-    baseSeqno: reader.u64(),
+    fileNumber,
+    salt,
+    baseSeqno: fileClass === 'W' ? new Bytes(named, 8).u64() : 0,
+    databaseId: isNamed ? named : undefined,
     protection: readProtection(reader),
     copy: copy.slice(),
   };

@@ -72,6 +72,7 @@ export function readTable(file: RawFile, facts: RawTableFacts): RawEntry[] {
   if (filterKind > 0) checkFilter(part(filter, TYPE_FILTER), entries);
   const named = readProperties(part(properties, TYPE_PROPERTIES));
   checkFacts(facts, named, entries, { blockCount, filterKind });
+  checkOrigin(file, facts, named);
   checkStorage(facts, named, file.dictionary);
   const flags = new Set(blocks.map(({ hasChecksums }) => Number(hasChecksums)));
   assert.deepEqual([...flags], [new Bytes(named.get('entryChecksums')!).varint()]);
@@ -269,6 +270,34 @@ function checkFacts(
   ] as const) {
     assert.equal(compare(facts[name], entry.key), 0, name);
     assert.equal(compare(properties.get(name)!, entry.key), 0, name);
+  }
+}
+
+/** What the table says of its place, unless an older writer left it out. */
+function checkOrigin(
+  { header, secrets }: RawFile,
+  facts: RawTableFacts,
+  properties: ReadonlyMap<string, Uint8Array>,
+): void {
+  const { databaseId } = header;
+  const names = ['familyId', 'familyName', 'level', 'inputs', 'retired'];
+  const isOlder = names.every((name) => !properties.has(name));
+  assert.equal(databaseId === undefined, isOlder, 'database id and origin came together');
+  if (isOlder) return;
+  assert.equal(compare(databaseId!, secrets.databaseId), 0, 'database id');
+  const integers = (name: string): number[] => {
+    const reader = new Bytes(properties.get(name)!);
+    const found: number[] = [];
+    while (reader.left > 0) found.push(reader.varint());
+    return found;
+  };
+  assert.deepEqual(integers('familyId'), [facts.familyId]);
+  const [level] = integers('level');
+  assert.ok(level! <= facts.level, 'a table moves to deeper levels only');
+  const inputs = integers('inputs');
+  if (inputs.length === 0) assert.equal(level, 0, 'flushes make tables of level 0');
+  for (const number of [...inputs, ...integers('retired')]) {
+    assert.ok(number > 0 && number !== facts.fileNumber);
   }
 }
 

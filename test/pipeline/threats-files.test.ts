@@ -80,8 +80,20 @@ const HEADER_CHANGES: Record<string, (header: FileHeader) => FileHeader> = {
     salt[15] = salt[15]! ^ 1;
     return { ...header, salt };
   },
-  'another predecessor': (header) => ({ ...header, previousNumber: header.previousNumber + 1 }),
-  'a higher base seqno': (header) => ({ ...header, baseSeqno: header.baseSeqno + 1 }),
+  'another predecessor': (header) => ({
+    ...header,
+    databaseId: undefined,
+    previousNumber: header.previousNumber + 1,
+  }),
+  'another database': ({ databaseId, ...header }) => ({
+    ...header,
+    databaseId: databaseId?.map((byte) => byte ^ 1),
+  }),
+  'a higher base seqno': (header) => ({
+    ...header,
+    databaseId: undefined,
+    baseSeqno: header.baseSeqno + 1,
+  }),
   'a lower base seqno': (header) => ({ ...header, baseSeqno: Math.max(0, header.baseSeqno - 1) }),
   'the number of another file': (header) => ({ ...header, fileNumber: header.fileNumber + 1 }),
   'another class': (header) => ({

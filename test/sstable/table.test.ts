@@ -98,7 +98,25 @@ test('meta and properties state what was written', () => {
     writerVersion: 1,
     entryChecksums: 0,
     asOfSeqno: 9,
+    origin: undefined,
   } satisfies TableProperties);
+});
+
+test('a table says where it comes from, wholly or not at all', () => {
+  const origin = {
+    ...{ familyId: 70_000, familyName: 'ÄΩ notes', level: 3 },
+    ...{ inputs: [7, 300, 2 ** 40], retired: [] },
+  };
+  const properties = tableOf(numbered(3, 3), { ...OPTIONS, origin }).properties();
+  assert.deepEqual(properties.origin, origin);
+  for (const name of ['familyId', 'familyName', 'level', 'inputs', 'retired']) {
+    const out = new ByteWriter(64);
+    encodeProperties(out, properties);
+    const at = Buffer.from(out.buf.buffer, 0, out.length).indexOf(name);
+    // Another name, which is not known.
+    out.buf[at] = 0x58;
+    assert.equal(decodeProperties(out.buf, 0, out.length), undefined, `without ${name}`);
+  }
 });
 
 test('a table says as of which write it is, unless an older version wrote it', () => {

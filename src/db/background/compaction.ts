@@ -23,7 +23,7 @@ import type { TableMeta } from '../../sstable/table-meta.ts';
 import type { DbCore } from '../core.ts';
 import type { Family } from '../family.ts';
 import { tableOptions } from '../options.ts';
-import { L0_TABLE_BYTES_MAX, MergeGroup, storedBytesMax } from './merge-group.ts';
+import { L0_TABLE_BYTES_MAX, MergeGroup, originOf, storedBytesMax } from './merge-group.ts';
 
 const FILE_NUMBERS_MIN = 8;
 /** Smaller parts are not worth a job of their own. */
@@ -173,13 +173,15 @@ export class Compaction {
     const range = keyRange(all);
     const deeper = levels.slice(outputLevel + 1).map((tables) => overlapsInLevel(tables, range));
     const isToL0 = outputLevel === 0;
+    const inputs = all.map(({ fileNumber }) => fileNumber);
+    const origin = originOf(core, this.family, outputLevel, inputs);
     const cuts = isToL0 ? [] : this.#cuts(all, taskMax);
     const shared = {
       kind: 'compaction' as const,
       input: { runs: runsOf(this.plan) },
       // Every table of the version is of writes up to there.
       table: {
-        ...tableOptions(settings, outputLevel, core.pipeline),
+        ...tableOptions(settings, outputLevel, core.pipeline, origin),
         asOfSeqno: core.manifest!.lastSeqno,
       },
       targetTableBytes: isToL0 ? L0_TABLE_BYTES_MAX : settings.targetTableBytes,

@@ -10,7 +10,7 @@ import { type MergeJob, mergeJob } from '../../merge/merge-job.ts';
 import type { DbCore } from '../core.ts';
 import type { Family, LoggedMemtable } from '../family.ts';
 import { tableOptions } from '../options.ts';
-import { L0_TABLE_BYTES_MAX, MergeGroup, storedBytesMax } from './merge-group.ts';
+import { L0_TABLE_BYTES_MAX, MergeGroup, originOf, storedBytesMax } from './merge-group.ts';
 
 /** Memtables of a group that are written at a time, at most. */
 const TASKS_MAX = 8;
@@ -184,7 +184,8 @@ export function flushJob(
 ): MergeJob {
   const { settings, handle } = family;
   const { pipeline } = core;
-  const table = tableOptions(settings, 0, pipeline);
+  const origin = originOf(core, family, 0, []);
+  const table = tableOptions(settings, 0, pipeline, origin);
   const { sizeBytes, entryCount } = memtable;
   const storedBytes = storedBytesMax(sizeBytes, entryCount, table, pipeline);
   return mergeJob({

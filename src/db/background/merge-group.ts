@@ -8,8 +8,10 @@ import type { Executor } from '../../executor/executor.ts';
 import type { JobTask } from '../../executor/job-task.ts';
 import { removeLeftovers } from '../../job/leftovers.ts';
 import type { MergeJob, MergeResult } from '../../merge/merge-job.ts';
+import type { TableOrigin } from '../../sstable/table-origin.ts';
 import type { TableWriterOptions } from '../../sstable/table-writer.ts';
 import type { DbCore, Lent } from '../core.ts';
+import type { Family } from '../family.ts';
 
 /** A merge with one output takes the whole table format: every L0 table costs each read. */
 export const L0_TABLE_BYTES_MAX = 0x8000_0000;
@@ -35,6 +37,17 @@ export function storedBytesMax(
   const blockLen = Math.floor(blockSizeBytes / 2);
   const growth = 1 + pipeline.parityBytes(protection.ecc, blockLen) / blockLen;
   return (rawBytes * COPIES + entryCount * ENTRY_OVERHEAD_BYTES) * growth;
+}
+
+/** What new tables say of themselves; fixed when their job begins. */
+export function originOf(
+  core: DbCore,
+  { handle }: Family,
+  level: number,
+  inputs: readonly number[],
+): TableOrigin {
+  const retired = core.retiredTableNumbers();
+  return { familyId: handle.id, familyName: handle.name, level, inputs, retired };
 }
 
 /** See the module head. */
