@@ -196,6 +196,7 @@ export class Simulation {
       isOutdated: () => false,
       heal: NONE,
       seekVictims: NONE,
+      scanVictims: NONE,
       oldestSnapshotSeqno: undefined,
     });
   }

@@ -4,7 +4,8 @@
  *
  * 1. `heal` a read met damage that the code of the file could still correct;
  * 2. `outdated` the table is stored otherwise than new ones are, under an old key for instance;
- * 3. `tombstones` most of its entries delete something, and no snapshot needs them;
+ * 3. `tombstones` most of its entries delete something, or scans keep passing those that do; and no
+ *    snapshot needs them;
  * 4. `seeks` reads keep looking into it and find nothing;
  * 5. `periodic` it was written long ago.
  *
@@ -44,6 +45,8 @@ export interface Requests {
   readonly heal: ReadonlySet<number>;
   /** Numbers of tables in which reads keep looking for nothing. */
   readonly seekVictims: ReadonlySet<number>;
+  /** Numbers of tables in which scans keep passing tombstones. */
+  readonly scanVictims: ReadonlySet<number>;
   /** Undefined without snapshots. */
   readonly oldestSnapshotSeqno: number | undefined;
 }
@@ -89,7 +92,7 @@ export function pickUpkeep(
 
 /** In the order of their urgency. */
 function rulesOf(policy: MergingPolicy, requests: Requests): Rule[] {
-  const { nowMs, isOutdated, heal, seekVictims, oldestSnapshotSeqno } = requests;
+  const { nowMs, isOutdated, heal, seekVictims, scanVictims, oldestSnapshotSeqno } = requests;
   const { periodicMs } = policy;
   return [
     {
@@ -102,7 +105,9 @@ function rulesOf(policy: MergingPolicy, requests: Requests): Rule[] {
     {
       reason: 'tombstones',
       isOn: policy.tombstonePercent > 0,
-      applies: (table) => isDense(table, policy) && isFree(table, oldestSnapshotSeqno),
+      applies: (table) =>
+        (isDense(table, policy) || scanVictims.has(table.fileNumber)) &&
+        isFree(table, oldestSnapshotSeqno),
       isInPlace: false,
     },
     {

@@ -266,7 +266,7 @@ export class DbCore {
   addFamily(id: number, name: string, settings: FamilySettings): Family {
     const handle = new ColumnFamily(name, id, settings.entryChecksums);
     const memtable = this.newMemtable(settings);
-    const family = new Family(handle, settings, memtable, this.#slotsOf(id));
+    const family = new Family(handle, settings, memtable, this.#slotsOf(id), this.requests);
     this.families.set(id, family);
     this.#familiesByName.set(name, family);
     return family;

@@ -5,6 +5,7 @@
 import { SkippedRanges } from '../iterator/skipped-ranges.ts';
 import type { Memtable } from '../memtable/memtable.ts';
 import type { TableSlot } from '../tables/table-cache.ts';
+import type { TableRequests } from './background/table-requests.ts';
 import type { ColumnFamily } from './column-family.ts';
 import type { FamilySettings } from './options.ts';
 
@@ -62,6 +63,7 @@ export class Family {
     settings: FamilySettings,
     active: LoggedMemtable,
     levels: readonly (readonly TableSlot[])[],
+    requests: TableRequests,
   ) {
     this.handle = handle;
     this.settings = settings;
@@ -69,7 +71,9 @@ export class Family {
     this.frozen = [];
     this.view = new FamilyView([active.memtable], levels);
     this.levelBytesWritten = levels.map(() => 0);
-    this.skipped = new SkippedRanges();
+    this.skipped = new SkippedRanges((from, to, count) => {
+      requests.notePassed(this.view.levels, from, to, count);
+    });
   }
 
   /** Makes the view match the memtables and the given tables; returns the one it replaces. */

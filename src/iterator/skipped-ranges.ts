@@ -20,15 +20,28 @@ export interface SkippedRange {
   readonly seqno: number;
 }
 
+/**
+ * Told how many deleted keys a move of a cursor has passed from `from` on, to before `to`, or to
+ * the end of all keys. Lends the keys for the call.
+ */
+export type PassedListener = (from: Uint8Array, to: Uint8Array | undefined, count: number) => void;
+
 /** Those of one column family. */
 export class SkippedRanges {
   /** Puts that were told of so far. */
   putCount: number;
   #ranges: SkippedRange[];
+  readonly #onPassed: PassedListener;
 
-  constructor() {
+  constructor(onPassed: PassedListener) {
     this.putCount = 0;
     this.#ranges = [];
+    this.#onPassed = onPassed;
+  }
+
+  /** What a move has passed, be it remembered or not. */
+  notePassed(from: Uint8Array, to: Uint8Array | undefined, count: number): void {
+    this.#onPassed(from, to, count);
   }
 
   /** The range that a key is in, for somebody who sees the writes up to `seqno`. */
@@ -58,8 +71,7 @@ export class SkippedRanges {
 
   #split(at: number, buf: Uint8Array, off: number, len: number): void {
     const { from, to, seqno } = this.#ranges[at]!;
-    const key = new Uint8Array(len + 1);
-    key.set(buf.subarray(off, off + len));
+    const key = after(buf, off, len);
     const parts = [
       { from, to: key.subarray(0, len), seqno },
       { from: key, to, seqno },
@@ -70,15 +82,20 @@ export class SkippedRanges {
   }
 }
 
-/** What one move of a cursor passes until it comes to a key that is there. */
+/** What one move of a cursor passes, in either direction, until it comes to a key that is there. */
 export class SkipRun {
   readonly #ranges: SkippedRanges;
   readonly #seqno: number;
   /** The cursor sees no put that came later. */
   readonly #putCount: number;
-  #from: Uint8Array | undefined;
+  readonly #isBackward: boolean;
+  #hasBegun: boolean;
+  /** Where the run begins: its `from`, or backwards its `to`. */
+  #start: Uint8Array | undefined;
   /** Known ranges that were left out. */
   readonly #parts: SkippedRange[];
+  /** The first of them holds the start. */
+  #beganKnown: boolean;
   /** Deleted keys that were passed before the last of them was left. */
   #countBefore: number;
 
@@ -86,12 +103,15 @@ export class SkipRun {
    * @param seqno the newest write, which the cursor sees
    * @param putCount of `ranges`, when the cursor was made
    */
-  constructor(ranges: SkippedRanges, seqno: number, putCount: number) {
+  constructor(ranges: SkippedRanges, seqno: number, putCount: number, isBackward: boolean) {
     this.#ranges = ranges;
     this.#seqno = seqno;
     this.#putCount = putCount;
-    this.#from = undefined;
+    this.#isBackward = isBackward;
+    this.#hasBegun = false;
+    this.#start = undefined;
     this.#parts = [];
+    this.#beganKnown = false;
     this.#countBefore = 0;
   }
 
@@ -102,24 +122,40 @@ export class SkipRun {
    */
   leave(buf: Uint8Array, off: number, len: number, count: number): SkippedRange | undefined {
     const known = this.#ranges.find(buf, off, len, this.#seqno);
-    this.#from ??= known?.from ?? buf.slice(off, off + len);
+    if (!this.#hasBegun) this.#begin(known, buf, off, len);
     if (known === undefined) return undefined;
     this.#parts.push(known);
     this.#countBefore = count;
     return known;
   }
 
+  #begin(known: SkippedRange | undefined, buf: Uint8Array, off: number, len: number): void {
+    this.#hasBegun = true;
+    this.#beganKnown = known !== undefined;
+    if (this.#isBackward) this.#start = known === undefined ? after(buf, off, len) : known.to;
+    else this.#start = known === undefined ? buf.slice(off, off + len) : known.from;
+  }
+
   /**
    * The cursor has come to a key that is there, or to an end.
-   * @param to taken
+   * @param edge taken: the `to` of what was passed, or backwards its `from`
    */
-  end(to: Uint8Array | undefined, count: number): void {
-    const from = this.#from;
-    const parts = this.#parts;
-    if (from === undefined || this.#putCount !== this.#ranges.putCount) return;
-    const isKnown = parts.length === 1 && parts[0]!.from === from && count === this.#countBefore;
+  end(edge: Uint8Array | undefined, count: number): void {
+    if (!this.#hasBegun) return;
+    const from = (this.#isBackward ? edge : this.#start)!;
+    const to = this.#isBackward ? this.#start : edge;
+    this.#ranges.notePassed(from, to, count);
+    if (this.#putCount !== this.#ranges.putCount) return;
+    const isKnown = this.#beganKnown && this.#parts.length === 1 && count === this.#countBefore;
     if (!isKnown) this.#ranges.add({ from, to, seqno: this.#seqno });
   }
+}
+
+/** The first key after another one; fresh. */
+export function after(buf: Uint8Array, off: number, len: number): Uint8Array {
+  const next = new Uint8Array(len + 1);
+  next.set(buf.subarray(off, off + len));
+  return next;
 }
 
 function holds({ from, to }: SkippedRange, buf: Uint8Array, off: number, len: number): boolean {

@@ -18,7 +18,7 @@ import { compareBytes } from '../bytes/compare.ts';
 import { VarveError } from '../errors.ts';
 import type { Cursor } from '../key/cursor.ts';
 import { KIND_DELETE, KIND_PUT, SEQNO_MAX } from '../key/kind.ts';
-import { type SkippedRanges, SkipRun } from './skipped-ranges.ts';
+import { after, type SkippedRanges, SkipRun } from './skipped-ranges.ts';
 
 /** The user keys that a cursor may show. An absent bound is open. */
 export interface KeyRange {
@@ -256,7 +256,7 @@ export class UserCursor {
   #settleForward(): boolean {
     this.#runLength = 0;
     const isFound = this.#moveToPut();
-    if (this.#run !== undefined) this.#endRun(isFound);
+    if (this.#run !== undefined) this.#endRun(this.#edgeAbove(isFound));
     return isFound;
   }
 
@@ -290,23 +290,38 @@ export class UserCursor {
 
   /** Moves `#entries` out of a range that is known to hold deleted keys only; false in none. */
   #leaveSkipped(): boolean {
-    if (this.#skipped === undefined) return false;
-    this.#run ??= new SkipRun(this.#skipped, this.#snapshotSeqno, this.#putCount);
+    const skipped = this.#skipped;
+    if (skipped === undefined) return false;
+    this.#run ??= new SkipRun(skipped, this.#snapshotSeqno, this.#putCount, this.#backward);
     const known = this.#run.leave(this.keyBuf, 0, this.keyLen, this.#runLength);
     if (known === undefined) return false;
-    const { to } = known;
-    if (to !== undefined) this.#entries.seek(to, 0, to.length, this.#snapshotSeqno);
+    const { from, to } = known;
+    if (this.#backward) this.#seekBefore(from, from.length);
+    else if (to !== undefined) this.#entries.seek(to, 0, to.length, this.#snapshotSeqno);
     else if (this.#entries.last()) this.#entries.next();
     return true;
   }
 
-  #endRun(isFound: boolean): void {
+  /** @param edge taken; see {@link SkipRun} */
+  #endRun(edge: Uint8Array | undefined): void {
     const run = this.#run!;
     this.#run = undefined;
+    run.end(edge, this.#runLength);
+  }
+
+  /** Up to where a move forwards has met no key that is there; fresh or the bound. */
+  #edgeAbove(isFound: boolean): Uint8Array | undefined {
+    if (isFound) return this.keyBuf.slice(0, this.keyLen);
     const { upper, upperExclusive } = this.#range;
-    let to = upper === undefined || upperExclusive === true ? upper : successor(upper);
-    if (isFound) to = this.keyBuf.slice(0, this.keyLen);
-    run.end(to, this.#runLength);
+    if (upper === undefined || upperExclusive === true) return upper;
+    return after(upper, 0, upper.length);
+  }
+
+  /** Down to where a move backwards has met no key that is there; fresh or the bound. */
+  #edgeBelow(isFound: boolean): Uint8Array {
+    if (isFound) return after(this.keyBuf, 0, this.keyLen);
+    const { lower = NO_BYTES, lowerExclusive } = this.#range;
+    return lowerExclusive === true ? after(lower, 0, lower.length) : lower;
   }
 
   /** Shows the entry of `#entries`. */
@@ -322,14 +337,24 @@ export class UserCursor {
 
   /** From where `#entries` stands, backwards to the next user key to show. */
   #settleBackward(): boolean {
+    this.#runLength = 0;
+    const isFound = this.#moveBackToPut();
+    if (this.#run !== undefined) this.#endRun(this.#edgeBelow(isFound));
+    return isFound;
+  }
+
+  #moveBackToPut(): boolean {
     const entries = this.#entries;
     while (entries.valid) {
       this.#enterGroup();
       if (this.#bounded && this.#isBeyondLower()) return false;
-      if (isPut(this.#walkGroupBackward())) {
+      const kind = this.#walkGroupBackward();
+      if (isPut(kind)) {
         this.valid = true;
         return true;
       }
+      if (kind === KIND_NONE) continue;
+      if (++this.#runLength % DELETED_PER_LOOK === 0) this.#leaveSkipped();
     }
     return false;
   }
@@ -423,11 +448,4 @@ function isPut(kind: number): boolean {
   if (kind === KIND_PUT) return true;
   if (kind === KIND_DELETE || kind === KIND_NONE) return false;
   throw new VarveError('UNSUPPORTED', `entry of unknown kind ${kind}: written by a newer version`);
-}
-
-/** The first key after another one; fresh. */
-function successor(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
 }

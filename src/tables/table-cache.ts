@@ -21,6 +21,9 @@ import { KeptFile } from './kept-file.ts';
 /** A get in vain costs about as much as merging this many bytes with the level below. */
 const VAIN_READ_BYTES = 128;
 const VAIN_READS_MIN = 4096;
+/** Passing a tombstone costs about as much as merging this many bytes. */
+const PASSED_BYTES = 64;
+const PASSED_MIN = 4096;
 
 /** A table of the database, open or not; one object per file for as long as the file lives. */
 export class TableSlot {
@@ -39,6 +42,10 @@ export class TableSlot {
   vainReads: number;
   /** After so many, the table is better merged with what is below it. */
   readonly vainReadsMax: number;
+  /** Tombstones, about, that scans have passed in it on their way to a key that is there. */
+  passed: number;
+  /** After so many, the table is better merged with what is below it. */
+  readonly passedMax: number;
 
   constructor(meta: TableMeta) {
     this.meta = meta;
@@ -50,6 +57,8 @@ export class TableSlot {
     this.wasUsed = false;
     this.vainReads = 0;
     this.vainReadsMax = Math.max(VAIN_READS_MIN, Math.ceil(meta.sizeBytes / VAIN_READ_BYTES));
+    this.passed = 0;
+    this.passedMax = Math.max(PASSED_MIN, Math.ceil(meta.sizeBytes / PASSED_BYTES));
   }
 }
 

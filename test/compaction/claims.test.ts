@@ -45,7 +45,11 @@ interface Running {
 function wishes(tree: Tree, kind: number) {
   const some = tree.levels.flat().filter(({ fileNumber }) => fileNumber % 3 === kind);
   const numbers = new Set(some.map(({ fileNumber }) => fileNumber));
-  return kind === 0 ? {} : kind === 1 ? { heal: numbers } : { seekVictims: numbers };
+  return kind === 0
+    ? {}
+    : kind === 1
+      ? { heal: numbers }
+      : { seekVictims: numbers, scanVictims: numbers };
 }
 
 suite('compactions that run at once', () => {

@@ -32,6 +32,7 @@ export function pick(tree: Tree, given: Partial<PickInput> = {}): CompactionPlan
     isOutdated: () => false,
     heal: new Set(),
     seekVictims: new Set(),
+    scanVictims: new Set(),
     oldestSnapshotSeqno: undefined,
     ...given,
   });

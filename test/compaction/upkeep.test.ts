@@ -38,6 +38,7 @@ function ask(
     isOutdated: () => false,
     heal: new Set<number>(),
     seekVictims: new Set<number>(),
+    scanVictims: new Set<number>(),
     oldestSnapshotSeqno: undefined,
     ...given,
   };
@@ -85,6 +86,22 @@ suite('tables of any tree', () => {
         assert.equal(tree.tombstoneCount(), 0);
       }),
       { numRuns: 300 },
+    );
+  });
+
+  test('lose tombstones that scans keep passing, however few they are', () => {
+    fc.assert(
+      fc.property(trees, leveledOptions, policyNames, entriesMax, (build, options, name, most) => {
+        const tree = build();
+        const policy = policyOf(name, { tombstonePercent: 100, tombstoneCountMin: 1000 });
+        const scanVictims = () => {
+          const passed = tree.levels.flat().filter(({ tombstoneCount }) => tombstoneCount > 0);
+          return new Set(passed.map(({ fileNumber }) => fileNumber));
+        };
+        settle(tree, most, () => ({ options, policy, scanVictims: scanVictims() }));
+        assert.equal(tree.tombstoneCount(), 0);
+      }),
+      { numRuns: 200 },
     );
   });
 

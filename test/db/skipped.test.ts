@@ -84,12 +84,13 @@ class Run {
     const high = keyAt(random.below(KEYS));
     const lower = [{}, { gte: low }, { gt: low }][random.below(3)]!;
     const upper = [{}, { lt: high }, { lte: high }][random.below(3)]!;
-    return { ...lower, ...upper, limit: 1 + random.below(3) };
+    return { ...lower, ...upper, limit: 1 + random.below(3), reverse: random.chance(0.4) };
   }
 
   #poll(range: EntriesOptions, model: Model = this.#model): void {
     const found = [...this.#db.keys(range)].map(text);
     const expected = [...model].filter((key) => inRange(key, range)).sort();
+    if (range.reverse) expected.reverse();
     assert.deepEqual(found, expected.slice(0, range.limit));
   }
 
@@ -122,6 +123,12 @@ class Run {
     assert.equal(cursor.first() ? text(cursor.key()) : undefined, expected[0]);
     assert.equal(cursor.next() ? text(cursor.key()) : undefined, expected[1]);
     assert.equal(cursor.last() ? text(cursor.key()) : undefined, expected.at(-1));
+    if (cursor.seekForPrev(key)) {
+      const before = expected.filter((other) => other <= key);
+      assert.equal(text(cursor.key()), before.at(-1));
+      assert.equal(cursor.prev() ? text(cursor.key()) : undefined, before.at(-2));
+    }
+    cursor.last();
     assert.equal(cursor.prev() ? text(cursor.key()) : undefined, expected.at(-2));
   }
 }

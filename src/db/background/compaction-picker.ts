@@ -79,6 +79,7 @@ export class CompactionPicker {
         isOutdated: sealedOtherwise(core, family),
         heal: core.requests.damaged,
         seekVictims: core.requests.seekVictims,
+        scanVictims: core.requests.scanVictims,
         oldestSnapshotSeqno,
         unreadable: core.requests.unreadable.waiting(now),
       });
