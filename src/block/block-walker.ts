@@ -3,34 +3,27 @@
  *
  * Where a sound place tells a block's length (index, footer, frame) it is taken from there. Where
  * none does, the block's own header is believed if the block is sound or leads to one that is; else
- * the next sound block is searched byte by byte, and what stands between is tried as one block that
- * the file's code repairs. Memory is one block's; the checksums that a search computes are limited.
+ * the next sound block is searched byte by byte, and what stands between is tried as blocks that
+ * the file's code repairs: as one, or as long as a parity section says that bears itself out.
+ * Memory is one block's; the checksums that a search computes are limited.
  * @module
  */
 
-import { readU16, readU32 } from '../bytes/fixed.ts';
-import { CODEC_NONE, CODEC_ZSTD_DICTIONARY } from '../compress/port.ts';
-import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
+import { readU32 } from '../bytes/fixed.ts';
 import { createEccCodec } from '../ecc/codec.ts';
 import type { EccCodec } from '../ecc/port.ts';
+import type { ReadableFile } from '../fs/port.ts';
 import {
-  BLOCK_CONTENT_BYTES_MAX,
   BLOCK_HEADER_BYTES,
-  BLOCK_MANIFEST_EDIT,
   BLOCK_OVERHEAD_BYTES,
   BLOCK_PAYLOAD_BYTES_MAX,
-  BLOCK_WAL_RECORD,
   CHECKSUM_KIND_XXH64,
 } from './block-format.ts';
-import { type BlockReader, FAULT_TEXT } from './block-reader.ts';
-import {
-  FILE_CLASS_MANIFEST,
-  FILE_CLASS_WAL,
-  type FileHeader,
-  fileHeaderBytes,
-} from './file-header.ts';
+import { BlockReader, FAULT_TEXT } from './block-reader.ts';
+import { type FileHeader, fileHeaderBytes } from './file-header.ts';
 import { FileWindow } from './file-window.ts';
-import { FRAME_COPY_BYTES, NO_FRAME, RecordFrame } from './record-frame.ts';
+import { FRAME_COPY_BYTES, NO_FRAME } from './record-frame.ts';
+import { SealedRecords } from './sealed-records.ts';
 
 /** A search gives up after checksums over so many times the file, or so much if that is more. */
 const SEARCH_WORK = 8;
@@ -39,6 +32,8 @@ const SEARCH_WORK_MIN_BYTES = 64 * 1024 * 1024;
 const RESOLVED_GAP_BYTES_MAX = 4 * 1024 * 1024;
 /** A longer block may have a shorter parity section, when it is cut into fewer shards. */
 const LENGTH_SPREAD_BYTES = 1024;
+/** A longer block, whose header is lost, is not looked for by its parity section. */
+const SEARCHED_LENGTH_MAX = 128 * 1024;
 /** What a repair costs, in checksums over the same bytes. */
 const REPAIR_WORK = 8;
 
@@ -94,27 +89,26 @@ export class BlockWalker {
   readonly reader: BlockReader;
   readonly sizeBytes: number;
   readonly firstPosition: number;
-  /** The file's code; undefined without one. */
-  readonly ecc: EccCodec | undefined;
-  readonly #header: FileHeader;
+  readonly records: SealedRecords;
   readonly #window: FileWindow;
-  readonly #frame: RecordFrame;
-  /** The one type of a log's blocks; undefined for a table. */
-  readonly #type: number | undefined;
   #workLeft: number;
+  /** The same for the search of parity sections. */
+  #lengthWorkLeft: number;
 
   /** @param reader of the file with this header; stays the caller's */
   constructor(reader: BlockReader, header: FileHeader) {
-    const { ecc } = header.protection;
     this.reader = reader;
     this.firstPosition = fileHeaderBytes(header.protection);
-    this.ecc = ecc === undefined ? undefined : createEccCodec(ecc);
-    this.#header = header;
+    this.records = new SealedRecords(reader, header);
     this.#window = new FileWindow(reader.file);
     this.sizeBytes = this.#window.sizeBytes;
-    this.#type = recordType(header.fileClass);
-    this.#frame = new RecordFrame(this.#type === undefined ? undefined : ecc, header.salt);
     this.#workLeft = Math.max(SEARCH_WORK * this.sizeBytes, SEARCH_WORK_MIN_BYTES);
+    this.#lengthWorkLeft = this.#workLeft;
+  }
+
+  /** The file's code; undefined without one. */
+  get ecc(): EccCodec | undefined {
+    return this.records.ecc;
   }
 
   /** The block of this type and length at `position`, of a file without frames. */
@@ -125,40 +119,71 @@ export class BlockWalker {
   /** Everything in `[from, to)`, in order and without holes. */
   *walk(from: number, to: number): Generator<FoundBlock | FoundGap> {
     for (let at = from; at < to; ) {
-      const block = this.#at(at, to);
-      if (block !== undefined) {
-        yield block;
-        at = block.end;
-        continue;
-      }
-      const next = this.#search(at + 1, to);
-      yield this.#resolve(at, next) ?? this.#gap(at, next);
-      at = next;
+      const found = this.next(at, to);
+      yield found;
+      at = found.end;
     }
+  }
+
+  /** What begins at `start`: a block, frame included, or a range in which there is none. */
+  next(start: number, to: number): FoundBlock | FoundGap {
+    const block = this.#at(start, to);
+    if (block !== undefined) return block;
+    const next = this.#search(start + 1, to);
+    return this.#resolve(start, next) ?? this.#gap(start, next);
+  }
+
+  /**
+   * Where the block that begins at `start` ends, if no byte of its frame, itself and its parity
+   * section is wrong, and all of it stands before `to`; else 0. The quick way through what is
+   * sound: it allocates nothing.
+   */
+  intactEnd(start: number, to: number): number {
+    const window = this.#window;
+    const { records } = this;
+    let off = window.load(start, records.headBytes);
+    if (window.held(start) < records.headBytes) return 0;
+    const length = records.claimedBytes(window.buf, off, to - start);
+    if (length === 0) return 0;
+    off = window.load(start, length);
+    if (window.held(start) < length) return 0;
+    return records.isIntact(window.buf, off, start) ? start + length : 0;
   }
 
   /** True if some block in the file is sound: nothing else vouches for the salt of the header. */
   isVouched(): boolean {
-    for (const { found } of this.walk(this.firstPosition, this.sizeBytes)) {
-      if (found === 'block') return true;
+    for (const found of this.walk(this.firstPosition, this.sizeBytes)) {
+      if (found.found === 'block' && found.state !== 'damaged') return true;
     }
     return false;
   }
 
   /** The block that begins at `start`, frame included; undefined when its length is not known. */
   #at(start: number, to: number): FoundBlock | undefined {
-    const position = start + this.#frame.sizeBytes;
+    const position = start + this.records.frame.sizeBytes;
     if (to - position < BLOCK_OVERHEAD_BYTES) return undefined;
-    const frame = this.#frame.sizeBytes === 0 ? undefined : this.#frameAt(start);
+    const frame = this.records.frame.sizeBytes === 0 ? undefined : this.#frameAt(start);
     const framedLen = frame?.blockBytes;
     const blockLen = framedLen ?? this.#claimedLength(position);
     if (blockLen < BLOCK_OVERHEAD_BYTES || blockLen > to - position) return undefined;
-    const block = this.#judge(this.#type, position, blockLen, frame);
+    const block = this.#judge(this.records.type, position, blockLen, frame);
     if (block.state !== 'damaged') return block;
     this.#workLeft -= blockLen;
+    if (framedLen === undefined) {
+      const resolved = this.#resolveByHeader(start, to);
+      if (resolved !== undefined) return resolved;
+      // Its length may be what is damaged, and lead beyond its neighbour.
+      const off = this.#window.load(position, BLOCK_HEADER_BYTES);
+      if (
+        !this.records.isPlausible(this.#window.buf, off) ||
+        this.#search(start + 1, block.end) < block.end
+      ) {
+        return undefined;
+      }
+    }
     // The look ahead takes the window away.
     return this.#leadsOn(block.end, to)
-      ? this.#judge(this.#type, position, blockLen, frame)
+      ? this.#judge(this.records.type, position, blockLen, frame)
       : undefined;
   }
 
@@ -170,7 +195,7 @@ export class BlockWalker {
   ): FoundBlock {
     const { reader } = this;
     const window = this.#window;
-    const start = position - this.#frame.sizeBytes;
+    const start = position - this.records.frame.sizeBytes;
     const end = Math.min(position + blockLen + reader.parityBytes(blockLen), this.sizeBytes);
     const startOff = window.load(start, end - start);
     const stored = window.buf.subarray(startOff, startOff + Math.min(end, window.end) - start);
@@ -212,7 +237,7 @@ export class BlockWalker {
   }
 
   #frameAt(start: number): FrameFacts {
-    const frame = this.#frame;
+    const frame = this.records.frame;
     const { sizeBytes } = frame;
     const off = this.#window.load(start, sizeBytes);
     const { buf } = this.#window;
@@ -243,27 +268,26 @@ export class BlockWalker {
     return payloadLen > BLOCK_PAYLOAD_BYTES_MAX ? 0 : payloadLen + BLOCK_OVERHEAD_BYTES;
   }
 
-  /** True if a sound block, or the end, is at `next`. */
+  /** True if a block that is not damaged, or the end, is at `next`. */
   #leadsOn(next: number, to: number): boolean {
     if (next >= to) return next === to;
-    const frame = this.#frame.sizeBytes === 0 ? undefined : this.#frameAt(next);
-    return frame?.blockBytes !== undefined || this.#isSoundAt(next, to);
+    const frame = this.records.frame.sizeBytes === 0 ? undefined : this.#frameAt(next);
+    if (frame?.blockBytes !== undefined || this.#isBlockAt(next, to)) return true;
+    return this.#resolveByHeader(next, to) !== undefined;
   }
 
-  /** True if the block at `start` is sound by itself, or has a sound frame. */
-  #isSoundAt(start: number, to: number): boolean {
-    const position = start + this.#frame.sizeBytes;
+  /** True if a block with a header that is sound begins at `start`, as it stands or corrected. */
+  #isBlockAt(start: number, to: number): boolean {
+    const position = start + this.records.frame.sizeBytes;
     const blockLen = this.#claimedLength(position);
     if (blockLen < BLOCK_OVERHEAD_BYTES || blockLen > to - position) return false;
-    const off = this.#window.load(position, blockLen);
-    if (this.#window.held(position) < blockLen) return false;
     this.#workLeft -= blockLen;
-    return this.reader.inspect(this.#window.buf, off, off + blockLen, position) === 'none';
+    return this.#tried(start, blockLen) !== undefined;
   }
 
   /** Where, from `from` on, the next block begins whose length at least is sound; or `to`. */
   #search(from: number, to: number): number {
-    const isFramed = this.#frame.sizeBytes > 0;
+    const isFramed = this.records.frame.sizeBytes > 0;
     // A block follows the last copy of a frame.
     const step = isFramed ? FRAME_COPY_BYTES + BLOCK_OVERHEAD_BYTES : BLOCK_HEADER_BYTES;
     for (let at = from; to - at >= step && this.#workLeft >= 0; ) {
@@ -273,7 +297,7 @@ export class BlockWalker {
       while (at <= last && !this.#mayBegin(off + at, at)) at++;
       if (at > last) continue;
       const begin = isFramed ? this.#frameBegin(off + at, at) : at;
-      if (begin >= from && (isFramed || this.#isSoundAt(begin, to))) return begin;
+      if (begin >= from && (isFramed || this.#isBlockAt(begin, to))) return begin;
       at++;
     }
     return to;
@@ -281,41 +305,83 @@ export class BlockWalker {
 
   /** True if a sound copy of a frame, or what looks like a header, is in the window at `off`. */
   #mayBegin(off: number, place: number): boolean {
-    const { buf } = this.#window;
-    if (this.#frame.sizeBytes > 0) return this.#frame.copyIndex(buf, off, place) >= 0;
-    if (buf[off + 3] !== CHECKSUM_KIND_XXH64 || buf[off + 7] !== 0) return false;
-    const { suiteId, epoch } = this.#header.protection;
-    if (buf[off + 2] !== suiteId || readU16(buf, off + 4) !== epoch) return false;
-    if (this.#type !== undefined && buf[off] !== this.#type) return false;
-    const codec = buf[off + 1]!;
-    const payloadLen = readU32(buf, off + 8);
-    const contentLen = readU32(buf, off + 12);
-    if (codec > CODEC_ZSTD_DICTIONARY || contentLen > BLOCK_CONTENT_BYTES_MAX) return false;
-    const tagLen = suiteId === SUITE_NONE ? 0 : TAG_BYTES;
-    return codec === CODEC_NONE
-      ? payloadLen === contentLen + tagLen
-      : payloadLen < contentLen + tagLen;
+    if (this.records.frame.sizeBytes === 0) return this.records.isPlausible(this.#window.buf, off);
+    return this.records.frame.copyIndex(this.#window.buf, off, place) >= 0;
   }
 
   #frameBegin(off: number, place: number): number {
-    const index = this.#frame.copyIndex(this.#window.buf, off, place);
+    const index = this.records.frame.copyIndex(this.#window.buf, off, place);
     return place - index * FRAME_COPY_BYTES;
   }
 
-  /** `[start, end)` as one block whose length nothing tells any more. */
+  /** The first block in `[start, end)`, of which nothing that is sound tells the length. */
   #resolve(start: number, end: number): FoundBlock | undefined {
+    if (this.ecc === undefined) return undefined;
+    return this.#resolveWhole(start, end) ?? this.#resolveByParity(start, end);
+  }
+
+  /** If it is the only one. */
+  #resolveWhole(start: number, end: number): FoundBlock | undefined {
     const { reader } = this;
-    const position = start + this.#frame.sizeBytes;
-    if (!reader.hasParity || end - start > RESOLVED_GAP_BYTES_MAX) return undefined;
+    const position = start + this.records.frame.sizeBytes;
+    if (end - start > RESOLVED_GAP_BYTES_MAX) return undefined;
     const middle = reader.lengthWithin(end - position);
     const first = Math.max(BLOCK_OVERHEAD_BYTES, middle - LENGTH_SPREAD_BYTES);
     for (let blockLen = first; blockLen <= middle + LENGTH_SPREAD_BYTES; blockLen++) {
       if (position + blockLen + reader.parityBytes(blockLen) !== end) continue;
-      const frame = this.#frame.sizeBytes === 0 ? undefined : this.#frameAt(start);
-      const block = this.#judge(this.#type, position, blockLen, frame);
-      if (block.state !== 'damaged') return block;
+      const block = this.#tried(start, blockLen);
+      if (block !== undefined) return block;
     }
     return undefined;
+  }
+
+  /**
+   * If its header names its length, but for one bit: all that SEC-DED restores. A block that is not
+   * damaged at all is found too.
+   */
+  #resolveByHeader(start: number, end: number): FoundBlock | undefined {
+    if (this.ecc === undefined) return undefined;
+    const position = start + this.records.frame.sizeBytes;
+    const off = this.#window.load(position, BLOCK_HEADER_BYTES);
+    if (this.#window.held(position) < BLOCK_HEADER_BYTES) return undefined;
+    const claimed = readU32(this.#window.buf, off + 8);
+    for (let bit = -1; bit < 32; bit++) {
+      const blockLen = (bit < 0 ? claimed : (claimed ^ (1 << bit)) >>> 0) + BLOCK_OVERHEAD_BYTES;
+      if (blockLen > end - position || blockLen > RESOLVED_GAP_BYTES_MAX) continue;
+      const block = this.#tried(start, blockLen);
+      if (block !== undefined) return block;
+    }
+    return undefined;
+  }
+
+  /** If a parity section that bears itself out in part stands where that of the block would. */
+  #resolveByParity(start: number, end: number): FoundBlock | undefined {
+    const ecc = this.ecc!;
+    const window = this.#window;
+    const position = start + this.records.frame.sizeBytes;
+    const last = Math.min(end - position, SEARCHED_LENGTH_MAX);
+    for (let blockLen = BLOCK_OVERHEAD_BYTES; blockLen <= last; blockLen++) {
+      const bytes = blockLen + ecc.parityBytes(blockLen);
+      const off = window.load(position, bytes);
+      if (window.held(position) < bytes || this.#lengthWorkLeft < 0) return undefined;
+      this.#lengthWorkLeft -= bytes - blockLen;
+      if (!ecc.hasSoundShard(window.buf, off, blockLen)) continue;
+      const block = this.#tried(start, blockLen);
+      if (block !== undefined) return block;
+    }
+    return undefined;
+  }
+
+  /** The block of this length at `start`; undefined if it is none. */
+  #tried(start: number, blockLen: number): FoundBlock | undefined {
+    const frame = this.records.frame.sizeBytes === 0 ? undefined : this.#frameAt(start);
+    const block = this.#judge(
+      this.records.type,
+      start + this.records.frame.sizeBytes,
+      blockLen,
+      frame,
+    );
+    return block.state === 'damaged' ? undefined : block;
   }
 
   #gap(start: number, end: number): FoundGap {
@@ -327,7 +393,15 @@ export class BlockWalker {
   }
 }
 
-function recordType(fileClass: number): number | undefined {
-  if (fileClass === FILE_CLASS_WAL) return BLOCK_WAL_RECORD;
-  return fileClass === FILE_CLASS_MANIFEST ? BLOCK_MANIFEST_EDIT : undefined;
+/** A walker that needs no key: blocks that it finds cannot be decoded. */
+export function blindWalker(file: ReadableFile, header: FileHeader): BlockWalker {
+  const { ecc } = header.protection;
+  const reader = new BlockReader(file, {
+    salt: header.salt,
+    cipher: undefined,
+    ecc: ecc === undefined ? undefined : createEccCodec(ecc),
+    decompressor: () => undefined,
+    onCorrection: () => {},
+  });
+  return new BlockWalker(reader, header);
 }

@@ -3,7 +3,7 @@
  * reads as zeros, and no record is written that has them in the wrong place (mask.ts).
  * @module
  */
-import { type FileHandle, readAt } from '../fs/port.ts';
+import { type ReadableFile, readAt } from '../fs/port.ts';
 import { BLOCK_HEADER_BYTES } from './block-format.ts';
 import { SECTOR_BYTES } from './mask.ts';
 
@@ -18,10 +18,10 @@ export class LogWindow {
   end: number;
   /** The log ends here, whatever the file does. */
   endBytes: number;
-  readonly #file: FileHandle;
+  readonly #file: ReadableFile;
 
   /** @param file stays the caller's */
-  constructor(file: FileHandle, endBytes: number) {
+  constructor(file: ReadableFile, endBytes: number) {
     this.buf = new Uint8Array(0);
     this.start = 0;
     this.end = 0;

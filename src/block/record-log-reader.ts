@@ -14,16 +14,10 @@
  */
 import { readU32 } from '../bytes/fixed.ts';
 import { NO_ROOM, type Room } from '../bytes/room.ts';
-import { CODEC_NONE } from '../compress/port.ts';
-import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
+import { SUITE_NONE } from '../crypto/port.ts';
 import { assert, corruption, VarveError } from '../errors.ts';
 import { closeFile, type FileHandle, type Fs, readAt, sizeOf } from '../fs/port.ts';
-import {
-  BLOCK_HEADER_BYTES,
-  BLOCK_OVERHEAD_BYTES,
-  BLOCK_PAYLOAD_BYTES_MAX,
-  BLOCK_TRAILER_BYTES,
-} from './block-format.ts';
+import { BLOCK_OVERHEAD_BYTES, BLOCK_PAYLOAD_BYTES_MAX } from './block-format.ts';
 import {
   type BlockFault,
   type BlockReader,
@@ -44,6 +38,7 @@ import { UNPROTECTED } from './file-protection.ts';
 import { LogWindow } from './log-window.ts';
 import type { Pipeline } from './pipeline.ts';
 import { FRAME_COPY_BYTES, NO_FRAME, RecordFrame } from './record-frame.ts';
+import { TornEnd } from './torn-end.ts';
 
 /** A search gives up after looking closely at this many times the searched range. */
 const SEARCH_WORK_MAX = 32;
@@ -102,6 +97,7 @@ export class RecordLogReader {
   /** Contents are left alone. */
   readonly #isBlind: boolean;
   readonly #window: LogWindow;
+  readonly #tornEnd: TornEnd;
   /** Where the block that was inspected last stands: in the window or in a copy. */
   #blockBuf: Uint8Array;
   /** Where contents go that do not stand in their block as they are. */
@@ -138,6 +134,8 @@ export class RecordLogReader {
     this.#blockType = type;
     this.#isBlind = isBlind;
     this.#window = new LogWindow(file, this.sizeBytes);
+    const parityBytes = (blockLen: number) => blocks?.parityBytes(blockLen) ?? 0;
+    this.#tornEnd = new TornEnd(this.#window, this.#frame, type, { parityBytes });
     this.#blockBuf = EMPTY;
     this.#content = NO_ROOM;
     this.#wastedBytes = 0;
@@ -263,54 +261,14 @@ export class RecordLogReader {
     return 'none';
   }
 
-  /**
-   * True when the bad range `[position, to)`, where a record begins and none goes on, was partly
-   * unwritten when the power went: zeros stand where a block header begins, throughout a sector, or
-   * at the end of a record. No record is written that has them there, whatever it holds.
-   */
+  /** As {@link TornEnd.looksUnwritten}. */
   looksUnwritten(position: number, to: number): boolean {
-    // Where the frame alone is lost, the record is sound.
-    const from = position + this.#frame.sizeBytes;
-    return this.#window.isPartlyUnwritten(Math.min(from, to), to);
+    return this.#tornEnd.looksUnwritten(position, to);
   }
 
-  /**
-   * True when the bad record at `position`, with nothing sound behind it, is what a writer that
-   * died may have left: the file ends before its block does, or parts of it are unwritten.
-   */
+  /** As {@link TornEnd.looksTorn}. */
   looksTorn(position: number): boolean {
-    const { endBytes } = this;
-    if (endBytes - position < this.#recordBytesMin) return true;
-    this.#window.load(position, this.#recordBytesMin);
-    const off = position - this.#window.start;
-    const blockAt = position + this.#frame.sizeBytes;
-    const framed =
-      this.#frame.sizeBytes === 0 ? NO_FRAME : this.#frame.read(this.#window.buf, off, position);
-    let blockLen = framed;
-    if (framed === NO_FRAME) {
-      if (!this.#isPlausible(blockAt - this.#window.start)) return this.#looksCutOff(position);
-      blockLen = this.#claimedLength(blockAt) + BLOCK_OVERHEAD_BYTES;
-    }
-    if (blockLen > endBytes - blockAt) return true;
-    const recordEnd = blockAt + blockLen + this.#blocks!.parityBytes(blockLen);
-    return this.looksUnwritten(position, Math.min(endBytes, recordEnd));
-  }
-
-  /** Whether the lengths in the block header at `off` of the window bear each other out. */
-  #isPlausible(off: number): boolean {
-    const buf = this.#window.buf;
-    if (buf[off] !== this.#blockType) return false;
-    const payloadLen = readU32(buf, off + 8) - (buf[off + 2] === SUITE_NONE ? 0 : TAG_BYTES);
-    const contentLen = readU32(buf, off + 12);
-    return buf[off + 1] === CODEC_NONE ? payloadLen === contentLen : payloadLen < contentLen;
-  }
-
-  /** As {@link looksTorn}, where neither a frame nor the block header says how long it is. */
-  #looksCutOff(position: number): boolean {
-    const payloadAt = position + this.#frame.sizeBytes + BLOCK_HEADER_BYTES;
-    // Cut off within its header, it has nothing of what no payload begins with.
-    if (this.#window.isZero(payloadAt, payloadAt + BLOCK_TRAILER_BYTES)) return true;
-    return this.looksUnwritten(position, this.#window.dataEnd(position));
+    return this.#tornEnd.looksTorn(position);
   }
 
   /** Closes the file. Closing twice is allowed. */

@@ -45,6 +45,20 @@ export interface EccCodec {
   append(buf: Uint8Array, off: number, blockLen: number): void;
 
   /**
+   * True if the section behind the sound block `buf[off, off + blockLen)` is the one that
+   * {@link append} writes. Borrows `buf`, which holds all of the section; allocates nothing.
+   */
+  isIntact(buf: Uint8Array, off: number, blockLen: number): boolean;
+
+  /**
+   * True if the section that a block of this length would have behind `buf[off, off + blockLen)`
+   * bears itself out at least in part, whatever the block holds: so a block shows its length when
+   * nothing else tells it. A code without checksums never says so. Borrows `buf`, which holds all
+   * of the section.
+   */
+  hasSoundShard(buf: Uint8Array, off: number, blockLen: number): boolean;
+
+  /**
    * Restores a damaged block and its section in place: `buf[off, off + blockLen)` and the
    * `parityBytes(blockLen)` bytes behind it, of which any may be wrong. Where a file ends early the
    * caller has filled up with any bytes. Borrows `buf`.

@@ -85,6 +85,20 @@ export class SecDedCodec implements EccCodec {
     if (off < end) buf[out] = tailCheck(buf, off, end);
   }
 
+  isIntact(buf: Uint8Array, off: number, blockLen: number): boolean {
+    const end = off + blockLen;
+    let at = end;
+    assert(end + this.parityBytes(blockLen) <= buf.length, 'the parity section was read');
+    for (; off + WORD_BYTES <= end; off += WORD_BYTES) {
+      if (buf[at++] !== wordCheck(buf, off)) return false;
+    }
+    return off === end || buf[at] === tailCheck(buf, off, end);
+  }
+
+  hasSoundShard(): boolean {
+    return false;
+  }
+
   repair(
     buf: Uint8Array,
     off: number,

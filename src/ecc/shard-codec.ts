@@ -100,6 +100,44 @@ export class ShardCodec implements EccCodec {
     this.#writeSums(buf, end);
   }
 
+  isIntact(buf: Uint8Array, off: number, blockLen: number): boolean {
+    const end = off + blockLen;
+    assert(end + this.parityBytes(blockLen) <= buf.length, 'the parity section was read');
+    if (blockLen === 0) return true;
+    // Parity is not computed again: its checksums and those of the data bear each other out.
+    this.#sumUp(buf, off);
+    const sums = this.#sums;
+    const count = this.#shardCount;
+    for (let j = 0; j < this.#code.parityShards; j++) {
+      let at = end + j * this.#parityShardBytes + this.#shardBytes;
+      for (let i = 0; i < count; i++, at += CHECKSUM_BYTES) {
+        if ((readU32(buf, at) | 0) !== sums[i]) return false;
+      }
+      const sum = hashWords(sums, 0, count, sums[this.#code.dataShards + j]!);
+      if ((readU32(buf, at) | 0) !== sum) return false;
+    }
+    return true;
+  }
+
+  hasSoundShard(buf: Uint8Array, off: number, blockLen: number): boolean {
+    const end = off + blockLen;
+    assert(end + this.parityBytes(blockLen) <= buf.length, 'the parity section was read');
+    this.#reserve();
+    const words = this.#words;
+    const partWords = this.#partBytes / 4;
+    for (let j = 0; j < this.#code.parityShards && blockLen > 0; j++) {
+      let at = end + j * this.#parityShardBytes;
+      let sum = j;
+      for (let part = 0; part < this.#partCount; part++, at += this.#partBytes) {
+        this.#bytes.set(buf.subarray(at, at + this.#partBytes), 0);
+        sum = hashWords(words, 0, partWords, sum);
+      }
+      for (let i = 0; i < this.#shardCount; i++, at += CHECKSUM_BYTES) words[i] = readU32(buf, at);
+      if (hashWords(words, 0, this.#shardCount, sum) === (readU32(buf, at) | 0)) return true;
+    }
+    return false;
+  }
+
   repair(
     buf: Uint8Array,
     off: number,
@@ -109,13 +147,7 @@ export class ShardCodec implements EccCodec {
     const end = off + blockLen;
     assert(end + this.parityBytes(blockLen) <= buf.length, 'the parity section was read');
     if (blockLen === 0) return undefined;
-    this.#reserve();
-    this.#resetSums();
-    for (let part = 0; part < this.#partCount; part++) {
-      this.#loadData(buf, off, part);
-      this.#loadParity(buf, end, part);
-      this.#addToSums();
-    }
+    this.#sumUp(buf, off);
     const lists = this.#soundLists(buf, end);
     for (const [j, list] of lists.entries()) {
       if (list === undefined || lists.findIndex((other) => isSame(other, list)) < j) continue;
@@ -126,6 +158,17 @@ export class ShardCodec implements EccCodec {
       return { correctedShards, correctedBits: 0 };
     }
     return undefined;
+  }
+
+  /** Computes the checksums of all shards, as they stand in `buf`, of the block that was cut. */
+  #sumUp(buf: Uint8Array, off: number): void {
+    this.#reserve();
+    this.#resetSums();
+    for (let part = 0; part < this.#partCount; part++) {
+      this.#loadData(buf, off, part);
+      this.#loadParity(buf, off + this.#blockLen, part);
+      this.#addToSums();
+    }
   }
 
   /** Works out how a block of this length is cut. */

@@ -4,7 +4,7 @@
  */
 import type { CopyState } from '../block/block-walker.ts';
 import type { Pipeline } from '../block/pipeline.ts';
-import { isSoundReplica, writeReplicaParity } from '../block/replicas.ts';
+import { isSoundReplica } from '../block/replicas.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
 import { isVarveError } from '../errors.ts';
 import { type FileHandle, type Fs, joinPath } from '../fs/port.ts';
@@ -18,6 +18,7 @@ import {
   decodeSlots,
   type FoundSlot,
   readCurrent,
+  slotAround,
 } from '../manifest/current.ts';
 import { CURRENT_NAME } from '../manifest/file-names.ts';
 import { recoverState } from '../manifest/manifest-recovery.ts';
@@ -128,7 +129,7 @@ function slotPart(
   path: string,
   pipeline: Pipeline,
 ): SlotPart {
-  const expected = found === undefined ? undefined : expectedSlot(found.bytes);
+  const expected = found === undefined ? undefined : slotAround(found.bytes);
   const copies: CopyState[] = [];
   for (let off = 0; off < COPIES_BYTES; off += CURRENT_COPY_BYTES) {
     const isSame = expected !== undefined && isEqual(bytes, expected, off, CURRENT_COPY_BYTES);
@@ -149,13 +150,6 @@ function slotPart(
     facts: found === undefined ? undefined : factsOf(found.slot),
     tag: found === undefined ? 'none' : tagState(found, path, pipeline),
   };
-}
-
-function expectedSlot(copy: Uint8Array): Uint8Array {
-  const slot = new Uint8Array(CURRENT_SLOT_BYTES);
-  for (let off = 0; off < COPIES_BYTES; off += CURRENT_COPY_BYTES) slot.set(copy, off);
-  writeReplicaParity(slot, 0, COPIES_BYTES);
-  return slot;
 }
 
 function isEqual(a: Uint8Array, b: Uint8Array, off: number, length: number): boolean {

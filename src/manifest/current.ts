@@ -329,14 +329,19 @@ function newestCopy(
 
 /** True if the slot at `buf[off]` is what this copy of it stands in. */
 function isIntactSlot(buf: Uint8Array, off: number, copy: Uint8Array): boolean {
-  const expected = new Uint8Array(CURRENT_SLOT_BYTES);
-  expected.set(copy, 0);
-  completeSlot(expected);
-  return expected.every((byte, i) => byte === buf[off + i]);
+  return slotAround(copy).every((byte, i) => byte === buf[off + i]);
 }
 
-/** True for a slot that was never written. */
-function isBlankSlot(buf: Uint8Array, index: number): boolean {
+/** The whole slot in which a copy stands; fresh. Borrows the copy. */
+export function slotAround(copy: Uint8Array): Uint8Array {
+  const slot = new Uint8Array(CURRENT_SLOT_BYTES);
+  slot.set(copy, 0);
+  completeSlot(slot);
+  return slot;
+}
+
+/** True for a slot that was never written. Borrows the bytes of CURRENT. */
+export function isBlankSlot(buf: Uint8Array, index: number): boolean {
   const off = index * CURRENT_SLOT_BYTES;
   return buf.subarray(off, off + CURRENT_SLOT_BYTES).every((byte) => byte === 0);
 }

@@ -1,0 +1,206 @@
+/**
+ * Looks for damage in one file of any class, at the level of sealed bytes: checksums, parity
+ * sections, copies and lengths. It needs no key, decompresses nothing, and reads past every cache
+ * of the engine. Memory is one block and a read of 256 KiB.
+ *
+ * What it does not see is what only contents can say: that a file is not the one that was written
+ * last, or that a block says something else than it should under a checksum that is right.
+ * @module
+ */
+import { blindWalker } from '../block/block-walker.ts';
+import {
+  decodeFileHeader,
+  encodeFileHeader,
+  FILE_CLASS_MANIFEST,
+  FILE_CLASS_TABLE,
+  FILE_CLASS_WAL,
+  FILE_HEADER_BYTES_MAX,
+  FILE_HEADER_BYTES_MIN,
+  type FileHeader,
+  isHeaderOf,
+} from '../block/file-header.ts';
+import { isSameProtection } from '../block/file-protection.ts';
+import { compareKeys } from '../bytes/compare.ts';
+import { isVarveError } from '../errors.ts';
+import { type Fs, type ReadableFile, readAt, sizeOf } from '../fs/port.ts';
+import { BlocksCheck } from './blocks-check.ts';
+import { checkCurrent } from './current-check.ts';
+import { differences } from './differences.ts';
+import type { ExpectedFile, FileClassName, FindingSink, RestoreSource } from './finding.ts';
+import { Report } from './report.ts';
+
+const COPY_BYTES = 64;
+const CLASS_NUMBERS: Readonly<Record<Exclude<FileClassName, 'current'>, number>> = {
+  table: FILE_CLASS_TABLE,
+  wal: FILE_CLASS_WAL,
+  manifest: FILE_CLASS_MANIFEST,
+};
+
+/** What a check of a file may be given besides. */
+export interface FileCheckOptions {
+  /** Asked, in this order, for what parity does not give back. */
+  readonly sources?: readonly RestoreSource[] | undefined;
+  /** `position` of an earlier check of the same file, which is not looked at again before it. */
+  readonly resumeAt?: number | undefined;
+}
+
+/** See the module head. */
+export class FileCheck {
+  /** Size of the file when the check began. */
+  readonly sizeBytes: number;
+  /** Everything before was looked at. */
+  position: number;
+  readonly #file: ReadableFile;
+  readonly #expected: ExpectedFile;
+  readonly #options: FileCheckOptions;
+  readonly #report: Report;
+  /** Undefined before the header was looked at. */
+  #blocks: BlocksCheck | undefined;
+  #isDone: boolean;
+
+  /**
+   * @param file stays the caller's
+   * @param expected what is known of it
+   * @param onFinding told of each damage, in the order of the file
+   */
+  constructor(
+    file: ReadableFile,
+    expected: ExpectedFile,
+    onFinding: FindingSink,
+    options: FileCheckOptions = {},
+  ) {
+    this.sizeBytes = sizeOf(file);
+    this.position = 0;
+    this.#file = file;
+    this.#expected = expected;
+    this.#options = options;
+    this.#report = new Report(file.path, expected.fileClass, onFinding);
+    this.#blocks = undefined;
+    this.#isDone = false;
+  }
+
+  /** Where a log ends that was not completely written, which is no damage; else undefined. */
+  get tornAt(): number | undefined {
+    return this.#blocks?.tornAt;
+  }
+
+  /**
+   * Looks at about `budgetBytes` more, a block at least.
+   * @returns false when all was looked at
+   * @throws VarveError `UNSUPPORTED` for a file of a later format version; of the `Fs`
+   */
+  step(budgetBytes: number): boolean {
+    if (!this.#isDone) this.#isDone = !this.#step(budgetBytes);
+    return !this.#isDone;
+  }
+
+  #step(budgetBytes: number): boolean {
+    const { fileClass } = this.#expected;
+    if (fileClass === 'current') {
+      this.position = checkCurrent(this.#file, this.#report);
+      return false;
+    }
+    let blocks = this.#blocks;
+    if (blocks === undefined) {
+      const header = this.#checkHeader(CLASS_NUMBERS[fileClass]);
+      if (header === undefined) {
+        this.position = this.sizeBytes;
+        return false;
+      }
+      const { sources = [], resumeAt } = this.#options;
+      blocks = new BlocksCheck(this.#file, header, this.#expected, sources, this.#report);
+      if (resumeAt !== undefined) blocks.resume(resumeAt);
+      this.#blocks = blocks;
+    }
+    const goesOn = blocks.step(budgetBytes);
+    this.position = blocks.position;
+    return goesOn;
+  }
+
+  /** The header, if what stands behind it can be checked. */
+  #checkHeader(classNumber: number): FileHeader | undefined {
+    const buf = new Uint8Array(FILE_HEADER_BYTES_MAX);
+    const length = readAt(this.#file, buf, 0, buf.length, 0);
+    const { path } = this.#file;
+    const { fileNumber } = this.#expected;
+    const own = { fileClass: classNumber, fileNumber };
+    let header: FileHeader | undefined;
+    try {
+      header = decodeFileHeader(buf, length, path, own);
+    } catch (error) {
+      if (!isVarveError(error, 'CORRUPTION')) throw error;
+    }
+    const mismatch = header === undefined ? undefined : this.#mismatch(header, own);
+    if (mismatch !== undefined) {
+      const lengthBytes = this.sizeBytes;
+      this.#report.lost({ part: 'file', offset: 0, lengthBytes, blockType: 0, cause: mismatch });
+      return undefined;
+    }
+    const right = header ?? this.#knownHeader(own);
+    if (right === undefined) {
+      if (!this.#isUnwritten(buf, length)) this.#tellHeaderLost();
+      return undefined;
+    }
+    const bytes = encodeFileHeader(right);
+    const runs = [{ lengthBytes: bytes.length, unitBytes: COPY_BYTES }];
+    const restored = differences(bytes, buf.subarray(0, length), 0, runs);
+    if (restored.length > 0) {
+      const lengthBytes = bytes.length;
+      const cause = 'copies of the file header are damaged';
+      const place = { part: 'header', offset: 0, lengthBytes, blockType: 0, cause } as const;
+      this.#report.healable(place, header === undefined ? 'manifest' : 'copies', restored);
+    }
+    return right;
+  }
+
+  #mismatch(header: FileHeader, own: { fileClass: number; fileNumber: number }) {
+    const { salt, protection } = this.#expected;
+    if (!isHeaderOf(header, own)) return 'file header belongs to another file';
+    const isOther =
+      (salt !== undefined && compareKeys(header.salt, salt) !== 0) ||
+      (protection !== undefined && !isSameProtection(header.protection, protection));
+    return isOther ? 'it is another file than the one that the database names' : undefined;
+  }
+
+  /** What a table's header says is all in the manifest. It counts if a block vouches for it. */
+  #knownHeader(own: { fileClass: number; fileNumber: number }): FileHeader | undefined {
+    const { salt, protection } = this.#expected;
+    if (own.fileClass !== FILE_CLASS_TABLE) return undefined;
+    if (salt === undefined || protection === undefined) return undefined;
+    const header = { ...own, salt, protection, previousNumber: 0, baseSeqno: 0 };
+    return blindWalker(this.#file, header).isVouched() ? header : undefined;
+  }
+
+  /** True for what the creation of a log leaves that was cut off, and that nothing counts on. */
+  #isUnwritten(buf: Uint8Array, length: number): boolean {
+    const { fileClass, salt, durableBytes = 0, endBytes = durableBytes } = this.#expected;
+    if (fileClass === 'table' || salt !== undefined || endBytes > 0) return false;
+    if (length < FILE_HEADER_BYTES_MIN) return true;
+    const end = buf.subarray(FILE_HEADER_BYTES_MIN - 8, FILE_HEADER_BYTES_MIN);
+    return end.every((byte) => byte === 0);
+  }
+
+  #tellHeaderLost(): void {
+    const cause = 'file header is damaged: nothing behind it can be checked';
+    const lengthBytes = this.sizeBytes;
+    this.#report.lost({ part: 'header', offset: 0, lengthBytes, blockType: 0, cause });
+  }
+}
+
+/**
+ * Opens a file to be checked; one that is missing is a finding.
+ * @returns undefined if it is missing
+ * @throws VarveError of the `Fs`
+ */
+export function openToCheck(
+  fs: Fs,
+  path: string,
+  expected: ExpectedFile,
+  onFinding: FindingSink,
+): ReadableFile | undefined {
+  if (fs.exists(path)) return fs.open(path, 'read');
+  const report = new Report(path, expected.fileClass, onFinding);
+  const lengthBytes = expected.endBytes ?? 0;
+  report.lost({ part: 'file', offset: 0, lengthBytes, blockType: 0, cause: 'file is missing' });
+  return undefined;
+}

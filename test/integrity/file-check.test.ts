@@ -1,0 +1,229 @@
+/**
+ * `FileCheck` over whole files: what is sound passes, what is damaged is found, and its right bytes
+ * are given.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { blindWalker } from '../../src/block/block-walker.ts';
+import { decodeFileHeader } from '../../src/block/file-header.ts';
+import type { EccOptions } from '../../src/ecc/options.ts';
+import { MemoryFs } from '../../src/fs/memory.ts';
+import type { Finding } from '../../src/integrity/finding.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { testKeys } from '../block/pipelines.ts';
+import { contentOf, fileOf, makeDeadSample, makeSample, type Sample } from '../prove/damage.ts';
+import { DIRECTORY } from '../prove/environment.ts';
+import { closedFile, lookAt } from './check-fixture.ts';
+
+const encryption = { suite: 'aes-256-gcm', epoch: 2, keys: testKeys(2) } as const;
+const CODES: Readonly<Record<string, EccOptions | undefined>> = {
+  none: undefined,
+  'Reed-Solomon': { scheme: 'reed-solomon', data: 4, parity: 2 },
+  'Reed-Solomon of one data shard': { scheme: 'reed-solomon', data: 1, parity: 3 },
+  XOR: { scheme: 'xor', data: 3 },
+  'SEC-DED': { scheme: 'secded' },
+};
+const ENOUGH = 1 << 24;
+
+function makeCodedSample(ecc: EccOptions | undefined, isEncrypted: boolean): Promise<Sample> {
+  return makeSample({
+    compression: 'none',
+    ...(isEncrypted ? { encryption, walCompression: 'lz4' as const } : {}),
+    ...(ecc === undefined ? {} : { ecc }),
+  });
+}
+
+/** Every file of the sample, with what is known of it. */
+function filesOf({ fs, files }: Sample) {
+  return files
+    .filter((name) => !name.startsWith('LOCK'))
+    .map((name) => {
+      const bytes = contentOf(fileOf(fs, name));
+      return { name, bytes, expected: closedFile(name, bytes.length) };
+    });
+}
+
+function tableOf(sample: Sample) {
+  const tables = filesOf(sample).filter(({ name }) => name.endsWith('.sst'));
+  return tables.sort((a, b) => b.bytes.length - a.bytes.length)[0]!;
+}
+
+function statesOf(findings: readonly Finding[]): string[] {
+  return findings.map(({ part, state }) => `${part} ${state}`);
+}
+
+for (const [title, ecc] of Object.entries(CODES)) {
+  suite(`the files of a database with the code ${title}`, async () => {
+    const samples = [await makeCodedSample(ecc, false), await makeCodedSample(ecc, true)];
+
+    test('are sound, looked at in steps of any size', () => {
+      for (const sample of samples) {
+        for (const { bytes, expected } of filesOf(sample)) {
+          for (const budget of [1, 1000, ENOUGH]) {
+            assert.deepEqual(lookAt(bytes, expected, budget).findings, []);
+          }
+        }
+      }
+    });
+
+    test('show every changed byte, and with a code heal', () => {
+      const random = new SeededRandom(3);
+      for (const sample of samples) {
+        for (const { name, bytes, expected } of filesOf(sample)) {
+          for (let at = random.below(7); at < bytes.length; at += 1 + random.below(7)) {
+            const damaged = bytes.slice();
+            // What SEC-DED corrects is a bit.
+            const isBit = ecc?.scheme === 'secded' || random.below(2) === 0;
+            damaged[at]! ^= isBit ? 1 << random.below(8) : 1 + random.below(255);
+            const { findings, healed } = lookAt(damaged, expected, ENOUGH);
+            const what = `${name}, byte ${at}: ${JSON.stringify(findings)}`;
+            assert.ok(findings.length > 0, what);
+            if (ecc === undefined) continue;
+            assert.ok(
+              findings.every(({ state }) => state === 'healable'),
+              what,
+            );
+            assert.deepEqual(healed, bytes, what);
+          }
+        }
+      }
+    });
+
+    test('show that they were cut short', () => {
+      for (const sample of samples) {
+        for (const { name, bytes, expected } of filesOf(sample)) {
+          if (name === 'CURRENT') continue;
+          for (let left = 0; left < bytes.length; left += 31) {
+            const { findings } = lookAt(bytes.slice(0, left), expected, ENOUGH);
+            assert.ok(findings.length > 0, `${name}, only ${left} bytes`);
+          }
+          const { findings, healed } = lookAt(bytes.slice(0, -1), expected, ENOUGH);
+          if (ecc === undefined) continue;
+          assert.deepEqual(statesOf(findings), ['parity healable'], name);
+          assert.deepEqual(healed, bytes);
+        }
+      }
+    });
+
+    test('lose what stands behind their end, unless it is zeros in a log', () => {
+      for (const { name, bytes, expected } of samples.flatMap(filesOf)) {
+        for (const fill of [0, 0xa5]) {
+          const longer = new Uint8Array(bytes.length + 700).fill(fill);
+          longer.set(bytes);
+          const { findings, healed } = lookAt(longer, expected, ENOUGH);
+          const isRoom = fill === 0 && name.endsWith('.wal');
+          assert.deepEqual(statesOf(findings), isRoom ? [] : ['end healable'], name);
+          assert.equal(healed.length, isRoom ? longer.length : bytes.length);
+        }
+      }
+    });
+  });
+}
+
+suite('a table', async () => {
+  const ecc = CODES['Reed-Solomon'];
+  const plain = tableOf(await makeCodedSample(undefined, false));
+  const coded = tableOf(await makeCodedSample(ecc, true));
+
+  test('heals two neighbours whose headers are both damaged, without index and key', () => {
+    const { findings: none } = lookAt(coded.bytes, coded.expected, ENOUGH);
+    assert.deepEqual(none, []);
+    const starts = blockStarts(coded.bytes);
+    for (let i = 0; i + 1 < starts.length; i++) {
+      const damaged = coded.bytes.slice();
+      for (const start of [starts[i]!, starts[i + 1]!]) damaged.fill(0xee, start, start + 16);
+      const { findings, healed } = lookAt(damaged, coded.expected, ENOUGH);
+      assert.deepEqual(statesOf(findings), ['block healable', 'block healable']);
+      assert.deepEqual(healed, coded.bytes);
+    }
+  });
+
+  test('loses the one block that is beyond its parity, and not its neighbour that is not', () => {
+    const starts = blockStarts(coded.bytes);
+    for (let i = 0; i + 2 < starts.length; i++) {
+      const damaged = coded.bytes.slice();
+      damaged.fill(0xee, starts[i]! + 16, starts[i + 1]);
+      damaged[starts[i + 1]! + 40]! ^= 1;
+      const { findings } = lookAt(damaged, coded.expected, ENOUGH);
+      assert.deepEqual(statesOf(findings), ['block lost', 'block healable']);
+      const [lost] = findings;
+      assert.equal(lost!.offset, starts[i]);
+      assert.equal(lost!.lengthBytes, starts[i + 1]! - starts[i]!);
+    }
+  });
+
+  test('is not believed when it is another one', () => {
+    const salt = new Uint8Array(16);
+    const expected = { ...plain.expected, salt };
+    assert.deepEqual(statesOf(lookAt(plain.bytes, expected).findings), ['file lost']);
+    const other = { ...plain.expected, fileNumber: 77 };
+    assert.deepEqual(statesOf(lookAt(plain.bytes, other).findings), ['file lost']);
+  });
+
+  test('gets a header back that the manifest describes', () => {
+    const salt = coded.bytes.slice(16, 32);
+    const protection = { suiteId: 1, epoch: 2, ecc };
+    const damaged = coded.bytes.slice().fill(0, 0, 192);
+    const { findings, healed } = lookAt(damaged, { ...coded.expected, salt, protection });
+    assert.deepEqual(statesOf(findings), ['header healable']);
+    assert.deepEqual(healed, coded.bytes);
+    assert.deepEqual(statesOf(lookAt(damaged, coded.expected).findings), ['header lost']);
+    const wrong = { ...coded.expected, salt: salt.slice().fill(7), protection };
+    assert.deepEqual(statesOf(lookAt(damaged, wrong).findings), ['header lost']);
+  });
+
+  test('takes lost blocks from another source, if they are its own', () => {
+    const from = blockStarts(plain.bytes)[1]!;
+    const damaged = plain.bytes.slice();
+    damaged.fill(0, from + 3, from + 60);
+    const source = (bytes: Uint8Array) => ({
+      name: 'copy',
+      restore: (start: number, end: number) => bytes.slice(start, end),
+    });
+    const good = lookAt(damaged, plain.expected, 1, [source(damaged), source(plain.bytes)]);
+    assert.deepEqual(statesOf(good.findings), ['block healable']);
+    assert.equal(good.findings[0]!.source, 'copy');
+    assert.deepEqual(good.healed, plain.bytes);
+    const bad = lookAt(damaged, plain.expected, 1, [source(damaged)]);
+    assert.deepEqual(statesOf(bad.findings), ['block lost']);
+  });
+});
+
+test('the torn end of a log that a process left is no damage', async () => {
+  for (const ecc of [undefined, CODES['Reed-Solomon']]) {
+    const stages = ecc === undefined ? {} : { ecc };
+    const { fs } = await makeDeadSample({ ...stages, compression: 'none' });
+    const name = fs
+      .list(DIRECTORY)
+      .filter((file) => file.endsWith('.wal'))
+      .sort()
+      .at(-1)!;
+    const bytes = contentOf(fileOf(fs, name));
+    const expected = { fileClass: 'wal', fileNumber: Number.parseInt(name, 10) } as const;
+    assert.deepEqual(lookAt(bytes, expected).findings, []);
+    for (const left of [bytes.length - 30, bytes.length - 100]) {
+      const cut = bytes.slice(0, left);
+      const { findings, tornAt } = lookAt(cut, expected);
+      assert.ok(findings.every(({ state }) => state === 'healable'));
+      assert.ok(findings.length > 0 || tornAt !== undefined);
+      const durable = lookAt(cut, { ...expected, durableBytes: bytes.length }).findings;
+      assert.equal(
+        tornAt !== undefined,
+        durable.some(({ state }) => state === 'lost'),
+      );
+    }
+    const damaged = bytes.slice();
+    damaged.fill(0xee, 400, 900);
+    assert.ok(lookAt(damaged, expected).findings.some(({ state }) => state === 'lost'));
+  }
+});
+
+/** Where the blocks of a table begin. */
+function blockStarts(bytes: Uint8Array): number[] {
+  const file = new MemoryFs().open('table', 'create');
+  file.write(bytes, 0, bytes.length, 0);
+  const walker = blindWalker(file, decodeFileHeader(bytes, 448, 'table')!);
+  const found = [...walker.walk(walker.firstPosition, bytes.length)];
+  return found.map(({ start }) => start);
+}
