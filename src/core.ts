@@ -105,6 +105,13 @@ export type {
   OpenMode,
   ReadableFile,
 } from './fs/port.ts';
+export type { DamagedPart, FileClassName, FileRange, Finding } from './integrity/finding.ts';
+export {
+  type ScrubFinding,
+  type ScrubOptions,
+  type ScrubReport,
+  scrubDirectory,
+} from './integrity/scrub-directory.ts';
 export type { Damage } from './integrity/verify-table.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './key/kind.ts';
 export type { DroppedRange } from './wal/log-flaw.ts';

@@ -97,7 +97,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'integrity',
     at: 'src/integrity/',
-    mayImport: ['job', 'wal', 'tables', ...ENGINE_LAYERS],
+    mayImport: ['job', 'wal', 'tables', 'fs/held', ...ENGINE_LAYERS],
   },
   {
     name: 'executor',

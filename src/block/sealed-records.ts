@@ -59,8 +59,8 @@ export class SealedRecords {
   }
 
   /**
-   * True if no byte of the record `buf[startOff, startOff + claimedBytes)` is wrong, which stands at
-   * `start` of the file. Borrows `buf`; allocates nothing.
+   * True if no byte of the record `buf[startOff, startOff + claimedBytes)` is wrong, which stands
+   * at `start` of the file. Borrows `buf`; allocates nothing.
    */
   isIntact(buf: Uint8Array, startOff: number, start: number): boolean {
     const { reader, frame, ecc } = this;

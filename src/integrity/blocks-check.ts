@@ -28,7 +28,7 @@ import { LogWindow } from '../block/log-window.ts';
 import { TornEnd } from '../block/torn-end.ts';
 import type { ReadableFile } from '../fs/port.ts';
 import { differences } from './differences.ts';
-import type { ExpectedFile, RestoreSource } from './finding.ts';
+import type { ExpectedFile, FileRange, RestoreSource } from './finding.ts';
 import type { Report } from './report.ts';
 
 /** The order of the blocks of a table. */
@@ -54,8 +54,12 @@ export class BlocksCheck {
   readonly #isTable: boolean;
   /** Blocks stand before this. */
   readonly #to: number;
+  /** All is to be looked at if this is undefined. */
+  #stopAt: number | undefined;
   /** Of the block before `position`. */
   #lastType: number;
+  /** Of a log: no record begins at `position`, and nothing that counts stands behind it. */
+  #isOver: boolean;
   /** What is missing at the end has been told. */
   #isEndTold: boolean;
 
@@ -77,7 +81,9 @@ export class BlocksCheck {
     this.tornAt = undefined;
     const { sizeBytes } = this.#walker;
     this.#to = Math.min(sizeBytes, expected.endBytes ?? sizeBytes);
+    this.#stopAt = undefined;
     this.#lastType = UNKNOWN_TYPE;
+    this.#isOver = false;
     this.#isEndTold = false;
   }
 
@@ -88,6 +94,12 @@ export class BlocksCheck {
   resume(position: number): void {
     if (position <= this.position || this.#walker.intactEnd(position, this.#to) === 0) return;
     this.position = position;
+  }
+
+  /** Looks at nothing but this range, at whose ends blocks begin. */
+  restrict({ offset, lengthBytes }: FileRange): void {
+    this.position = offset;
+    this.#stopAt = offset + lengthBytes;
   }
 
   /**
@@ -107,12 +119,13 @@ export class BlocksCheck {
       }
       if (this.position >= stop && !this.#isAtEnd()) return true;
     }
-    this.#finish();
+    if (this.#stopAt === undefined) this.#finish();
     return false;
   }
 
   #isAtEnd(): boolean {
-    if (this.tornAt !== undefined || this.position >= this.#to) return true;
+    const end = Math.min(this.#to, this.#stopAt ?? this.#to);
+    if (this.#isOver || this.position >= end) return true;
     return this.#lastType === BLOCK_FOOTER;
   }
 
@@ -162,17 +175,16 @@ export class BlocksCheck {
     this.#report.healable({ ...place, part, cause }, 'parity', restored);
   }
 
-  /** True, and `tornAt` set, if nothing that was durable is damaged: the log ends here. */
+  /** True if nothing that was durable is damaged: the log ends here. */
   #isTorn({ start, end }: FoundBlock | FoundGap): boolean {
-    const { durableBytes = 0, isClosed = false, fileClass } = this.#expected;
-    if (this.#isTable || start < durableBytes) return false;
+    const { fileClass, durableBytes = 0, endBytes = durableBytes, isClosed } = this.#expected;
+    if (this.#isTable || start < endBytes) return false;
     const window = new LogWindow(this.#file, this.#to);
     if (window.isBlankFrom(start)) {
-      if (isClosed && fileClass === 'manifest') return false;
-      this.tornAt = start;
-      return true;
+      this.#isOver = isClosed !== true || fileClass === 'wal';
+      return this.#isOver;
     }
-    if (isClosed) return false;
+    if (isClosed === true) return false;
     const isManifest = fileClass === 'manifest';
     const torn = new TornEnd(
       window,
@@ -185,6 +197,7 @@ export class BlocksCheck {
     if (!isLast && isManifest) return false;
     if (!(isLast ? torn.looksTorn(start) : torn.looksUnwritten(start, end))) return false;
     this.tornAt = start;
+    this.#isOver = true;
     return true;
   }
 

@@ -26,10 +26,20 @@ import { type Fs, type ReadableFile, readAt, sizeOf } from '../fs/port.ts';
 import { BlocksCheck } from './blocks-check.ts';
 import { checkCurrent } from './current-check.ts';
 import { differences } from './differences.ts';
-import type { ExpectedFile, FileClassName, FindingSink, RestoreSource } from './finding.ts';
+import type {
+  DamagedPart,
+  ExpectedFile,
+  FileClassName,
+  FileRange,
+  Finding,
+  FindingSink,
+  RestoreSource,
+} from './finding.ts';
 import { Report } from './report.ts';
 
 const COPY_BYTES = 64;
+/** Parts of a file that can be looked at by themselves. */
+const BLOCK_PARTS: ReadonlySet<DamagedPart> = new Set(['block', 'frame', 'parity']);
 const CLASS_NUMBERS: Readonly<Record<Exclude<FileClassName, 'current'>, number>> = {
   table: FILE_CLASS_TABLE,
   wal: FILE_CLASS_WAL,
@@ -42,6 +52,8 @@ export interface FileCheckOptions {
   readonly sources?: readonly RestoreSource[] | undefined;
   /** `position` of an earlier check of the same file, which is not looked at again before it. */
   readonly resumeAt?: number | undefined;
+  /** Only what is wrong there is told: a finding of an earlier check of the same file. */
+  readonly only?: Finding | undefined;
 }
 
 /** See the module head. */
@@ -74,7 +86,11 @@ export class FileCheck {
     this.#file = file;
     this.#expected = expected;
     this.#options = options;
-    this.#report = new Report(file.path, expected.fileClass, onFinding);
+    const { only } = options;
+    const sink: FindingSink = (finding, restored) => {
+      if (only === undefined || isMeeting(finding, only)) onFinding(finding, restored);
+    };
+    this.#report = new Report(file.path, expected.fileClass, sink);
     this.#blocks = undefined;
     this.#isDone = false;
   }
@@ -107,9 +123,11 @@ export class FileCheck {
         this.position = this.sizeBytes;
         return false;
       }
-      const { sources = [], resumeAt } = this.#options;
+      const { sources = [], resumeAt, only } = this.#options;
+      if (only?.part === 'header') return false;
       blocks = new BlocksCheck(this.#file, header, this.#expected, sources, this.#report);
       if (resumeAt !== undefined) blocks.resume(resumeAt);
+      if (only !== undefined && BLOCK_PARTS.has(only.part)) blocks.restrict(only);
       this.#blocks = blocks;
     }
     const goesOn = blocks.step(budgetBytes);
@@ -185,6 +203,10 @@ export class FileCheck {
     const lengthBytes = this.sizeBytes;
     this.#report.lost({ part: 'header', offset: 0, lengthBytes, blockType: 0, cause });
   }
+}
+
+function isMeeting(a: FileRange, b: FileRange): boolean {
+  return a.offset < b.offset + b.lengthBytes && b.offset < a.offset + a.lengthBytes;
 }
 
 /**

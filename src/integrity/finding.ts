@@ -23,7 +23,9 @@ export type DamagedPart = 'file' | 'header' | 'slot' | 'block' | 'frame' | 'pari
 
 /** Bytes of a file, in bytes from its beginning. */
 export interface FileRange {
+  /** Where it begins. */
   readonly offset: number;
+  /** How long it is. */
   readonly lengthBytes: number;
 }
 
@@ -31,9 +33,14 @@ export interface FileRange {
 export interface Finding extends FileRange {
   /** Path of the file. */
   readonly file: string;
+  /** What kind of file it is. */
   readonly fileClass: FileClassName;
+  /** Which part of it is damaged. */
   readonly part: DamagedPart;
-  /** A `BLOCK_*` number of block/block-format.ts; 0 where no block is concerned, or none is known. */
+  /**
+   * The number of the type, as docs/FORMAT.md has it, of the block that is concerned; 0 where none
+   * is, or it is not known.
+   */
   readonly blockType: number;
   /** `healable`: the bytes that should be there are known. */
   readonly state: 'healable' | 'lost';
@@ -67,9 +74,12 @@ export interface ExpectedFile {
   readonly protection?: FileProtection | undefined;
   /** All that stands before was written and must be sound, in bytes from the beginning. */
   readonly durableBytes?: number | undefined;
-  /** The look ends here: a log that is in use may go on. */
+  /** The same, and the look ends here: a log that is in use may go on. */
   readonly endBytes?: number | undefined;
-  /** Nothing may stand behind `endBytes`, but for zeros in a log of the WAL. */
+  /**
+   * The file was closed: nothing of it is torn, and nothing may stand behind its end, but for zeros
+   * in a log of the WAL.
+   */
   readonly isClosed?: boolean | undefined;
 }
 

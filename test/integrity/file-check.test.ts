@@ -173,6 +173,15 @@ suite('a table', async () => {
     assert.deepEqual(statesOf(lookAt(damaged, wrong).findings), ['header lost']);
   });
 
+  test('keeps what stands behind the end if sound blocks are among it', () => {
+    const starts = blockStarts(plain.bytes);
+    // As if the manifest were an older one, of a shorter table.
+    const expected = { ...plain.expected, endBytes: starts[2]! };
+    const { findings, healed } = lookAt(plain.bytes, expected);
+    assert.ok(findings.every(({ state }) => state === 'lost'));
+    assert.deepEqual(healed, plain.bytes);
+  });
+
   test('takes lost blocks from another source, if they are its own', () => {
     const from = blockStarts(plain.bytes)[1]!;
     const damaged = plain.bytes.slice();

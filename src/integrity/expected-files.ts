@@ -1,0 +1,140 @@
+/**
+ * What the files of a database must be, by what CURRENT and the manifest say: which there are, how
+ * long, under which salt. Without the key of an encrypted manifest only CURRENT and names speak.
+ * @module
+ */
+import { Pipeline } from '../block/pipeline.ts';
+import { portableCompression } from '../compress/portable.ts';
+import { isVarveError } from '../errors.ts';
+import type { Fs } from '../fs/port.ts';
+import { type CurrentSlot, readCurrent } from '../manifest/current.ts';
+import {
+  CURRENT_NAME,
+  CURRENT_REPLACEMENT_NAME,
+  manifestName,
+  parseFileName,
+  tableName,
+  walName,
+} from '../manifest/file-names.ts';
+import { recoverState } from '../manifest/manifest-recovery.ts';
+import type { ManifestState } from '../manifest/manifest-state.ts';
+import type { TableMeta } from '../sstable/table-meta.ts';
+import type { ExpectedFile } from './finding.ts';
+
+/** A file of a database directory. */
+export interface NamedFile {
+  readonly name: string;
+  readonly expected: ExpectedFile;
+}
+
+/** What a directory should hold. */
+export interface ExpectedFiles {
+  /** CURRENT first, then manifest, logs and tables by number. */
+  readonly files: readonly NamedFile[];
+  /** Names of files that nothing refers to: what is wrong with them concerns nobody. */
+  readonly unnamed: readonly string[];
+  /** The manifest could be read: a file that is missing is noticed, and what a file must be. */
+  readonly isManifestRead: boolean;
+}
+
+/** What the manifest says of a table's file. */
+export function expectedTable(meta: TableMeta): ExpectedFile {
+  const { fileNumber, salt, protection, sizeBytes } = meta;
+  return {
+    fileClass: 'table',
+    fileNumber,
+    salt,
+    protection,
+    endBytes: sizeBytes,
+    isClosed: true,
+  };
+}
+
+/** What CURRENT says of the manifest's file while nobody writes to it. */
+export function expectedManifest(current: CurrentSlot): ExpectedFile {
+  const { manifestNumber, manifestSalt, manifestBytes, isClean } = current;
+  return {
+    fileClass: 'manifest',
+    fileNumber: manifestNumber,
+    salt: manifestSalt,
+    durableBytes: manifestBytes,
+    ...(isClean ? { endBytes: manifestBytes, isClosed: true } : {}),
+  };
+}
+
+/**
+ * Finds out what a directory should hold that nobody writes to.
+ * @throws VarveError of the `Fs`
+ */
+export function expectedFiles(fs: Fs, directory: string): ExpectedFiles {
+  const names = fs.list(directory).filter((name) => parseFileName(name) !== undefined);
+  const current = quietly(() => readCurrent(fs, directory)?.slot);
+  const state = current === undefined ? undefined : readManifest(fs, directory);
+  const files: NamedFile[] = [
+    { name: CURRENT_NAME, expected: { fileClass: 'current', fileNumber: 0 } },
+  ];
+  if (current !== undefined) {
+    const name = manifestName(current.manifestNumber);
+    files.push({ name, expected: expectedManifest(current) });
+  }
+  if (state !== undefined) files.push(...namedFiles(state));
+  const known = new Set(files.map(({ name }) => name));
+  const unnamed: string[] = [];
+  for (const name of names.sort()) {
+    const { kind, number: fileNumber } = parseFileName(name)!;
+    if (known.has(name) || kind === 'lock' || name === CURRENT_REPLACEMENT_NAME) continue;
+    if (kind === 'current') continue;
+    const isObsolete = kind === 'manifest' && current !== undefined;
+    if (isObsolete || (kind === 'table' && state !== undefined)) {
+      unnamed.push(name);
+      continue;
+    }
+    const isClosed = kind === 'wal' && current?.isClean === true;
+    const expected = { fileClass: kind, fileNumber, isClosed };
+    files.push({ name, expected });
+  }
+  return { files, unnamed, isManifestRead: state !== undefined };
+}
+
+/** Tables, and the logs that families begin with. */
+function namedFiles({ version, walEnds, logIdentities }: ManifestState): NamedFile[] {
+  const tables = [...version.families.values()].flatMap(({ levels }) => levels.flat());
+  const logs = new Set([...walEnds.keys(), ...logIdentities.keys()]);
+  return [
+    ...[...logs]
+      .sort((a, b) => a - b)
+      .map((fileNumber): NamedFile => {
+        const { salt, protection } = logIdentities.get(fileNumber) ?? {};
+        const endBytes = walEnds.get(fileNumber);
+        const isClosed = endBytes !== undefined;
+        const identity = { fileClass: 'wal', fileNumber, salt, protection } as const;
+        return { name: walName(fileNumber), expected: { ...identity, endBytes, isClosed } };
+      }),
+    ...tables
+      .sort((a, b) => a.fileNumber - b.fileNumber)
+      .map((meta) => ({ name: tableName(meta.fileNumber), expected: expectedTable(meta) })),
+  ];
+}
+
+function readManifest(fs: Fs, directory: string): ManifestState | undefined {
+  const pipeline = new Pipeline({
+    // Nothing is written.
+    random: { fill: () => undefined },
+    compression: portableCompression,
+    keys: undefined,
+    logEcc: undefined,
+    logCompression: 'none',
+    onCorrection: () => undefined,
+  });
+  return quietly(() => recoverState(fs, directory, pipeline).state);
+}
+
+/** What `look` returns, or undefined when the files do not let it. */
+function quietly<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (!isVarveError(error)) throw error;
+    return undefined;
+  }
+}

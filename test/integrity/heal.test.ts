@@ -1,0 +1,199 @@
+/**
+ * Healing in place: what was damaged holds its bytes again, and a power cut in the midst of it
+ * costs nothing.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { VarveError } from '../../src/errors.ts';
+import { MemoryFs } from '../../src/fs/memory.ts';
+import type { Fs } from '../../src/fs/port.ts';
+import type { ExpectedFile } from '../../src/integrity/finding.ts';
+import { healFile } from '../../src/integrity/heal.ts';
+import { CrashFs } from '../../src/testing/crash-fs.ts';
+import { CRASH_VARIANTS } from '../../src/testing/crash-state.ts';
+import { PowerCut } from '../../src/testing/power-cut.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { testKeys } from '../block/pipelines.ts';
+import { contentOf, fileOf, makeSample } from '../prove/damage.ts';
+import { observed } from '../prove/observed-fs.ts';
+import { closedFile, lookAt } from './check-fixture.ts';
+
+const ENOUGH = 1 << 24;
+const PATH = 'file';
+
+interface Damaged {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly damaged: Uint8Array;
+  readonly expected: ExpectedFile;
+}
+
+/** Every file of a database with a code, each with damage that the code heals. */
+async function damagedFiles(): Promise<Damaged[]> {
+  const encryption = { suite: 'aes-256-gcm', epoch: 2, keys: testKeys(2) } as const;
+  const ecc = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
+  const { fs, files } = await makeSample({ encryption, ecc, compression: 'none' });
+  const random = new SeededRandom(11);
+  return files
+    .filter((name) => !name.startsWith('LOCK'))
+    .map((name) => {
+      const bytes = contentOf(fileOf(fs, name));
+      const damaged = bytes.slice();
+      for (let at = 70; at < bytes.length; at += 800) damaged[at]! ^= 1 + random.below(255);
+      // Copies of headers, and parity at the end.
+      damaged.fill(0xee, 0, 40);
+      damaged.fill(0xee, bytes.length - 20);
+      return { name, bytes, damaged, expected: closedFile(name, bytes.length) };
+    });
+}
+
+function diskWith(bytes: Uint8Array): MemoryFs {
+  const fs = new MemoryFs();
+  write(fs, bytes);
+  return fs;
+}
+
+function write(fs: Fs, bytes: Uint8Array): void {
+  const file = fs.open(PATH, 'create');
+  file.write(bytes, 0, bytes.length, 0);
+  file.close();
+}
+
+function contentAt(fs: MemoryFs): Uint8Array {
+  return contentOf(fs.fileAt(PATH)!);
+}
+
+suite('a damaged file', async () => {
+  const all = await damagedFiles();
+
+  test('is healed in place, and is then what it was', () => {
+    for (const { name, bytes, damaged, expected } of all) {
+      const { findings } = lookAt(damaged, expected, ENOUGH);
+      assert.ok(findings.length > 0 && findings.every(({ state }) => state === 'healable'), name);
+      const fs = diskWith(damaged);
+      const { healed, left, refusal } = healFile(fs, PATH, expected, findings);
+      assert.equal(refusal, undefined);
+      assert.deepEqual(left, []);
+      assert.deepEqual(healed, findings);
+      assert.deepEqual(contentAt(fs), bytes, name);
+      assert.deepEqual(healFile(fs, PATH, expected, findings).healed, [], 'nothing is wrong now');
+    }
+  });
+
+  test('is healed only where that is asked for', () => {
+    for (const { bytes, damaged, expected } of all) {
+      const { findings } = lookAt(damaged, expected, ENOUGH);
+      for (const one of findings) {
+        const fs = diskWith(damaged);
+        assert.deepEqual(healFile(fs, PATH, expected, [one]).healed, [one]);
+        const wanted = damaged.slice();
+        for (const { offset, lengthBytes } of one.ranges) {
+          wanted.set(bytes.subarray(offset, offset + lengthBytes), offset);
+        }
+        assert.deepEqual(contentAt(fs), wanted);
+      }
+    }
+  });
+
+  test('is never written outside of what is damaged', () => {
+    for (const { bytes, damaged, expected } of all) {
+      const { findings } = lookAt(damaged, expected, ENOUGH);
+      const disk = diskWith(damaged);
+      const before = contentAt(disk);
+      const fs = watched(disk, (position, data) => {
+        // Both ends of what is written are wrong, and it lies within one finding.
+        const end = position + data.length;
+        assert.notEqual(before[position], data[0]);
+        assert.notEqual(before[end - 1], data.at(-1));
+        assert.deepEqual(data, bytes.subarray(position, end));
+      });
+      healFile(fs, PATH, expected, findings);
+    }
+  });
+
+  test('is no more damaged when the power is cut in the midst, and is healed then', () => {
+    for (const { name, bytes, damaged, expected } of all) {
+      const { findings } = lookAt(damaged, expected, ENOUGH);
+      const total = heal(new CrashFs(diskWith(damaged)));
+      assert.ok(total > 1);
+      for (let cut = 1; cut <= total; cut++) {
+        for (const variant of CRASH_VARIANTS) {
+          const fs = new CrashFs(diskWith(damaged));
+          fs.cutAfter(cut);
+          assert.throws(() => heal(fs), PowerCut);
+          const left = fs.crash(variant, new SeededRandom(cut));
+          const rest = lookAt(contentAt(left), expected, ENOUGH);
+          const what = `${name}, cut ${cut}, ${variant}: ${JSON.stringify(rest.findings)}`;
+          assert.deepEqual(rest.healed, bytes, what);
+          assert.ok(rest.findings.length <= findings.length, what);
+        }
+      }
+      function heal(fs: CrashFs): number {
+        healFile(fs, PATH, expected, findings);
+        return fs.operations;
+      }
+    }
+  });
+});
+
+suite('a file that cannot be healed in place', async () => {
+  const [, { damaged, expected }] = (await damagedFiles()) as [Damaged, Damaged];
+  const { findings } = lookAt(damaged, expected, ENOUGH);
+
+  test('has a second name, and is left alone', () => {
+    const fs = diskWith(damaged);
+    fs.link(PATH, 'copy');
+    const { healed, left, refusal } = healFile(fs, PATH, expected, findings);
+    assert.deepEqual([healed, left], [[], findings]);
+    assert.match(refusal!, /second name/);
+    assert.deepEqual(contentAt(fs), damaged);
+  });
+
+  test('refuses to be opened, written or synced', () => {
+    for (const refusing of ['open', 'write', 'sync']) {
+      const disk = diskWith(damaged);
+      const fs = refusingFs(disk, refusing);
+      const { healed, left, refusal } = healFile(fs, PATH, expected, findings);
+      assert.deepEqual([healed, left], [[], findings]);
+      assert.match(refusal!, /refused/);
+    }
+  });
+
+  test('does not hold what is written to it', () => {
+    const disk = diskWith(damaged);
+    const fs = refusingFs(disk, 'forget');
+    const { healed, left, refusal } = healFile(fs, PATH, expected, findings);
+    assert.deepEqual(healed, []);
+    assert.deepEqual(left, findings);
+    assert.match(refusal!, /does not hold/);
+  });
+
+  test('is that of somebody else meanwhile: then nothing is written', () => {
+    const fs = refusingFs(diskWith(damaged), 'detached');
+    assert.throws(() => healFile(fs, PATH, expected, findings), { code: 'DETACHED' });
+  });
+});
+
+/** Tells of each write. */
+function watched(disk: MemoryFs, onWrite: (position: number, data: Uint8Array) => void): Fs {
+  return observed<Fs>(disk, {
+    before: (operation, _, args) => {
+      if (operation !== 'write') return false;
+      const [buf, off, length, position] = args as [Uint8Array, number, number, number];
+      onWrite(position, buf.slice(off, off + length));
+      return false;
+    },
+  });
+}
+
+/** Lets one operation fail, or with `forget` loses what is written. */
+function refusingFs(disk: MemoryFs, what: string): Fs {
+  return observed<Fs>(disk, {
+    before: (operation) => {
+      if (what === 'forget') return operation === 'write';
+      if (operation !== what && !(what === 'detached' && operation === 'open')) return false;
+      throw new VarveError(what === 'detached' ? 'DETACHED' : 'IO', 'refused');
+    },
+  });
+}

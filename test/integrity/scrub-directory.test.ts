@@ -1,0 +1,136 @@
+/**
+ * The scrub of a closed directory: without its key it finds and heals, and the database is whole.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { MemoryFs } from '../../src/fs/memory.ts';
+import { type ScrubReport, scrubDirectory } from '../../src/integrity/scrub-directory.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { testKeys } from '../block/pipelines.ts';
+import { code } from '../db/helpers.ts';
+import { contentOf, examine, fileOf, makeDeadSample, makeSample } from '../prove/damage.ts';
+import { DIRECTORY, openSeeded } from '../prove/environment.ts';
+
+const encryption = { suite: 'aes-256-gcm', epoch: 2, keys: testKeys(2) } as const;
+const ecc = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
+
+function outcomes({ findings }: ScrubReport): string[] {
+  return findings.map(
+    ({ part, state, isHealed }) => `${part} ${state}${isHealed ? ', healed' : ''}`,
+  );
+}
+
+function flip(fs: MemoryFs, name: string, at: number): void {
+  const file = fileOf(fs, name);
+  const byte = contentOf(file)[at]!;
+  file.write(Uint8Array.of(byte ^ 0x40), 0, 1, at);
+}
+
+for (const isEncrypted of [false, true]) {
+  suite(`a directory that is ${isEncrypted ? 'encrypted' : 'in the clear'}`, async () => {
+    const stages = { compression: 'none', ecc, ...(isEncrypted ? { encryption } : {}) } as const;
+    const sample = await makeSample(stages);
+    const names = sample.files.filter((name) => !name.startsWith('LOCK'));
+
+    test('is sound', async () => {
+      const fs = sample.fs.clone();
+      const told: number[][] = [];
+      const onProgress = (...numbers: number[]) => told.push(numbers);
+      const report = await scrubDirectory(fs, DIRECTORY, { onProgress });
+      assert.deepEqual(report.findings, []);
+      assert.deepEqual(report.tornLogs, []);
+      assert.equal(report.fileCount, names.length);
+      assert.equal(report.isManifestRead, !isEncrypted);
+      const total = names.reduce((sum, name) => sum + fileOf(fs, name).size, 0);
+      assert.equal(report.bytesRead, total);
+      assert.deepEqual(told.at(-1), [total, total]);
+    });
+
+    test('is healed without its key, and a second scrub finds nothing', async () => {
+      const fs = sample.fs.clone();
+      const random = new SeededRandom(5);
+      for (const name of names) {
+        const { size } = fileOf(fs, name);
+        for (let at = random.below(100); at < size; at += 900) flip(fs, name, at);
+      }
+      const damaged = new Map(names.map((name) => [name, contentOf(fileOf(fs, name))]));
+      const look = await scrubDirectory(fs, DIRECTORY);
+      assert.ok(look.findings.every(({ isHealed }) => !isHealed));
+      for (const name of names) {
+        assert.deepEqual(contentOf(fileOf(fs, name)), damaged.get(name), 'a look changes nothing');
+        assert.ok(look.findings.some(({ file }) => file.endsWith(name)));
+      }
+      const told: unknown[] = [];
+      const onFinding = (finding: unknown) => told.push(finding);
+      const healed = await scrubDirectory(fs, DIRECTORY, { heal: true, onFinding });
+      assert.deepEqual(told, healed.findings);
+      assert.equal(healed.findings.length, look.findings.length);
+      assert.ok(healed.findings.every(({ isHealed }) => isHealed));
+      for (const name of names) {
+        const right = contentOf(fileOf(sample.fs, name));
+        assert.deepEqual(contentOf(fileOf(fs, name)), right, name);
+      }
+      assert.deepEqual((await scrubDirectory(fs, DIRECTORY)).findings, []);
+      const { isRefused, failedReads, corrected } = await examine(sample, fs, false);
+      assert.deepEqual([isRefused, failedReads, corrected], [false, 0, []]);
+    });
+
+    test('is looked at in part, where files are named', async () => {
+      const fs = sample.fs.clone();
+      const [table, other] = names.filter((name) => name.endsWith('.sst')) as [string, string];
+      flip(fs, table, 300);
+      flip(fs, other, 300);
+      const report = await scrubDirectory(fs, DIRECTORY, { heal: true, files: [table] });
+      assert.deepEqual(outcomes(report), ['block healable, healed']);
+      assert.equal(report.fileCount, 1);
+      assert.deepEqual(outcomes(await scrubDirectory(fs, DIRECTORY)), ['block healable']);
+      const files = ['000099.sst'];
+      await assert.rejects(scrubDirectory(fs, DIRECTORY, { files }), code('INVALID'));
+    });
+
+    test('is not healed while somebody has it open, but can be looked at', async () => {
+      const fs = sample.fs.clone();
+      const db = await openSeeded(fs, 8, sample.options);
+      db.put('another', '1');
+      await assert.rejects(scrubDirectory(fs, DIRECTORY, { heal: true }), code('LOCKED'));
+      assert.deepEqual((await scrubDirectory(fs, DIRECTORY)).findings, []);
+      await db.close();
+      assert.deepEqual((await scrubDirectory(fs, DIRECTORY, { heal: true })).findings, []);
+    });
+
+    test('of a process that died is sound', async () => {
+      const { fs } = await makeDeadSample(stages);
+      const report = await scrubDirectory(fs, DIRECTORY, { heal: true });
+      assert.deepEqual(report.findings, []);
+    });
+  });
+}
+
+test('a table that is missing is noticed where the manifest can be read', async () => {
+  const sample = await makeSample();
+  const name = sample.files.find((file) => file.endsWith('.sst'))!;
+  sample.fs.remove(`${DIRECTORY}/${name}`);
+  const report = await scrubDirectory(sample.fs, DIRECTORY, { heal: true });
+  assert.deepEqual(outcomes(report), ['file lost']);
+  assert.match(report.findings[0]!.cause, /missing/);
+});
+
+test('damage without a code is told, and left as it is', async () => {
+  const sample = await makeSample();
+  const name = sample.files.find((file) => file.endsWith('.sst'))!;
+  flip(sample.fs, name, 200);
+  const before = contentOf(fileOf(sample.fs, name));
+  const report = await scrubDirectory(sample.fs, DIRECTORY, { heal: true });
+  assert.deepEqual(outcomes(report), ['block lost']);
+  assert.deepEqual(contentOf(fileOf(sample.fs, name)), before);
+});
+
+test('a directory without a database is refused', async () => {
+  const fs = new MemoryFs();
+  fs.createDirectory('empty');
+  await assert.rejects(scrubDirectory(fs, 'empty'), code('INVALID'));
+  await assert.rejects(scrubDirectory(fs, 'none', { heal: true }), code('INVALID'));
+  assert.deepEqual(fs.list('empty'), []);
+  await assert.rejects(scrubDirectory(fs, 'empty', { heal: 1 as never }), TypeError);
+});
