@@ -37,14 +37,15 @@ export interface ExpectedFiles {
   readonly isManifestRead: boolean;
 }
 
-/** What the manifest says of a table's file. */
-export function expectedTable(meta: TableMeta): ExpectedFile {
+/** What the manifest says of a table's file in the database of this id. */
+export function expectedTable(meta: TableMeta, databaseId: Uint8Array): ExpectedFile {
   const { fileNumber, salt, protection, sizeBytes } = meta;
   return {
     fileClass: 'table',
     fileNumber,
     salt,
     protection,
+    databaseId,
     endBytes: sizeBytes,
     isClosed: true,
   };
@@ -77,7 +78,9 @@ export function expectedFiles(fs: Fs, directory: string): ExpectedFiles {
     const name = manifestName(current.manifestNumber);
     files.push({ name, expected: expectedManifest(current) });
   }
-  if (state !== undefined) files.push(...namedFiles(state));
+  if (current !== undefined && state !== undefined) {
+    files.push(...namedFiles(state, current.databaseId));
+  }
   const known = new Set(files.map(({ name }) => name));
   const unnamed: string[] = [];
   for (const name of names.sort()) {
@@ -97,7 +100,8 @@ export function expectedFiles(fs: Fs, directory: string): ExpectedFiles {
 }
 
 /** Tables, and the logs that families begin with. */
-function namedFiles({ version, walEnds, logIdentities }: ManifestState): NamedFile[] {
+function namedFiles(state: ManifestState, databaseId: Uint8Array): NamedFile[] {
+  const { version, walEnds, logIdentities } = state;
   const tables = [...version.families.values()].flatMap(({ levels }) => levels.flat());
   const logs = new Set([...walEnds.keys(), ...logIdentities.keys()]);
   return [
@@ -112,7 +116,10 @@ function namedFiles({ version, walEnds, logIdentities }: ManifestState): NamedFi
       }),
     ...tables
       .sort((a, b) => a.fileNumber - b.fileNumber)
-      .map((meta) => ({ name: tableName(meta.fileNumber), expected: expectedTable(meta) })),
+      .map((meta) => ({
+        name: tableName(meta.fileNumber),
+        expected: expectedTable(meta, databaseId),
+      })),
   ];
 }
 

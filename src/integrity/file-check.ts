@@ -17,6 +17,7 @@ import {
   FILE_HEADER_BYTES_MAX,
   FILE_HEADER_BYTES_MIN,
   type FileHeader,
+  type HeaderOwner,
   isHeaderOf,
 } from '../block/file-header.ts';
 import { isSameProtection } from '../block/file-protection.ts';
@@ -38,6 +39,10 @@ import type {
 import { Report } from './report.ts';
 
 const COPY_BYTES = 64;
+/** Where in a copy of a table's header the id of the database stands. */
+const ID_OFF = 32;
+/** So many of its bytes tell it from what damage leaves. */
+const ID_BYTES_MIN = 6;
 /** Parts of a file that can be looked at by themselves. */
 const BLOCK_PARTS: ReadonlySet<DamagedPart> = new Set(['block', 'frame', 'parity']);
 const CLASS_NUMBERS: Readonly<Record<Exclude<FileClassName, 'current'>, number>> = {
@@ -154,24 +159,23 @@ export class FileCheck {
       this.#report.lost({ part: 'file', offset: 0, lengthBytes, blockType: 0, cause: mismatch });
       return undefined;
     }
-    const right = header ?? this.#knownHeader(own);
-    if (right === undefined) {
-      if (!this.#isUnwritten(buf, length)) this.#tellHeaderLost();
-      return undefined;
-    }
-    const bytes = encodeFileHeader(right);
-    const runs = [{ lengthBytes: bytes.length, unitBytes: COPY_BYTES }];
-    const restored = differences(bytes, buf.subarray(0, length), 0, runs);
-    if (restored.length > 0) {
-      const lengthBytes = bytes.length;
-      const cause = 'copies of the file header are damaged';
-      const place = { part: 'header', offset: 0, lengthBytes, blockType: 0, cause } as const;
-      this.#report.healable(place, header === undefined ? 'manifest' : 'copies', restored);
-    }
-    return right;
+    if (header === undefined) return this.#withoutHeader(buf, length, own);
+    this.#compareHeader(header, buf.subarray(0, length), 'copies');
+    return header;
   }
 
-  #mismatch(header: FileHeader, own: { fileClass: number; fileNumber: number }) {
+  /** @param source who knows what the header should be */
+  #compareHeader(header: FileHeader, stored: Uint8Array, source: string): void {
+    const bytes = encodeFileHeader(header);
+    const lengthBytes = bytes.length;
+    const restored = differences(bytes, stored, 0, [{ lengthBytes, unitBytes: COPY_BYTES }]);
+    if (restored.length === 0) return;
+    const cause = 'copies of the file header are damaged';
+    const place = { part: 'header', offset: 0, lengthBytes, blockType: 0, cause } as const;
+    this.#report.healable(place, source, restored);
+  }
+
+  #mismatch(header: FileHeader, own: HeaderOwner): string | undefined {
     const { salt, protection } = this.#expected;
     if (!isHeaderOf(header, own)) return 'file header belongs to another file';
     const isOther =
@@ -180,13 +184,30 @@ export class FileCheck {
     return isOther ? 'it is another file than the one that the database names' : undefined;
   }
 
-  /** What a table's header says is all in the manifest. It counts if a block vouches for it. */
-  #knownHeader(own: { fileClass: number; fileNumber: number }): FileHeader | undefined {
-    const { salt, protection } = this.#expected;
-    if (own.fileClass !== FILE_CLASS_TABLE) return undefined;
-    if (salt === undefined || protection === undefined) return undefined;
-    const header = { ...own, salt, protection, previousNumber: 0, baseSeqno: 0 };
-    return blindWalker(this.#file, header).isVouched() ? header : undefined;
+  /**
+   * What can be made of a header of which no copy is sound. What a table's header says is all in
+   * the manifest, and its blocks vouch for it: they can be checked. It is written anew only if what
+   * is left of it tells that it has the database's id, which older ones have not.
+   */
+  #withoutHeader(buf: Uint8Array, length: number, own: HeaderOwner): FileHeader | undefined {
+    const { salt, protection, databaseId } = this.#expected;
+    if (this.#isUnwritten(buf, length)) return undefined;
+    const isKnown = own.fileClass === FILE_CLASS_TABLE && salt !== undefined;
+    if (!isKnown || protection === undefined) {
+      this.#tellHeaderLost('file header is damaged: nothing behind it can be checked');
+      return undefined;
+    }
+    const header = { ...own, salt, protection, databaseId, previousNumber: 0, baseSeqno: 0 };
+    if (!blindWalker(this.#file, header).isVouched()) {
+      this.#tellHeaderLost('file header is damaged, and no block is sound');
+      return undefined;
+    }
+    if (databaseId !== undefined && hasPartOf(databaseId, buf.subarray(0, length))) {
+      this.#compareHeader(header, buf.subarray(0, length), 'manifest');
+    } else {
+      this.#tellHeaderLost('file header is damaged');
+    }
+    return header;
   }
 
   /** True for what the creation of a log leaves that was cut off, and that nothing counts on. */
@@ -198,11 +219,19 @@ export class FileCheck {
     return end.every((byte) => byte === 0);
   }
 
-  #tellHeaderLost(): void {
-    const cause = 'file header is damaged: nothing behind it can be checked';
-    const lengthBytes = this.sizeBytes;
+  #tellHeaderLost(cause: string): void {
+    const lengthBytes = Math.min(this.sizeBytes, FILE_HEADER_BYTES_MAX);
     this.#report.lost({ part: 'header', offset: 0, lengthBytes, blockType: 0, cause });
   }
+}
+
+/** True if some copy of a header in `buf` has enough of this id left. Borrows both. */
+function hasPartOf(databaseId: Uint8Array, buf: Uint8Array): boolean {
+  for (let off = ID_OFF; off + databaseId.length <= buf.length; off += COPY_BYTES) {
+    const same = databaseId.filter((byte, i) => byte !== 0 && byte === buf[off + i]);
+    if (same.length >= ID_BYTES_MIN) return true;
+  }
+  return false;
 }
 
 function isMeeting(a: FileRange, b: FileRange): boolean {

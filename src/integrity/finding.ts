@@ -72,6 +72,8 @@ export interface ExpectedFile {
   /** Of its header, 16 bytes. */
   readonly salt?: Uint8Array | undefined;
   readonly protection?: FileProtection | undefined;
+  /** Of the database, 16 bytes; newer tables have it in their headers. */
+  readonly databaseId?: Uint8Array | undefined;
   /** All that stands before was written and must be sound, in bytes from the beginning. */
   readonly durableBytes?: number | undefined;
   /** The same, and the look ends here: a log that is in use may go on. */

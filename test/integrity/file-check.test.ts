@@ -163,14 +163,28 @@ suite('a table', async () => {
 
   test('gets a header back that the manifest describes', () => {
     const salt = coded.bytes.slice(16, 32);
+    const databaseId = coded.bytes.slice(32, 48);
     const protection = { suiteId: 1, epoch: 2, ecc };
-    const damaged = coded.bytes.slice().fill(0, 0, 192);
-    const { findings, healed } = lookAt(damaged, { ...coded.expected, salt, protection });
+    const expected = { ...coded.expected, salt, databaseId, protection };
+    const damaged = coded.bytes.slice();
+    for (const copy of [0, 64, 128]) damaged.fill(0, copy, copy + 36);
+    const { findings, healed } = lookAt(damaged, expected);
     assert.deepEqual(statesOf(findings), ['header healable']);
     assert.deepEqual(healed, coded.bytes);
     assert.deepEqual(statesOf(lookAt(damaged, coded.expected).findings), ['header lost']);
-    const wrong = { ...coded.expected, salt: salt.slice().fill(7), protection };
+    const wrong = { ...expected, salt: salt.slice().fill(7) };
     assert.deepEqual(statesOf(lookAt(damaged, wrong).findings), ['header lost']);
+  });
+
+  test('is checked without its header, where nothing of that is left', () => {
+    const salt = coded.bytes.slice(16, 32);
+    const databaseId = coded.bytes.slice(32, 48);
+    const protection = { suiteId: 1, epoch: 2, ecc };
+    const expected = { ...coded.expected, salt, databaseId, protection };
+    const damaged = coded.bytes.slice().fill(0, 0, 192);
+    damaged[300]! ^= 1;
+    const { findings } = lookAt(damaged, expected);
+    assert.deepEqual(statesOf(findings), ['header lost', 'block healable']);
   });
 
   test('keeps what stands behind the end if sound blocks are among it', () => {
