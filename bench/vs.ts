@@ -43,6 +43,7 @@ interface Flags extends WorkloadFlags {
   readonly table: 'all' | 'aims';
   readonly repeat: number;
   readonly quick?: boolean;
+  readonly sqliteNode?: string;
   readonly db?: string;
   readonly json?: boolean;
   readonly html?: string;
@@ -70,6 +71,7 @@ function readPlan(): Plan {
     )
     .addOption(numberFlag('repeat', 'rounds; medians are shown', integerOf(1), 3))
     .option('--quick', `a smoke run: ${QUICK.num} entries, one round`)
+    .option('--sqlite-node <program>', 'a Node that has node:sqlite, where this one has not')
     .option('--db <folder>', 'where databases are made; a temporary place if absent')
     .option('--json', 'print every sample as a line of JSON instead of tables')
     .option('--html <file>', 'write the results as a page with charts');
@@ -89,7 +91,7 @@ function readPlan(): Plan {
 function planOf(flags: Flags): Plan {
   const settings = workloadSettings(flags);
   const presets = listOf(flags.preset).map((name) => presetNamed(name).name);
-  const peers = allPeers(presets).filter((peer) => isWanted(peer, flags.engines));
+  const peers = allPeers(presets, flags.sqliteNode).filter((peer) => isWanted(peer, flags.engines));
   if (peers.length === 0) throw new RangeError(`no store is named ${flags.engines}`);
   const present = peers.filter((peer) => {
     const reason = whyMissing(peer);

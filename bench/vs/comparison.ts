@@ -103,7 +103,7 @@ class Comparison {
     } else {
       const valueBytes = valueBytesOf(dataset, settings);
       const job = { peer: peer.name, directory, settings, valueBytes, isOverwritten };
-      await runChild<undefined>(job satisfies LoadJob);
+      await runChild<undefined>(peer, job satisfies LoadJob);
     }
     if (dataset === 'entries') this.#loadedSizes.set(peer.name, sizeOf(directory));
     return directory;
@@ -138,7 +138,7 @@ async function measureInNode(
 ): Promise<Sample> {
   const isLoaded = row.dataset !== 'empty' && peer.kind !== 'memory';
   const job = { peer: peer.name, directory, settings, workload: row.workload, isLoaded };
-  const answer = await runChild<ChildAnswer>(job satisfies ChildJob);
+  const answer = await runChild<ChildAnswer>(peer, job satisfies ChildJob);
   const { measurement, durability, peakRssBytes, written } = answer;
   const { operations, seconds } = measurement;
   return {
@@ -178,7 +178,7 @@ async function measureNative(
     seconds: line.seconds,
     opsPerSecond: 1e6 / line.microsPerOperation,
     bytesWritten: line.operations * entryBytes,
-    latency: undefined,
+    latency: line.latency,
     stopped: false,
     message: line.message,
     peakRssBytes,
@@ -188,9 +188,9 @@ async function measureNative(
 }
 
 /** @returns what the child answers; nothing for a load */
-function runChild<T>(job: ChildJob | LoadJob): Promise<T> {
+function runChild<T>({ node }: Peer, job: ChildJob | LoadJob): Promise<T> {
   const program = fileURLToPath(new URL('./child.js', import.meta.url));
-  const child = spawn(process.execPath, ['--no-warnings', program, JSON.stringify(job)], {
+  const child = spawn(node, ['--no-warnings', program, JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';

@@ -88,6 +88,7 @@ export async function measureDbBench(
     ...commonFlags(preset, directory, settings),
     `--benchmarks=${benchmarks}`,
     `--use_existing_db=${isExisting}`,
+    `--histogram=${settings.histogram === true}`,
     ...flags,
   ]);
   const line = answer.lines.findLast((one) => one.name === name);

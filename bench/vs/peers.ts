@@ -26,8 +26,12 @@ export interface Peer {
   readonly setup: string;
   /** Of Varve and RocksDB. */
   readonly preset: string | undefined;
+  /** The Node in which it runs. */
+  readonly node: string;
 }
 
+/** A package of newer versions of Node. */
+const SQLITE = 'node:sqlite';
 const MIB = 1_048_576;
 const CACHE_BYTES = 256 * MIB;
 const BUFFER_BYTES = 64 * MIB;
@@ -109,13 +113,13 @@ const BINDINGS: Readonly<Record<string, Binding>> = {
     make: () => new SqliteEngine(openBetterSqlite(), SQLITE_TUNED),
   },
   'node:sqlite': {
-    package: 'node:sqlite',
+    package: SQLITE,
     kind: 'btree',
     setup: 'defaults: every commit is synced',
     make: () => new SqliteEngine(openNodeSqlite(), SQLITE_DEFAULT),
   },
   'node:sqlite:tuned': {
-    package: 'node:sqlite',
+    package: SQLITE,
     kind: 'btree',
     setup: SQLITE_SETUP,
     make: () => new SqliteEngine(openNodeSqlite(), SQLITE_TUNED),
@@ -128,18 +132,25 @@ const BINDINGS: Readonly<Record<string, Binding>> = {
   },
 };
 
-/** Every store there could be, Varve first. */
-export function allPeers(presets: readonly string[]): Peer[] {
+/**
+ * Every store there could be, Varve first.
+ * @param sqliteNode a Node that has node:sqlite
+ */
+export function allPeers(
+  presets: readonly string[],
+  sqliteNode: string = process.execPath,
+): Peer[] {
+  const node = process.execPath;
   const varve = presets.map((preset) => {
     const { summary: setup } = presetNamed(preset);
-    return { name: `varve:${preset}`, kind: 'varve', setup, preset } as const;
+    return { name: `varve:${preset}`, kind: 'varve', setup, preset, node } as const;
   });
-  const bindings = Object.entries(BINDINGS).map(([name, { kind, setup }]) => {
-    return { name, kind, setup, preset: undefined };
+  const bindings = Object.entries(BINDINGS).map(([name, { kind, setup, package: from }]) => {
+    return { name, kind, setup, preset: undefined, node: from === SQLITE ? sqliteNode : node };
   });
   const native = presets.map((preset) => {
     const setup = presetNamed(preset).dbBenchFlags.join(' ');
-    return { name: `rocksdb:${preset}`, kind: 'native', setup, preset } as const;
+    return { name: `rocksdb:${preset}`, kind: 'native', setup, preset, node } as const;
   });
   return [...varve, ...bindings, ...native];
 }
@@ -152,14 +163,18 @@ export function whyMissing(peer: Peer): string | undefined {
     return isThere ? undefined : 'there is no db_bench (Debian: rocksdb-tools)';
   }
   const name = BINDINGS[peer.name]!.package;
+  if (name === SQLITE) return hasSqlite(peer.node) ? undefined : `${peer.node} has no ${SQLITE}`;
   try {
     packagesHere().resolve(name);
     return undefined;
   } catch {
-    return name === 'node:sqlite'
-      ? `Node ${process.version} has no node:sqlite`
-      : `${name} is not installed (npm ci --prefix bench/vs)`;
+    return `${name} is not installed (npm ci --prefix bench/vs)`;
   }
+}
+
+function hasSqlite(node: string): boolean {
+  const program = `require('${SQLITE}')`;
+  return spawnSync(node, ['--no-warnings', '-e', program], { stdio: 'ignore' }).status === 0;
 }
 
 /** Makes a store that runs in Node. @throws RangeError for a name that none has */
@@ -177,8 +192,10 @@ function openBetterSqlite(): OpenSqlite {
 }
 
 function openNodeSqlite(): OpenSqlite {
-  const { DatabaseSync } = load('node:sqlite');
-  return (file) => new DatabaseSync(file);
+  return (file) => {
+    const { DatabaseSync } = load(SQLITE);
+    return new DatabaseSync(file);
+  };
 }
 
 /** A package without its types, which are not there when it is not installed. */

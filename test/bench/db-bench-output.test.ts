@@ -48,6 +48,7 @@ test('a line with a rate and a message is taken apart', () => {
     operations: 5000,
     megabytesPerSecond: 49.5,
     message: '(3232 of 5000 found)',
+    latency: undefined,
   });
 });
 
@@ -57,6 +58,26 @@ test('a line without a rate keeps its message', () => {
   assert.equal(missing!.message, '(0 of 5000 found)');
   assert.equal(compact!.message, '');
   assert.equal(compact!.operations, 1);
+});
+
+test('percentiles are of the result before them', () => {
+  const text = `fillsync     :    4171.678 micros/op 239 ops/sec 4.172 seconds 1000 operations;\
+    0.0 MB/s (1 ops)
+Microseconds per write:
+Count: 1000 Average: 4171.5740  StdDev: 5950.33
+Min: 102  Median: 2846.9027  Max: 107803
+Percentiles: P50: 2846.90 P75: 5632.62 P99: 25666.67 P99.9: 75000.00 P99.99: 106500.00
+------------------------------------------------------
+(      76,     110 ]       15   1.500%   1.500%
+compact      :   14863.000 micros/op 67 ops/sec 0.015 seconds 1 operations;
+`;
+  assert.deepEqual(
+    parseDbBench(text).map(({ name, latency }) => [name, latency]),
+    [
+      ['fillsync', { p50: 2846.9, p99: 25_666.67, p999: 75_000 }],
+      ['compact', undefined],
+    ],
+  );
 });
 
 test('what our own program prints is read the same', () => {
