@@ -95,6 +95,8 @@ export type { ModuleExport } from './executor/module-export.ts';
 export type { WorkerEndpoint, WorkerListener, WorkerThreads } from './executor/port.ts';
 export { type WebThreads, type WebThreadsOptions, webThreads } from './executor/web.ts';
 export { MemoryFs } from './fs/memory.ts';
+export { mountOpfs, OpfsFs, type OpfsOptions } from './fs/opfs.ts';
+export type { OpfsDirectory, OpfsFile, OpfsPlatform, SyncAccess } from './fs/opfs-platform.ts';
 export type {
   FileHandle,
   Fs,

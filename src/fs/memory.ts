@@ -344,7 +344,8 @@ export class MemoryFs implements Fs {
   }
 }
 
-function refused(path: string, why: string): VarveError {
+/** The error for a path that cannot be used so. */
+export function refused(path: string, why: string): VarveError {
   return new VarveError('IO', `cannot use ${path}: ${why}`, { file: path });
 }
 
@@ -365,7 +366,8 @@ export function splitPath(path: string): { parent: string; name: string } {
   return { parent: whole.slice(0, Math.max(0, slash)), name: whole.slice(slash + 1) };
 }
 
-function requireRange(buf: Uint8Array, off: number, length: number, position: number): void {
+/** @throws RangeError for a range outside of `buf`, or a position that is none */
+export function requireRange(buf: Uint8Array, off: number, length: number, position: number): void {
   const inside = off >= 0 && length >= 0 && off + length <= buf.length;
   if (!inside) throw new RangeError('range outside of the buffer');
   if (!Number.isSafeInteger(position) || position < 0) {

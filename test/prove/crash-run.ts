@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { DbOptions } from '../../src/db/options.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
+import type { Fs } from '../../src/fs/port.ts';
 import { CrashFs } from '../../src/testing/crash-fs.ts';
 import { CRASH_VARIANTS } from '../../src/testing/crash-state.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
@@ -20,7 +21,14 @@ export interface Workload {
   readonly before?: Omit<Workload, 'before'>;
   readonly options: DbOptions;
   readonly operations: readonly Operation[];
+  /** What makes the file system of the database on the disk, where that is not the disk itself. */
+  readonly mount?: Mount | undefined;
 }
+
+/** A file system on a disk, and what ends it. */
+export type Mount = (disk: Fs) => Promise<{ fs: Fs; unmount: () => Promise<void> }>;
+
+const NO_MOUNT: Mount = async (disk) => ({ fs: disk, unmount: async () => {} });
 
 /** What happens to a disk after the first cut: little, but of every kind. */
 const AFTERMATH: readonly Operation[] = [
@@ -35,18 +43,18 @@ const AFTERMATH: readonly Operation[] = [
 export async function countOperations(workload: Workload, seed: number): Promise<number> {
   const { disk, history } = await beforehand(workload, seed);
   const fs = new CrashFs(disk);
-  await new CrashRun(fs, workload.options, history, seed).run(workload.operations);
+  await new CrashRun(fs, workload, history, seed).run(workload.operations);
   return fs.operations;
 }
 
 /** The disk on which a workload begins. */
 export async function beforehand(
-  { before }: Workload,
+  { before, mount }: Workload,
   seed: number,
 ): Promise<{ disk: MemoryFs; history: History }> {
   const disk = new MemoryFs();
   if (before === undefined) return { disk, history: new History() };
-  const run = new CrashRun(new CrashFs(disk), before.options, new History(), seed);
+  const run = new CrashRun(new CrashFs(disk), { ...before, mount }, new History(), seed);
   return { disk: await run.runAndDie(before.operations), history: run.history };
 }
 
@@ -59,13 +67,13 @@ export async function cutAndCheck(workload: Workload, seed: number, cut: number)
   const { disk: first, history } = await beforehand(workload, seed);
   const fs = new CrashFs(first);
   fs.cutAfter(cut);
-  const run = new CrashRun(fs, workload.options, history, seed);
+  const run = new CrashRun(fs, workload, history, seed);
   await run.run(workload.operations);
   for (const variant of CRASH_VARIANTS) {
     const random = new SeededRandom(seed * 1_000_003 + cut);
     const disk = fs.crash(variant, random);
     await within(`power cut at operation ${cut}, variant ${variant}`, () =>
-      checkDisk(disk, run.history, workload.options, random),
+      checkDisk(disk, run.history, workload, random),
     );
   }
   return CRASH_VARIANTS.length;
@@ -75,13 +83,15 @@ export async function cutAndCheck(workload: Workload, seed: number, cut: number)
 async function checkDisk(
   disk: MemoryFs,
   history: History,
-  options: DbOptions,
+  workload: Workload,
   random: SeededRandom,
 ): Promise<void> {
+  const { options, mount = NO_MOUNT } = workload;
   const live = disk.clone();
-  const run = new CrashRun(new CrashFs(live), options, history, random.u32());
+  const run = new CrashRun(new CrashFs(live), workload, history, random.u32());
   await run.run(AFTERMATH);
-  const db = await openSeeded(live, random.u32(), options);
+  const { fs, unmount } = await mount(live);
+  const db = await openSeeded(fs, random.u32(), options);
   run.history.expectAll(db);
   run.history.expectLookups(db);
   if (random.chance(0.1)) {
@@ -89,7 +99,8 @@ async function checkDisk(
     if (report.uncorrectable.length > 0) throw new Error('verify reports damage');
   }
   await db.close();
-  if (random.chance(0.5)) await cutAgain(disk, history, run.recoveredSeqno, options, random);
+  await unmount();
+  if (random.chance(0.5)) await cutAgain(disk, history, run.recoveredSeqno, workload, random);
 }
 
 /** Cuts the power a second time, while the first cut is recovered from or shortly after. */
@@ -97,17 +108,19 @@ async function cutAgain(
   disk: MemoryFs,
   history: History,
   seqno: number,
-  options: DbOptions,
+  workload: Workload,
   random: SeededRandom,
 ): Promise<void> {
+  const { options, mount = NO_MOUNT } = workload;
   const fs = new CrashFs(disk);
   fs.cutAfter(1 + random.below(30));
-  const run = new CrashRun(fs, options, history, random.u32());
+  const run = new CrashRun(fs, workload, history, random.u32());
   await run.run(AFTERMATH);
   if (!fs.isOff) return;
   const variant = CRASH_VARIANTS[random.below(CRASH_VARIANTS.length)]!;
   await within(`second cut at operation ${fs.operations}, variant ${variant}`, async () => {
-    const db = await openSeeded(fs.crash(variant, random), 1, options);
+    const left = await mount(fs.crash(variant, random));
+    const db = await openSeeded(left.fs, 1, options);
     const again = run.history.recognise(db).seqno;
     await db.close();
     if (again < seqno) throw new Error(`${again} is shown although ${seqno} was before`);
@@ -131,14 +144,23 @@ export class CrashRun {
   recoveredSeqno: number;
   private readonly fs: CrashFs;
   private readonly options: DbOptions;
+  private readonly mount: Mount;
+  private unmount: () => Promise<void>;
   private seed: number;
   private driver: Driver | undefined;
 
-  constructor(fs: CrashFs, options: DbOptions, history: History, seed: number) {
+  constructor(
+    fs: CrashFs,
+    { options, mount = NO_MOUNT }: Pick<Workload, 'options' | 'mount'>,
+    history: History,
+    seed: number,
+  ) {
     this.history = history;
     this.recoveredSeqno = 0;
     this.fs = fs;
     this.options = options;
+    this.mount = mount;
+    this.unmount = async () => {};
     this.seed = seed;
     this.driver = undefined;
   }
@@ -180,7 +202,10 @@ export class CrashRun {
   }
 
   private async open(): Promise<number> {
-    const db = await openSeeded(this.fs, this.seed++, this.options);
+    await this.unmount();
+    const { fs, unmount } = await this.mount(this.fs);
+    this.unmount = unmount;
+    const db = await openSeeded(fs, this.seed++, this.options);
     const { seqno, history } = this.history.recognise(db);
     this.history = history;
     this.driver = new Driver(db, history, this.options);
