@@ -1,6 +1,7 @@
 /**
- * `npm run test:browser`: builds and runs the tests that need a browser (test/executor/browser-*)
- * in a headless Chromium. It is looked for in PATH; CHROMIUM names another one.
+ * `npm run test:browser`: builds and runs the tests that need a browser (test/executor/browser-*,
+ * test/fs/opfs-*) in a headless Chromium. It is looked for in PATH; CHROMIUM names another one.
+ * Last it kills browsers that write: 5, or as `--kills N` says; `--kills-only` does nothing else.
  *
  * Exits with 1 when a test fails, and when there is no Chromium.
  * @module
@@ -9,6 +10,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { delimiter, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { killBrowsers } from './browser-kills.mjs';
 import { buildDev, fail, root } from './ensure.mjs';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
@@ -19,10 +22,22 @@ const ISOLATION = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
-/** Without the icon a browser would ask for one. */
-const PAGE = `<link rel="icon" href="data:,">
-<script type="module" src="/build/test/executor/browser-page.js"></script>`;
+/** The script of each page. Of web workers and of OPFS, which needs no isolation. */
+const PAGES = {
+  '/plain.html': '/build/test/executor/browser-page.js',
+  '/isolated.html': '/build/test/executor/browser-page.js',
+  '/opfs.html': '/build/test/fs/opfs-page.js',
+};
+/** The page of browsers that are killed. */
+const KILL_PATH = '/opfs-kill.html';
+const KILL_PAGE = '/build/test/fs/opfs-kill-page.js';
+const KILLS = 5;
 
+const { values: flags } = parseArgs({
+  options: { kills: { type: 'string' }, 'kills-only': { type: 'boolean' } },
+});
+const kills = flags.kills === undefined ? KILLS : Number(flags.kills);
+if (!Number.isInteger(kills) || kills < 0) fail('--kills takes a number of browsers.');
 const executablePath = findChromium();
 buildDev();
 // Not sooner: it may have been installed just now.
@@ -32,12 +47,28 @@ await new Promise((resolve) => server.listen(0, 'localhost', resolve));
 const browser = await chromium.launch({ executablePath });
 let failures = 0;
 try {
-  for (const path of ['/plain.html', '/isolated.html']) failures += await runPage(path);
+  for (const path of flags['kills-only'] ? [] : Object.keys(PAGES)) failures += await runPage(path);
+  failures += await runKills();
 } finally {
   await browser.close();
   server.close();
 }
 if (failures > 0) fail(`${failures} failed.`);
+
+/** Kills browsers; returns how many tests failed. */
+async function runKills() {
+  const name = `${kills} browsers that are killed in the middle of writes lose nothing synced`;
+  const started = performance.now();
+  const url = `http://localhost:${server.address().port}${KILL_PATH}`;
+  let outcome;
+  try {
+    const count = await killBrowsers(chromium, executablePath, url, kills);
+    outcome = { name, note: `${count} entries` };
+  } catch (error) {
+    outcome = { name, error: String(error.stack ?? error) };
+  }
+  return print({ ...outcome, milliseconds: performance.now() - started }) ? 0 : 1;
+}
 
 function findChromium() {
   const { CHROMIUM, PATH = '' } = process.env;
@@ -93,14 +124,15 @@ function print({ name, note, error, milliseconds = 0 }) {
 /** Serves the pages, and the scripts that they need. */
 function answer({ url }, response) {
   const { pathname } = new URL(url, 'http://localhost');
-  const isPage = pathname === '/plain.html' || pathname === '/isolated.html';
+  const script = pathname === KILL_PATH ? KILL_PAGE : PAGES[pathname];
   const path = join(root, pathname);
-  if (pathname !== '/plain.html') {
+  if (pathname !== '/plain.html' && !pathname.startsWith('/opfs')) {
     for (const [name, value] of Object.entries(ISOLATION)) response.setHeader(name, value);
   }
-  if (isPage) {
+  if (script !== undefined) {
     response.setHeader('Content-Type', 'text/html');
-    response.end(PAGE);
+    // Without the icon a browser would ask for one.
+    response.end(`<link rel="icon" href="data:,"><script type="module" src="${script}"></script>`);
   } else if (extname(path) === '.js' && existsSync(path)) {
     response.setHeader('Content-Type', 'text/javascript');
     response.end(scriptOf(path));
@@ -117,7 +149,7 @@ function answer({ url }, response) {
 function scriptOf(path) {
   const text = readFileSync(path, 'utf8');
   return text.replace(
-    /(\bfrom |\bimport |\bimport\()(['"])([@a-z][^'"]*)\2/g,
+    /(\bfrom |\bimport |\bimport\()(['"])([@a-z][^'":]*)\2/g,
     (_, keyword, quote, name) => `${keyword}${quote}${addressOf(name)}${quote}`,
   );
 }
