@@ -183,6 +183,11 @@ const LAYERS: readonly Layer[] = [
       'errors',
     ],
   },
+  {
+    name: 'backup',
+    at: 'src/backup/',
+    mayImport: ['db', 'copy', 'env/system', 'fs/removals', ...ENGINE_LAYERS],
+  },
   { name: 'zstd', at: 'src/zstd.ts', mayImport: ['compress'] },
   {
     name: 'index',
@@ -217,6 +222,7 @@ const LAYERS: readonly Layer[] = [
       'key',
       'errors',
       'inspect',
+      'backup',
       'manifest',
       'block',
       'fs',
@@ -293,7 +299,12 @@ const REALM_BOUND = new RegExp(
 const REALM_HOMES = /^src\/(errors|bytes\/is-bytes)\.ts$/;
 
 /** What users import. */
-const PUBLIC = ['src/index.ts', 'src/adapters/level.ts', 'src/testing/index.ts'];
+const PUBLIC = [
+  'src/index.ts',
+  'src/backup/index.ts',
+  'src/adapters/level.ts',
+  'src/testing/index.ts',
+];
 /** Types of what one part of the engine hands to another, through objects of users. */
 const INTERNAL = [
   'BatchEncoder',
@@ -303,6 +314,7 @@ const INTERNAL = [
   'Order',
   'Report',
   'SimulatedPorts',
+  'Capture',
 ];
 
 /** In parts, so that this file does not match itself. */

@@ -21,7 +21,7 @@ export function completionCommand(output: Output, commands: readonly Command[]):
   const described = commands.map((command) => ({
     name: command.name(),
     description: command.description(),
-    options: command.options.filter(({ hidden }) => !hidden),
+    options: optionsOf(command),
   }));
   const completion = new Command('completion')
     .description('print a script with which a shell completes the command')
@@ -35,6 +35,13 @@ export function completionCommand(output: Output, commands: readonly Command[]):
     { name: completion.name(), description: completion.description(), options: [] },
   ];
   return completion;
+}
+
+/** Its own, and those of its parts. */
+function optionsOf({ options, commands }: Command): Option[] {
+  const all = [...options, ...commands.flatMap((part) => optionsOf(part as Command))];
+  const byName = new Map(all.filter(({ hidden }) => !hidden).map((one) => [one.long, one]));
+  return [...byName.values()];
 }
 
 const HELP = `

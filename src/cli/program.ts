@@ -76,10 +76,13 @@ async function programOf(args: readonly string[], output: Output): Promise<Comma
   const commands = await commandsFor(args, output);
   for (const command of commands) program.addCommand(command);
   // Messages are written in one place, above.
-  for (const command of [program, ...commands]) {
-    command.exitOverride().configureOutput({ outputError: () => undefined });
-  }
+  quieten(program);
   return program;
+}
+
+function quieten(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => undefined });
+  for (const part of command.commands) quieten(part as Command);
 }
 
 /** Only what is asked for is loaded: a third of what a short command takes is loading code. */
@@ -111,6 +114,10 @@ const MODULES: readonly CommandModule[] = [
   {
     names: ['checkpoint'],
     load: async (output) => [(await import('./checkpoint.ts')).checkpointCommand(output)],
+  },
+  {
+    names: ['backup'],
+    load: async (output) => [(await import('./backup.ts')).backupCommand(output)],
   },
   {
     names: ['inspect'],

@@ -7,6 +7,10 @@
  * might be named by the newest one: then it is looked again.
  * @module
  */
+import { BLOCK_WAL_RECORD } from '../block/block-format.ts';
+import { FILE_CLASS_WAL } from '../block/file-header.ts';
+import type { Pipeline } from '../block/pipeline.ts';
+import { RecordLogReader } from '../block/record-log-reader.ts';
 import { corruption, VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
 import { readCurrent } from '../manifest/current.ts';
@@ -16,6 +20,9 @@ import { type LogDirectory, replayOptionsOf } from '../wal/replay-options.ts';
 import { replayInParts, type WalRecoveryMode } from '../wal/wal-replay.ts';
 import { CaptureBuilder } from './capture.ts';
 import { CaptureFs } from './capture-fs.ts';
+
+/** How often the end of a log is looked at while it looks torn. */
+const READS_MAX = 3;
 
 /** What was captured. */
 export interface CapturedLogs {
@@ -65,6 +72,47 @@ function logNumbersIn(fs: Fs, directory: string): number[] {
     return parsed?.kind === 'wal' ? [parsed.number] : [];
   });
   return numbers.sort((a, b) => b - a);
+}
+
+/**
+ * Ends the newest log where its records end. Zeros stand behind them where a writer has made room
+ * for more, which is filled without the file growing: that is of a later moment.
+ */
+export function endNewestLog(
+  { builder }: CapturedLogs,
+  { fs, directory, pipeline }: LogDirectory,
+): void {
+  const captured = new CaptureFs(builder.files, directory, fs.capabilities);
+  const number = logNumbersIn(captured, directory)[0];
+  if (number === undefined) return;
+  const name = walName(number);
+  for (let i = 0; i < READS_MAX; i++) {
+    const end = endOfRecords(captured, joinPath(directory, name), number, pipeline);
+    // A record that is being written looks torn; so does one that a dead process has left.
+    if (end === undefined) continue;
+    builder.limit(name, end);
+    return;
+  }
+}
+
+/** Undefined where something else than zeros follows. */
+function endOfRecords(
+  fs: Fs,
+  path: string,
+  number: number,
+  pipeline: Pipeline,
+): number | undefined {
+  const type = BLOCK_WAL_RECORD;
+  const reader = RecordLogReader.openBlind(fs, path, FILE_CLASS_WAL, number, type, pipeline);
+  try {
+    if (reader.headerState !== 'sound') return reader.sizeBytes;
+    let step = reader.next();
+    while (step === 'record') step = reader.next();
+    if (step === 'end') return reader.sizeBytes;
+    return reader.isBlankFrom(reader.position) ? reader.position : undefined;
+  } finally {
+    reader.close();
+  }
 }
 
 /** What a capture holds, as far as its manifest can be read. */

@@ -114,6 +114,13 @@ export class CaptureBuilder {
     this.add({ name, kind, sizeBytes: size, digest: undefined, linkPath: undefined, open });
   }
 
+  /** Lets so many bytes of a file count that was added. */
+  limit(name: string, sizeBytes: number): void {
+    const at = this.#files.findIndex((file) => file.name === name);
+    const file = this.#files[at];
+    if (file !== undefined) this.#files[at] = { ...file, sizeBytes };
+  }
+
   /** The capture of what was added, which releases it. */
   build(facts: Pick<Capture, 'databaseId' | 'seqno'>, onRelease: () => void): Capture {
     const files = [...this.#files].sort((a, b) => rank(a) - rank(b));

@@ -9,7 +9,7 @@ import { ColumnFamily } from './column-family.ts';
 import { Snapshot } from './snapshot.ts';
 
 /** @throws TypeError for a value that the option of that name cannot have; never for undefined */
-type TypeCheck = (value: unknown, name: string) => void;
+export type TypeCheck = (value: unknown, name: string) => void;
 
 /** The options of one kind of call. */
 export class CallOptions {
@@ -46,7 +46,8 @@ export class CallOptions {
   }
 }
 
-function flag(value: unknown, name: string): void {
+/** True, false or absent. */
+export function flag(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== 'boolean') {
     throw new TypeError(`${name} must be true or false`);
   }
@@ -57,7 +58,8 @@ function bytes(value: unknown, name: string): void {
   throw new TypeError(`${name} must be a string or a Uint8Array`);
 }
 
-function number(value: unknown, name: string): void {
+/** A number or absent. */
+export function number(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== 'number') {
     throw new TypeError(`${name} must be a number`);
   }
@@ -85,6 +87,12 @@ function stopSignal(value: unknown, name: string): void {
   const isSignal = typeof value === 'object' && value !== null && 'aborted' in value;
   if (!isSignal) throw new TypeError(`${name} must be an AbortSignal`);
 }
+
+/** Of what copies or reads whole databases. */
+export const COPY_CHECKS: Readonly<Record<'signal' | 'onProgress', TypeCheck>> = {
+  signal: stopSignal,
+  onProgress: callback,
+};
 
 const RANGE_CHECKS = {
   gte: bytes,
@@ -124,10 +132,7 @@ export const COMPACT_OPTIONS: CallOptions = new CallOptions('compact', {
   columnFamily: family,
   bottommost: flag,
 });
-export const CHECKPOINT_OPTIONS: CallOptions = new CallOptions('checkpoint', {
-  signal: stopSignal,
-  onProgress: callback,
-});
+export const CHECKPOINT_OPTIONS: CallOptions = new CallOptions('checkpoint', COPY_CHECKS);
 export const BATCH_OPTIONS: CallOptions = new CallOptions('a write batch', {
   entryChecksums: flag,
 });

@@ -6,7 +6,7 @@
 import { Pipeline } from '../block/pipeline.ts';
 import { BlockCache } from '../cache/block-cache.ts';
 import type { Capture } from '../copy/capture.ts';
-import { captureLogs, recoverCaptured } from '../copy/capture-directory.ts';
+import { captureLogs, endNewestLog, recoverCaptured } from '../copy/capture-directory.ts';
 import { VarveError } from '../errors.ts';
 import { TableCache } from '../tables/table-cache.ts';
 import { besideWriter } from './beside-writer.ts';
@@ -44,6 +44,7 @@ async function captureOnce(core: DbCore): Promise<Capture> {
   try {
     const { walRecovery } = core.settings;
     const place = { fs, directory, pipeline };
+    endNewestLog({ builder, ...found }, place);
     const { manifest, findSeqno } = recoverCaptured({ builder, ...found }, place, walRecovery);
     for (const meta of tablesOf(manifest)) {
       tables.keep(tables.slot(meta));

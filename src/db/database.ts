@@ -4,6 +4,7 @@
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import { needsZstd } from '../compress/options.ts';
+import type { Capture } from '../copy/capture.ts';
 import type { CheckpointReport } from '../copy/checkpoint.ts';
 import type { CopyOptions } from '../copy/pace.ts';
 import { VarveError } from '../errors.ts';
@@ -29,7 +30,7 @@ import type {
   WriteAsyncOptions,
   WriteOptions,
 } from './call-options.ts';
-import { makeCheckpoint } from './checkpoint.ts';
+import { captureDatabase, makeCheckpoint } from './checkpoint.ts';
 import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
 import { compactRange } from './compact.ts';
 import type { DbCore } from './core.ts';
@@ -391,6 +392,11 @@ export class Db {
     } catch (error) {
       db.#core.fail(error);
     }
+  }
+
+  /** The files of the database as of now, for those who copy it; they release it. */
+  static capture(db: Db): Promise<Capture> {
+    return captureDatabase(db.#core, () => db.flush());
   }
 
   [Symbol.asyncDispose](): Promise<void> {

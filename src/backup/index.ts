@@ -1,0 +1,24 @@
+/**
+ * Incremental backups of databases: `varve/backup`.
+ *
+ *     const backups = new Backups(new DirectoryTarget(new NodeFs(), './backups'));
+ *     await backups.create(db);
+ *     await backups.purge({ keep: 7 });
+ *     await backups.restore(new NodeFs(), './restored');
+ * @module
+ */
+export type { CopyOptions } from '../copy/pace.ts';
+export type { Clock, HostLoop, Random, StopSignal } from '../env/port.ts';
+export {
+  type BackupChoice,
+  type BackupInfo,
+  type BackupList,
+  type BackupPorts,
+  Backups,
+} from './backups.ts';
+export type { BackupReport } from './create.ts';
+export { DirectoryTarget } from './directory-target.ts';
+export type { BackupTarget, ByteRange, Pieces } from './port.ts';
+export type { PurgeOptions, PurgeReport } from './purge.ts';
+export type { RestoreReport } from './restore.ts';
+export type { BackupDamage, BackupVerification } from './verify.ts';
