@@ -32,6 +32,7 @@ export type {
   CompactOptions,
   PutOptions,
   ReadOptions,
+  VerifyOptions,
   VerifyProgress,
   VerifyReport,
   WriteAsyncOptions,
@@ -114,7 +115,7 @@ export {
   type ScrubReport,
   scrubDirectory,
 } from './integrity/scrub-directory.ts';
-export type { Damage } from './integrity/verify-table.ts';
+export type { Damage } from './integrity/table-verification.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './key/kind.ts';
 export type { DroppedRange } from './wal/log-flaw.ts';
 export type { WalRecoveryMode } from './wal/wal-replay.ts';

@@ -102,7 +102,10 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'executor',
     at: 'src/executor/',
-    mayImport: ['merge', 'job', 'tables', 'fs/held', 'fs/removals', ...ENGINE_LAYERS],
+    mayImport: [
+      ...['merge', 'integrity', 'job', 'tables', 'fs/held', 'fs/removals'],
+      ...ENGINE_LAYERS,
+    ],
   },
   {
     name: 'executor/node',

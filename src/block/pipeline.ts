@@ -124,6 +124,24 @@ export class Pipeline {
     return { databaseId, keyChecks, keys: this.keys?.share(epochs), needsZstd: isZstdReady };
   }
 
+  /**
+   * The same for readers whose corrections somebody else is told of. It lives no longer than this
+   * one, which closes the keys of both.
+   */
+  telling(onCorrection: (correction: Correction) => void): Pipeline {
+    const { random, keys, onCloseFailed } = this;
+    const compression = this.#compression;
+    const logs = { logEcc: undefined, logCompression: 'none' } as const;
+    const pipeline = new Pipeline({
+      ...logs,
+      ...{ random, compression, keys, onCorrection, onCloseFailed },
+    });
+    pipeline.databaseId = this.databaseId;
+    pipeline.keyChecks = this.keyChecks;
+    pipeline.isZstdReady = this.isZstdReady;
+    return pipeline;
+  }
+
   /** How a new file is protected. */
   protection(isEncrypted: boolean, ecc: EccOptions | undefined): FileProtection {
     const { keys } = this;

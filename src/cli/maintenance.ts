@@ -126,7 +126,7 @@ function verifyOnce(path: string, options: EncodingOptions): Promise<Verificatio
     const { tableBytes, recovery } = db.stats();
     const progress = new Progress('verifying', tableBytes, !options.json);
     try {
-      const report = await db.verify((bytesRead) => progress.update(bytesRead));
+      const report = await db.verify({ onProgress: (bytesRead) => progress.update(bytesRead) });
       const { tableCount, bytesRead, uncorrectable: damage } = report;
       const corrected = [...corrections.values()];
       return { tableCount, bytesRead, dropped: recovery.dropped, corrected, damage };

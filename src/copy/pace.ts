@@ -3,6 +3,7 @@
  * @module
  */
 import type { HostLoop, StopSignal } from '../env/port.ts';
+import { throwIfStopped } from '../env/stop.ts';
 
 /** Options of what copies or reads whole databases. */
 export interface CopyOptions {
@@ -44,8 +45,7 @@ export class CopyPace {
 
   /** @throws the reason of the signal, once it is aborted; and what the check throws */
   assertGoesOn(): void {
-    const { signal } = this.#options;
-    if (signal?.aborted === true) throw signal.reason ?? new Error('the work was aborted');
+    throwIfStopped(this.#options.signal);
     this.#check();
   }
 }

@@ -8,6 +8,8 @@ import type { PutOptions, ReadOptions } from './call-options.ts';
 import { ColumnFamily } from './column-family.ts';
 import { Snapshot } from './snapshot.ts';
 
+const BYTES_PER_SECOND_MIN = 4096;
+
 /** @throws TypeError for a value that the option of that name cannot have; never for undefined */
 export type TypeCheck = (value: unknown, name: string) => void;
 
@@ -62,6 +64,15 @@ function bytes(value: unknown, name: string): void {
 export function number(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== 'number') {
     throw new TypeError(`${name} must be a number`);
+  }
+}
+
+/** Of a limit, in bytes: at least one page a second, so that it comes to an end. */
+function bytesPerSecond(value: unknown, name: string): void {
+  if (value === undefined) return;
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`);
+  if (!Number.isFinite(value) || value < BYTES_PER_SECOND_MIN) {
+    throw new RangeError(`${name} must be at least ${BYTES_PER_SECOND_MIN}`);
   }
 }
 
@@ -133,6 +144,10 @@ export const COMPACT_OPTIONS: CallOptions = new CallOptions('compact', {
   bottommost: flag,
 });
 export const CHECKPOINT_OPTIONS: CallOptions = new CallOptions('checkpoint', COPY_CHECKS);
+export const VERIFY_OPTIONS: CallOptions = new CallOptions('verify', {
+  ...COPY_CHECKS,
+  bytesPerSecond,
+});
 export const BATCH_OPTIONS: CallOptions = new CallOptions('a write batch', {
   entryChecksums: flag,
 });

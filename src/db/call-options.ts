@@ -3,7 +3,8 @@
  * @module
  */
 import type { Correction } from '../block/block-reader.ts';
-import type { Damage } from '../integrity/verify-table.ts';
+import type { StopSignal } from '../env/port.ts';
+import type { Damage } from '../integrity/table-verification.ts';
 import type { ColumnFamily } from './column-family.ts';
 import type { Bytes } from './input.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -60,6 +61,16 @@ export interface CompactOptions {
   readonly bottommost?: boolean;
 }
 
+/** How a verification is done. */
+export interface VerifyOptions {
+  /** Calls it off: the promise rejects with its reason. */
+  readonly signal?: StopSignal | undefined;
+  /** Told how far it is, after each 4 MiB or so. */
+  readonly onProgress?: VerifyProgress;
+  /** Read no more than this, on all workers together; as fast as possible if absent. */
+  readonly bytesPerSecond?: number;
+}
+
 /** What `verify` found. */
 export interface VerifyReport {
   /** Tables that were read. */
@@ -72,5 +83,5 @@ export interface VerifyReport {
   readonly uncorrectable: readonly Damage[];
 }
 
-/** Progress of a `verify`, after each table. */
+/** Progress of a `verify`. */
 export type VerifyProgress = (bytesRead: number, bytesTotal: number) => void;

@@ -18,6 +18,7 @@ import {
   ENTRIES_OPTIONS,
   FLUSH_OPTIONS,
   RANGE_OPTIONS,
+  VERIFY_OPTIONS,
   WRITE_ASYNC_OPTIONS,
   WRITE_OPTIONS,
 } from './call-checks.ts';
@@ -25,7 +26,7 @@ import type {
   CompactOptions,
   PutOptions,
   ReadOptions,
-  VerifyProgress,
+  VerifyOptions,
   VerifyReport,
   WriteAsyncOptions,
   WriteOptions,
@@ -356,10 +357,15 @@ export class Db {
     return statsOf(this.#core, this.#scheduler);
   }
 
-  /** Reads every table from disk and checks it; damage is reported, not thrown. */
-  async verify(onProgress?: VerifyProgress): Promise<VerifyReport> {
+  /**
+   * Reads every table from disk and checks it; damage is reported, not thrown. With workers it runs
+   * on them, behind all flushes and compactions.
+   * @throws VarveError `CLOSED` when the database is closed meanwhile
+   */
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    VERIFY_OPTIONS.check(options);
     this.#core.assertOpen();
-    return verifyDatabase(this.#core, onProgress);
+    return verifyDatabase(this.#core, this.#scheduler.patientJobs, options);
   }
 
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 import type { HostLoop } from '../env/port.ts';
-import type { JobRun } from '../job/job.ts';
+import { type JobRun, PATIENT } from '../job/job.ts';
 import type { JobContext } from '../job/job-context.ts';
 import type { Executor, WorkerStats } from './executor.ts';
 import { type AnyJob, type AnyResult, beginJob } from './job-kinds.ts';
@@ -48,6 +48,17 @@ export class InlineExecutor implements Executor {
     return this.#open.length;
   }
 
+  /** True if a job is under way that somebody may block his thread for. */
+  get isPressed(): boolean {
+    const first = this.#open[0];
+    return first !== undefined && first.task.job.urgency !== PATIENT;
+  }
+
+  /** How long the next step is to wait; 0 if it need not, or there is none. */
+  get pauseMs(): number {
+    return this.#open[0]?.run?.pauseMs ?? 0;
+  }
+
   start<J extends AnyJob>(job: J): JobTask<J> {
     const task = new JobTask(job);
     this.adopt(task);
@@ -72,7 +83,7 @@ export class InlineExecutor implements Executor {
 
   advance(budgetBytes: number): void {
     const open = this.#open[0];
-    if (open !== undefined && (open.run?.pauseMs ?? 0) === 0) this.#step(open, budgetBytes);
+    if (open !== undefined && this.pauseMs === 0) this.#step(open, budgetBytes);
   }
 
   /** Who waits for a job in his own time goes before the rate limit. */
@@ -83,7 +94,7 @@ export class InlineExecutor implements Executor {
 
   async turn(milliseconds: number = PAUSE_MS_MAX): Promise<void> {
     this.advance(WAIT_STEP_BYTES);
-    const pauseMs = Math.min(this.#open[0]?.run?.pauseMs ?? 0, milliseconds, PAUSE_MS_MAX);
+    const pauseMs = Math.min(this.pauseMs, milliseconds, PAUSE_MS_MAX);
     const hostLoop = this.#hostLoop;
     if (pauseMs > 0 && hostLoop.delay !== undefined) await hostLoop.delay(pauseMs);
     else await hostLoop.turn();

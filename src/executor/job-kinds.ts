@@ -3,6 +3,7 @@
  * else of the executor knows what a job does.
  * @module
  */
+import { type VerifyJob, VerifyJobRun, type VerifyResult } from '../integrity/verify-job.ts';
 import type { JobRun } from '../job/job.ts';
 import type { JobContext } from '../job/job-context.ts';
 import { type MergeJob, MergeJobRun, type MergeResult } from '../merge/merge-job.ts';
@@ -11,6 +12,7 @@ import { type MergeJob, MergeJobRun, type MergeResult } from '../merge/merge-job
 interface Kinds {
   flush: { job: MergeJob; result: MergeResult };
   compaction: { job: MergeJob; result: MergeResult };
+  verify: { job: VerifyJob; result: VerifyResult };
 }
 
 type Kind = keyof Kinds;
@@ -26,9 +28,11 @@ type Begin<K extends Kind> = (job: Kinds[K]['job'], context: JobContext) => JobR
 const KINDS: { readonly [K in Kind]: Begin<K> } = {
   flush: (job, context) => new MergeJobRun(job, context),
   compaction: (job, context) => new MergeJobRun(job, context),
+  verify: (job, context) => new VerifyJobRun(job, context),
 };
 
 /** Takes a job up on this thread; nothing is opened before its first step. */
 export function beginJob(job: AnyJob, context: JobContext): JobRun<AnyResult> {
-  return KINDS[job.kind](job, context);
+  const begin = KINDS[job.kind] as (job: AnyJob, context: JobContext) => JobRun<AnyResult>;
+  return begin(job, context);
 }

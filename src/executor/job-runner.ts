@@ -13,13 +13,18 @@ import type { Clock, Random } from '../env/port.ts';
 import type { VarveError } from '../errors.ts';
 import { HeldFs } from '../fs/held.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
-import type { JobRun } from '../job/job.ts';
+import { type JobRun, PATIENT } from '../job/job.ts';
 import { RateLimiter } from '../job/rate-limiter.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
 import { TableCache } from '../tables/table-cache.ts';
 import { type AnyResult, beginJob } from './job-kinds.ts';
 import { cancelled } from './job-task.ts';
 import { dropKeys, type Order, plainError, type Report, take } from './protocol.ts';
+
+/** While others are to go before them, patient jobs have one step of so many. */
+const PATIENT_STEP_OF = 8;
+/** Patient jobs tell how far they are after so many bytes. */
+const PROGRESS_BYTES = 0x40_0000;
 
 /** The ports of the worker's runtime. */
 export interface WorkerEnvironment {
@@ -37,12 +42,15 @@ class OpenJob {
   readonly order: RunOrder;
   /** Undefined until it begins. */
   run: JobRun<AnyResult> | undefined;
+  /** Of its progress. */
+  toldBytes: number;
   #pipeline: Pipeline | undefined;
   #tables: TableCache | undefined;
 
   constructor(order: RunOrder) {
     this.order = order;
     this.run = undefined;
+    this.toldBytes = 0;
     this.#pipeline = undefined;
     this.#tables = undefined;
   }
@@ -81,6 +89,8 @@ export class JobRunner {
   readonly #ports: WorkerEnvironment;
   readonly #send: (report: Report) => void;
   #open: OpenJob[];
+  /** Steps since one of a patient job. */
+  #stepsBefore: number;
   #hasZstd: boolean;
 
   /** @param hasZstd whether zstd has been loaded in this thread; if not, the first need loads it */
@@ -88,6 +98,7 @@ export class JobRunner {
     this.#ports = ports;
     this.#send = send;
     this.#open = [];
+    this.#stepsBefore = 0;
     this.#hasZstd = hasZstd;
   }
 
@@ -115,6 +126,7 @@ export class JobRunner {
    */
   step(budgetBytes: number): void {
     const open = this.#next();
+    this.#stepsBefore = isPatient(open) ? 0 : this.#stepsBefore + 1;
     if (open.run === undefined && !take(open.order.claim)) {
       this.#close(open);
       return;
@@ -123,7 +135,10 @@ export class JobRunner {
     try {
       const run = open.run ?? open.begin(this.#ports, this.#send);
       const result = run.step(budgetBytes);
-      if (result === undefined) return;
+      if (result === undefined) {
+        this.#tellProgress(open, run.bytesRead);
+        return;
+      }
       this.#close(open);
       this.#send({ type: 'done', id, result });
     } catch (error) {
@@ -132,14 +147,20 @@ export class JobRunner {
     }
   }
 
-  /** Of the most urgent ones the first that need not wait, or that waits the least. */
+  /** The job whose turn it is. */
   #next(): OpenJob {
-    let best = this.#open[0]!;
-    for (const open of this.#open) {
-      const rank = open.order.job.urgency - best.order.job.urgency;
-      if (rank < 0 || (rank === 0 && pauseMsOf(open) < pauseMsOf(best))) best = open;
-    }
-    return best;
+    const first = mostUrgent(this.#open);
+    if (isPatient(first)) return first;
+    const mayWait = this.#stepsBefore < PATIENT_STEP_OF - 1 && pauseMsOf(first) === 0;
+    if (mayWait) return first;
+    const patient = this.#open.filter((open) => isPatient(open) && pauseMsOf(open) === 0);
+    return patient.length === 0 ? first : mostUrgent(patient);
+  }
+
+  #tellProgress(open: OpenJob, bytesRead: number): void {
+    if (!isPatient(open) || bytesRead - open.toldBytes < PROGRESS_BYTES) return;
+    open.toldBytes = bytesRead;
+    this.#send({ type: 'progress', id: open.order.id, bytesRead });
   }
 
   async #loadZstd(order: RunOrder): Promise<void> {
@@ -173,6 +194,20 @@ export class JobRunner {
     this.#open = this.#open.filter((other) => other !== open);
     open.close();
   }
+}
+
+/** Of the most urgent ones the first that need not wait, or that waits the least. */
+function mostUrgent(jobs: readonly OpenJob[]): OpenJob {
+  let best = jobs[0]!;
+  for (const open of jobs) {
+    const rank = open.order.job.urgency - best.order.job.urgency;
+    if (rank < 0 || (rank === 0 && pauseMsOf(open) < pauseMsOf(best))) best = open;
+  }
+  return best;
+}
+
+function isPatient({ order }: OpenJob): boolean {
+  return order.job.urgency === PATIENT;
 }
 
 function pauseMsOf({ run }: OpenJob): number {

@@ -12,7 +12,7 @@ export class JobTask<J extends AnyJob = AnyJob> {
   result: ResultOf<J> | undefined;
   /** Set when it failed or was cancelled; nothing of it is left behind then. */
   error: VarveError | undefined;
-  /** What it is through with of what it reads, where the job runs in the caller's time. */
+  /** What it is through with of what it reads, as far as is known: of a merge on a worker 0. */
   bytesRead: number;
   /** Nobody wants the result any more; it is removed when there is one all the same. */
   isCancelled: boolean;

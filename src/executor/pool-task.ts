@@ -4,7 +4,7 @@
  */
 import type { Correction } from '../block/block-reader.ts';
 import type { VarveError } from '../errors.ts';
-import { type Job, URGENT } from '../job/job.ts';
+import type { Job, Urgency } from '../job/job.ts';
 import type { JobTask } from './job-task.ts';
 import { type Claim, isTaken, newClaim, type Order, withdraw } from './protocol.ts';
 
@@ -62,8 +62,8 @@ export class PoolTask {
     this.id = -1;
   }
 
-  get isUrgent(): boolean {
-    return this.task.job.urgency === URGENT;
+  get urgency(): Urgency {
+    return this.task.job.urgency;
   }
 
   /** A worker works on it, or has. */

@@ -2,7 +2,8 @@
  * What databases and their workers say to each other. Messages are plain data.
  *
  * A database sends `run` and `cancel`; the worker answers each `run` with `done` or `failed`, and
- * tells of damage that it put right on the way, and of files that closed with an error. After each
+ * tells of damage that it put right on the way, of files that closed with an error, and of the
+ * progress of patient jobs. After each
  * message the worker raises the count of reports, so that a thread that cannot take in messages by
  * events sees that there is one.
  *
@@ -73,6 +74,7 @@ export type Order =
 export type Report =
   | { readonly type: 'done'; readonly id: number; readonly result: AnyResult }
   | { readonly type: 'failed'; readonly id: number; readonly error: PlainError }
+  | { readonly type: 'progress'; readonly id: number; readonly bytesRead: number }
   | { readonly type: 'corrected'; readonly id: number; readonly correction: Correction }
   | { readonly type: 'close-failed'; readonly id: number; readonly error: PlainError };
 

@@ -7,7 +7,7 @@
  */
 import type { Correction } from '../block/block-reader.ts';
 import type { VarveError } from '../errors.ts';
-import { type Job, URGENT } from '../job/job.ts';
+import { type Job, PATIENT, URGENT } from '../job/job.ts';
 import type { JobContext } from '../job/job-context.ts';
 import { removeLeftovers } from '../job/leftovers.ts';
 import type { RateShare } from '../job/rate-limiter.ts';
@@ -107,9 +107,10 @@ export class WorkerExecutor implements Executor, PoolClient {
   block(milliseconds?: number): void {
     this.#pool.takeIn(this);
     if (this.#tookNews() || this.#openCount === 0) return;
-    const isLimited = milliseconds !== undefined;
-    if (this.#inline.openCount === 0 && !isLimited) this.#takeOver((task) => this.#isNobodys(task));
-    if (this.#inline.openCount > 0) {
+    if (!this.#inline.isPressed && milliseconds === undefined) {
+      this.#takeOver((task) => task.urgency !== PATIENT && this.#isNobodys(task));
+    }
+    if (this.#inline.isPressed || this.tasks.size === 0) {
       this.#inline.block();
     } else {
       this.#pool.block(this, milliseconds ?? CHECK_MS);
@@ -120,12 +121,16 @@ export class WorkerExecutor implements Executor, PoolClient {
   async turn(milliseconds: number = CHECK_MS): Promise<void> {
     this.#pool.takeIn(this);
     if (this.#tookNews() || this.#openCount === 0) return;
-    if (this.#inline.openCount === 0) {
+    if (!this.#inline.isPressed) {
       this.#takeOver((task) => this.#isQuicklyDone(task) || this.#isLate(task));
-      if (this.#inline.openCount === 0) this.#pool.urge(this);
+      if (!this.#inline.isPressed) this.#pool.urge(this);
     }
-    if (this.#inline.openCount > 0) await this.#inline.turn(milliseconds);
-    else if (!this.#tookNews()) await this.#pool.turn(milliseconds);
+    const { pauseMs } = this.#inline;
+    if (this.#inline.openCount > 0 && (pauseMs === 0 || this.tasks.size === 0)) {
+      await this.#inline.turn(milliseconds);
+    } else if (!this.#tookNews()) {
+      await this.#pool.turn(pauseMs > 0 ? Math.min(pauseMs, milliseconds) : milliseconds);
+    }
   }
 
   async close(): Promise<void> {
@@ -181,16 +186,19 @@ export class WorkerExecutor implements Executor, PoolClient {
     return this.tasks.size + this.#inline.openCount;
   }
 
-  /** Does such a job here, an urgent one if there is one, unless a worker begins it just now. */
+  /** Does such a job here, the most urgent one, unless a worker begins it just now. */
   #takeOver(isWanted: (task: PoolTask) => boolean): void {
     const wanted = [...this.tasks].filter((task) => !task.hasBegun && isWanted(task));
-    const task = wanted.find(({ isUrgent }) => isUrgent) ?? wanted[0];
+    wanted.sort((a, b) => a.urgency - b.urgency);
+    const [task] = wanted;
     if (task !== undefined && this.#pool.giveBack(task)) this.#inline.adopt(task.task);
   }
 
   /** True if a thread that blocks for a job would wait for nobody who works on it, or soon will. */
   #isNobodys(task: PoolTask): boolean {
-    for (const { hasBegun } of this.tasks) if (hasBegun) return false;
+    for (const { hasBegun, urgency } of this.tasks) {
+      if (hasBegun && urgency <= task.urgency) return false;
+    }
     return !this.#pool.isWithReady(task) || this.#isLate(task);
   }
 

@@ -314,6 +314,11 @@ export class WorkerPool {
       client.onCorrection(report.correction);
       return;
     }
+    if (report.type === 'progress') {
+      started.bytesRead = report.bytesRead;
+      client.hasNews = true;
+      return;
+    }
     if (report.type === 'close-failed') {
       client.onCloseFailed(errorOf(report.error));
       return;

@@ -10,10 +10,13 @@
  *
  * - `URGENT` memory waits for them: flushes
  * - `NORMAL` the trees wait for them: compactions
+ * - `PATIENT` no write ever waits for them: verification, scrubbing, copies. They have the time
+ *   that the others leave, and a small share of it in any case, so that they come to an end
  */
-export type Urgency = 0 | 1;
+export type Urgency = 0 | 1 | 2;
 export const URGENT = 0;
 export const NORMAL = 1;
+export const PATIENT = 2;
 
 /** File numbers that were never used before: `[first, first + count)`. */
 export interface FileNumbers {

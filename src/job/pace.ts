@@ -1,5 +1,5 @@
 /**
- * The pace of one job under the limit for all.
+ * The pace of one job under the limits that it is to keep.
  * @module
  */
 import type { Clock } from '../env/port.ts';
@@ -8,17 +8,17 @@ import type { RateLimiter } from './rate-limiter.ts';
 
 /** See the module head. */
 export class Pace {
-  readonly #limiter: RateLimiter | undefined;
+  readonly #limiters: readonly RateLimiter[];
   readonly #clock: Clock;
   readonly #urgency: Urgency;
   /** When the next step is due, on the monotonic clock. */
   #dueMs: number;
-  /** What the limiter knows of. */
+  /** What the limiters know of. */
   #chargedBytes: number;
 
-  /** @param limiter undefined without a limit */
-  constructor(limiter: RateLimiter | undefined, clock: Clock, urgency: Urgency) {
-    this.#limiter = limiter;
+  /** @param limiters those that are undefined set no limit */
+  constructor(limiters: readonly (RateLimiter | undefined)[], clock: Clock, urgency: Urgency) {
+    this.#limiters = limiters.filter((limiter) => limiter !== undefined);
     this.#clock = clock;
     this.#urgency = urgency;
     this.#dueMs = 0;
@@ -27,19 +27,24 @@ export class Pace {
 
   /** How long the next step should wait; 0 without a limit. */
   get pauseMs(): number {
-    if (this.#limiter === undefined) return 0;
+    if (this.#limiters.length === 0) return 0;
     return Math.max(0, this.#dueMs - this.#clock.monotonic());
   }
 
   /** The size of a step that keeps an even pace, at most `budgetBytes`. */
   stepBytes(budgetBytes: number): number {
-    return this.#limiter?.stepBytes(budgetBytes) ?? budgetBytes;
+    let bytes = budgetBytes;
+    for (const limiter of this.#limiters) bytes = limiter.stepBytes(bytes);
+    return bytes;
   }
 
   /** To be called after a step. @param bytes what the job has read and written so far */
   note(bytes: number): void {
-    if (this.#limiter === undefined) return;
-    const waitMs = this.#limiter.charge(this.#urgency, bytes - this.#chargedBytes);
+    if (this.#limiters.length === 0) return;
+    let waitMs = 0;
+    for (const limiter of this.#limiters) {
+      waitMs = Math.max(waitMs, limiter.charge(this.#urgency, bytes - this.#chargedBytes));
+    }
     this.#chargedBytes = bytes;
     this.#dueMs = this.#clock.monotonic() + waitMs;
   }

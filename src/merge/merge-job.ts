@@ -130,7 +130,7 @@ export class MergeJobRun implements JobRun<MergeResult> {
   constructor(job: MergeJob, context: JobContext) {
     this.#job = job;
     this.#context = context;
-    this.#pace = new Pace(context.limiter, context.clock, job.urgency);
+    this.#pace = new Pace([context.limiter], context.clock, job.urgency);
     const { deeper, guardedFamily } = job;
     const runCount = 'runs' in job.input ? job.input.runs.length : 0;
     const runBytes = readAheadBytes(runCount) + BLOCK_BYTES;

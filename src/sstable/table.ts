@@ -31,12 +31,12 @@ import type { Cursor } from '../key/cursor.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
 import type { Lookup } from '../key/lookup.ts';
 import { TableBlocks } from './table-blocks.ts';
+import { type FaultSink, TableCheck, type TableCounts } from './table-check.ts';
 import { TableCursor, type TableCursorOptions } from './table-cursor.ts';
 import { decodeFooter, footerBlockBytes, type TableFooter } from './table-footer.ts';
 import { TableIndex } from './table-index.ts';
 import type { TableMeta } from './table-meta.ts';
 import { decodeProperties, type TableProperties } from './table-properties.ts';
-import { type TableCounts, verifyTable } from './table-verify.ts';
 
 export class Table {
   readonly meta: TableMeta;
@@ -169,13 +169,38 @@ export class Table {
    * @throws VarveError `CORRUPTION` with the offset of the damaged block, or `IO`
    */
   verify(): TableCounts {
-    return verifyTable({
+    const check = this.check((fault) => {
+      throw fault;
+    });
+    while (check.step(Number.POSITIVE_INFINITY));
+    return check.counts;
+  }
+
+  /** The same in steps, which tells damage and passes over it; to be over before `close`. */
+  check(onFault: FaultSink): TableCheck {
+    const parts = {
       blocks: this.#blocks,
       meta: this.meta,
       footer: this.#footer,
-      filter: this.#loadFilter(),
-      properties: this.properties(),
-    });
+      readFilter: () => this.#loadFilter(),
+      readProperties: () => this.properties(),
+    };
+    return new TableCheck(parts, onFault);
+  }
+
+  /** First and last user key that a block of the table at this offset of the file concerns. */
+  keysAround(offset: number): Pick<TableMeta, 'smallestKey' | 'largestKey'> {
+    const { index } = this.#blocks;
+    const { smallestKey, largestKey } = this.meta;
+    const { blockOffs, blockCount } = index;
+    if (offset < blockOffs[0]! || offset >= blockOffs[blockCount]!) {
+      return { smallestKey, largestKey };
+    }
+    const ordinal = blockOffs.findLastIndex((off) => off <= offset);
+    return {
+      smallestKey: ordinal === 0 ? smallestKey : index.separator(ordinal),
+      largestKey: ordinal === blockCount - 1 ? largestKey : index.separator(ordinal + 1),
+    };
   }
 
   /**

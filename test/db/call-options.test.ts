@@ -56,6 +56,15 @@ const CALLS: readonly Call[] = [
   { name: 'cursor', make: (db, options) => db.cursor(options).close(), known: range },
   { name: 'approximateSize', make: (db, options) => db.approximateSize(options), known: range },
   {
+    name: 'verify',
+    make: (db, options) => db.verify(options),
+    known: () => ({
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      bytesPerSecond: 1e9,
+    }),
+  },
+  {
     name: 'flush',
     make: (db, options) => db.flush(options),
     known: () => ({ columnFamily: 'default' }),
@@ -183,6 +192,18 @@ describe('options of calls', () => {
       }
     }));
 
-  test('verify reports to nothing but a function', () =>
-    withDb((db) => refused(() => db.verify({} as never), /function/, 'verify')));
+  test('of verify are checked', () =>
+    withDb(async (db) => {
+      for (const [options, pattern] of [
+        [{ onProgress: 1 }, /onProgress must be a function/],
+        [{ signal: {} }, /signal must be an AbortSignal/],
+        [{ bytesPerSecond: 'all' }, /bytesPerSecond must be a number/],
+        [{ rate: 1 }, /unknown option of verify: rate/],
+      ] as const) {
+        await refused(() => db.verify(options as never), pattern, JSON.stringify(options));
+      }
+      for (const bytesPerSecond of [0, 4095, Number.NaN, Number.POSITIVE_INFINITY]) {
+        await assert.rejects(db.verify({ bytesPerSecond }), RangeError);
+      }
+    }));
 });

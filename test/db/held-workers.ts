@@ -5,6 +5,7 @@
  */
 import type { Db } from '../../src/db/database.ts';
 import type { DbOptions } from '../../src/db/options.ts';
+import type { AnyJob } from '../../src/executor/job-kinds.ts';
 import type { WorkerThreads } from '../../src/executor/port.ts';
 import type { Order } from '../../src/executor/protocol.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
@@ -26,7 +27,7 @@ export const CALM: DbOptions = {
 /** Holds orders back. */
 export class Gate {
   /** Kinds of jobs whose orders do not pass. */
-  readonly holds: Set<'flush' | 'compaction'>;
+  readonly holds: Set<AnyJob['kind']>;
   /** Times that the database has blocked its thread. */
   waitCount: number;
   /** Called before each of them. */
@@ -74,7 +75,7 @@ export interface HeldWorld {
 /** @param holds what is held back from the beginning */
 export async function openHeld(
   options: DbOptions,
-  holds: readonly ('flush' | 'compaction')[] = [],
+  holds: readonly AnyJob['kind'][] = [],
   fs: MemoryFs = new MemoryFs(),
 ): Promise<HeldWorld> {
   const gate = new Gate();

@@ -103,7 +103,8 @@ export class ObservedThreads implements WorkerThreads {
     if (report?.type === 'done' || report?.type === 'failed') orders.delete(report.id);
     if (report?.type !== 'done') return report;
     this.doneCount++;
-    this.tablesMax = Math.max(this.tablesMax, report.result.outputs.length);
+    const { result } = report;
+    if ('outputs' in result) this.tablesMax = Math.max(this.tablesMax, result.outputs.length);
     return report;
   }
 

@@ -20,6 +20,7 @@ import { balanceMemory } from '../memory-budget.ts';
 import { CompactionQueue, type Wish } from './compaction-queue.ts';
 import type { Flush, FlushMember } from './flush.ts';
 import { FlushQueue } from './flush-queue.ts';
+import { PatientJobs } from './patient-jobs.ts';
 import { StallLog, type StallStats } from './stall-log.ts';
 import { type Pressure, PressureGauge } from './write-pressure.ts';
 
@@ -62,6 +63,8 @@ export class Scheduler {
   readonly #executor: Executor;
   readonly #flushes: FlushQueue;
   readonly #compactions: CompactionQueue;
+  /** Jobs that no write waits for. */
+  readonly patientJobs: PatientJobs;
   readonly #stalls: StallLog;
   readonly #pressure: PressureGauge;
   #chargedBytes: number;
@@ -79,6 +82,7 @@ export class Scheduler {
     this.#executor = executor;
     this.#flushes = new FlushQueue(core, executor, losses);
     this.#compactions = new CompactionQueue(core, executor, losses);
+    this.patientJobs = new PatientJobs(core, executor);
     this.#stalls = new StallLog(core.counters, core.events);
     this.#pressure = new PressureGauge(core);
     this.#chargedBytes = 0;
@@ -308,6 +312,7 @@ export class Scheduler {
   async close(): Promise<void> {
     this.#callOff?.();
     this.stop();
+    this.patientJobs.cancelAll();
     this.unpauseAll();
     this.#stalls.slowed(undefined, 0);
     await this.#executor.close();
