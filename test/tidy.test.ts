@@ -99,6 +99,12 @@ const LAYERS: readonly Layer[] = [
     at: 'src/integrity/',
     mayImport: ['job', 'wal', 'tables', 'fs/held', ...ENGINE_LAYERS],
   },
+  // What embedders call without a database: the event loop of the runtime unless they give theirs.
+  {
+    name: 'integrity/scrub-directory',
+    at: 'src/integrity/scrub-directory.ts',
+    mayImport: ['integrity', 'fs/held', 'env/system', ...ENGINE_LAYERS],
+  },
   {
     name: 'executor',
     at: 'src/executor/',
@@ -157,6 +163,7 @@ const LAYERS: readonly Layer[] = [
         'executor/web',
         'compaction',
         'integrity',
+        'integrity/scrub-directory',
         'copy',
         'wal',
         'block',

@@ -120,6 +120,10 @@ const MODULES: readonly CommandModule[] = [
     load: async (output) => [(await import('./backup.ts')).backupCommand(output)],
   },
   {
+    names: ['scrub'],
+    load: async (output) => [(await import('./scrub.ts')).scrubCommand(output)],
+  },
+  {
     names: ['inspect'],
     load: async (output) => [(await import('./inspect.ts')).inspectCommand(output)],
   },

@@ -249,7 +249,11 @@ export function openToCheck(
   expected: ExpectedFile,
   onFinding: FindingSink,
 ): ReadableFile | undefined {
-  if (fs.exists(path)) return fs.open(path, 'read');
+  try {
+    return fs.open(path, 'read');
+  } catch (error) {
+    if (!isVarveError(error, 'IO') || fs.exists(path)) throw error;
+  }
   const report = new Report(path, expected.fileClass, onFinding);
   const lengthBytes = expected.endBytes ?? 0;
   report.lost({ part: 'file', offset: 0, lengthBytes, blockType: 0, cause: 'file is missing' });

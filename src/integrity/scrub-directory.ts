@@ -5,10 +5,11 @@
  * @module
  */
 import { loadChecksum } from '../block/checksum.ts';
-import type { HostLoop } from '../env/port.ts';
+import type { HostLoop, StopSignal } from '../env/port.ts';
+import { systemHostLoop } from '../env/system.ts';
 import { isVarveError, VarveError } from '../errors.ts';
 import { HeldFs } from '../fs/held.ts';
-import { closeFile, type Fs, type FsLock, joinPath } from '../fs/port.ts';
+import { closeFile, type Fs, joinPath } from '../fs/port.ts';
 import { LOCK_NAME, parseFileName } from '../manifest/file-names.ts';
 import { refuseForeign } from '../manifest/foreign.ts';
 import { type ExpectedFiles, expectedFiles, type NamedFile } from './expected-files.ts';
@@ -19,6 +20,8 @@ import { healFile } from './heal.ts';
 const STEP_BYTES = 1024 * 1024;
 /** Findings that are healed together. */
 const BATCH_FINDINGS = 256;
+/** How often a file is looked at that seems damaged, where somebody may be writing it. */
+const LOOKS = 5;
 
 /** How a directory is scrubbed. */
 export interface ScrubOptions {
@@ -26,11 +29,13 @@ export interface ScrubOptions {
   readonly heal?: boolean | undefined;
   /** Names of the only files to look at; all of the database if absent. */
   readonly files?: readonly string[] | undefined;
-  /** Told as bytes are read; `bytesTotal` may be exceeded where files have grown. */
-  readonly onProgress?: ((bytesRead: number, bytesTotal: number) => void) | undefined;
-  /** Told of each damage at once. */
+  /** Called after each step, of at most about 1 MiB. What it throws ends the scrub. */
+  readonly onProgress?: ((bytesDone: number, bytesTotal: number) => void) | undefined;
+  /** Told of each damage, as soon as it is known what becomes of it. */
   readonly onFinding?: ((finding: ScrubFinding) => void) | undefined;
-  /** Gives the host turns between two steps; without it the thread is held up. */
+  /** Ends the scrub when it is aborted: an `AbortSignal`. It then rejects with the reason. */
+  readonly signal?: StopSignal | undefined;
+  /** Gives the host turns between two steps; that of the runtime if absent. */
   readonly hostLoop?: HostLoop | undefined;
 }
 
@@ -46,11 +51,11 @@ export interface ScrubFinding extends Finding {
 export interface ScrubReport {
   /** Files that were looked at; one that is missing counts. */
   readonly fileCount: number;
-  /** Bytes of files that were read. */
+  /** Bytes of files that were read, each file once. */
   readonly bytesRead: number;
   /** Every damage, file by file. */
   readonly findings: readonly ScrubFinding[];
-  /** Logs whose last record was not completely written: no damage. */
+  /** Logs whose last record was not completely written, and where that begins: no damage. */
   readonly tornLogs: readonly { readonly file: string; readonly offset: number }[];
   /** Names of files that nothing refers to, which were not looked at. */
   readonly unnamed: readonly string[];
@@ -62,13 +67,16 @@ export interface ScrubReport {
 }
 
 /**
- * Scrubs the files of a database that is closed. With `heal` it takes the lock; without, it reads
- * beside whoever may hold it, whose unfinished writes may then look like damage.
+ * Scrubs the files of a database that is closed, or looks at them beside whoever has it open.
+ *
+ * With `heal` it takes the lock. Without, it writes nothing and takes none; a file that seems
+ * damaged is then looked at several times, for somebody may have been in the midst of writing it.
+ * A file that is written slowly, by a process that nobody told of, may look cut short all the same.
  * @param directory in the terms of `fs`
  * @throws TypeError for wrong options
  * @throws VarveError `LOCKED` when somebody has the database open and `heal` is asked for;
- * `INVALID` when there is no database, or one of another program; `UNSUPPORTED` for a later format;
- * `DETACHED` when the directory was replaced meanwhile; of the `Fs`
+ * `INVALID` when there is no database, or one of another program, or no such file; `UNSUPPORTED`
+ * for a later format; `DETACHED` when the directory was replaced meanwhile; of the `Fs`
  */
 export async function scrubDirectory(
   fs: Fs,
@@ -76,34 +84,50 @@ export async function scrubDirectory(
   options: ScrubOptions = {},
 ): Promise<ScrubReport> {
   checkOptions(options);
-  const resolved = fs.resolve(directory);
-  refuseForeign(fs, resolved, true);
+  const path = fs.resolve(directory);
+  refuseForeign(fs, path, true);
+  requireDatabase(fs, path);
   await loadChecksum();
-  if (options.heal !== true) return new Scrub(fs, resolved, options).run();
-  requireDatabase(fs, resolved);
-  const lockPath = joinPath(resolved, LOCK_NAME);
-  const lock: FsLock = await fs.lock(lockPath);
+  if (options.heal !== true) return new Scrub(fs, path, options).run();
+  const lockPath = joinPath(path, LOCK_NAME);
+  const lock = await fs.lock(lockPath);
   try {
-    return await new Scrub(new HeldFs(fs, lockPath, lock.token), resolved, options).run();
+    const held = new HeldFs(fs, lockPath, lock.token);
+    requireDatabase(held, path);
+    return await new Scrub(held, path, options).run();
   } finally {
     await lock.release();
   }
 }
 
-function checkOptions({ heal, files, onProgress, onFinding }: ScrubOptions): void {
-  if (heal !== undefined && typeof heal !== 'boolean') throw new TypeError('heal is a boolean');
-  if (files !== undefined && !Array.isArray(files)) throw new TypeError('files is an array');
-  for (const callback of [onProgress, onFinding]) {
-    if (callback === undefined || typeof callback === 'function') continue;
-    throw new TypeError('onProgress and onFinding are functions');
+const OPTION_TYPES: Readonly<Record<keyof ScrubOptions, string>> = {
+  heal: 'boolean',
+  files: 'object',
+  onProgress: 'function',
+  onFinding: 'function',
+  signal: 'object',
+  hostLoop: 'object',
+};
+
+function checkOptions(options: ScrubOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('the options of a scrub must be an object');
   }
+  for (const [name, value] of Object.entries(options)) {
+    const type = (OPTION_TYPES as Readonly<Record<string, string>>)[name];
+    if (type === undefined) throw new TypeError(`unknown option of a scrub: ${name}`);
+    if (value === undefined || (typeof value === type && value !== null)) continue;
+    throw new TypeError(`${name} must be of type ${type}`);
+  }
+  const { files } = options;
+  if (files === undefined) return;
+  const areNames = Array.isArray(files) && files.every((name) => typeof name === 'string');
+  if (!areNames) throw new TypeError('files must be an array of names');
 }
 
 function requireDatabase(fs: Fs, directory: string): void {
-  const isOne = fs.exists(directory) && fs.list(directory).some((name) => isOwn(name));
-  if (!isOne) {
-    throw new VarveError('INVALID', `${directory} holds no database`, { file: directory });
-  }
+  if (fs.exists(directory) && fs.list(directory).some(isOwn)) return;
+  throw new VarveError('INVALID', `${directory} holds no database`, { file: directory });
 }
 
 function isOwn(name: string): boolean {
@@ -111,34 +135,47 @@ function isOwn(name: string): boolean {
   return kind !== undefined && kind !== 'lock';
 }
 
+/** What one look at a file has seen. */
+interface Look {
+  readonly findings: readonly Finding[];
+  readonly sizeBytes: number;
+  readonly tornAt: number | undefined;
+}
+
 /** One scrub. */
 class Scrub {
   readonly #fs: Fs;
   readonly #directory: string;
   readonly #options: ScrubOptions;
+  readonly #hostLoop: HostLoop;
   readonly #findings: ScrubFinding[];
   readonly #tornLogs: { readonly file: string; readonly offset: number }[];
-  #bytesRead: number;
+  #bytesDone: number;
   #bytesTotal: number;
 
   constructor(fs: Fs, directory: string, options: ScrubOptions) {
     this.#fs = fs;
     this.#directory = directory;
     this.#options = options;
+    this.#hostLoop = options.hostLoop ?? systemHostLoop;
     this.#findings = [];
     this.#tornLogs = [];
-    this.#bytesRead = 0;
+    this.#bytesDone = 0;
     this.#bytesTotal = 0;
   }
 
   async run(): Promise<ScrubReport> {
-    requireDatabase(this.#fs, this.#directory);
     const { files, unnamed, isManifestRead } = this.#wanted();
-    this.#bytesTotal = files.reduce((sum, file) => sum + this.#sizeOf(file), 0);
-    for (const file of files) await this.#scrubFile(file);
+    const sizes = files.map((file) => this.#sizeOf(file));
+    this.#bytesTotal = sizes.reduce((sum, size) => sum + size, 0);
+    for (const [i, file] of files.entries()) {
+      const before = this.#bytesDone;
+      await this.#scrubFile(file);
+      this.#bytesDone = before + sizes[i]!;
+    }
     return {
       fileCount: files.length,
-      bytesRead: this.#bytesRead,
+      bytesRead: this.#bytesDone,
       findings: this.#findings,
       tornLogs: this.#tornLogs,
       unnamed,
@@ -158,63 +195,81 @@ class Scrub {
     return { ...all, files, unnamed: [] };
   }
 
-  #sizeOf({ name, expected }: NamedFile): number {
-    if (expected.endBytes !== undefined) return expected.endBytes;
+  #sizeOf({ name }: NamedFile): number {
     const path = joinPath(this.#directory, name);
-    if (!this.#fs.exists(path)) return 0;
-    const file = this.#fs.open(path, 'read');
     try {
-      return file.size();
-    } finally {
-      closeFile(file);
-    }
-  }
-
-  async #scrubFile({ name, expected }: NamedFile): Promise<void> {
-    const path = joinPath(this.#directory, name);
-    let found: Finding[] = [];
-    const settle = () => {
-      this.#settle(path, expected, found);
-      found = [];
-    };
-    const file = openToCheck(this.#fs, path, expected, (finding) => found.push(finding));
-    if (file === undefined) {
-      settle();
-      return;
-    }
-    try {
-      const check = new FileCheck(file, expected, (finding) => found.push(finding));
-      const before = this.#bytesRead;
-      for (let goesOn = true; goesOn; ) {
-        goesOn = check.step(STEP_BYTES);
-        this.#bytesRead = before + check.position;
-        if (found.length >= BATCH_FINDINGS) settle();
-        this.#options.onProgress?.(this.#bytesRead, this.#bytesTotal);
-        await this.#options.hostLoop?.turn();
-      }
-      const { tornAt } = check;
-      if (tornAt !== undefined && tornAt < check.sizeBytes) {
-        this.#tornLogs.push({ file: path, offset: tornAt });
+      const file = this.#fs.open(path, 'read');
+      try {
+        return file.size();
+      } finally {
+        closeFile(file);
       }
     } catch (error) {
       if (!isVarveError(error, 'IO')) throw error;
-      const place = { part: 'file', offset: 0, lengthBytes: 0, blockType: 0 } as const;
-      found.push({ file: path, fileClass: expected.fileClass, ...place, ...unread(error) });
-    } finally {
-      closeFile(file);
+      return 0;
     }
-    settle();
+  }
+
+  async #scrubFile(file: NamedFile): Promise<void> {
+    const { heal } = this.#options;
+    const path = joinPath(this.#directory, file.name);
+    const first = await this.#look(file, heal === true);
+    const { findings, tornAt, sizeBytes } =
+      heal === true || first.findings.length === 0 ? first : await this.#settled(file, first);
+    this.#settle(path, file, findings);
+    if (tornAt !== undefined && tornAt < sizeBytes) {
+      this.#tornLogs.push({ file: path, offset: tornAt });
+    }
+  }
+
+  /** Reads one file. Findings are settled on the way if they may, so that they do not pile up. */
+  async #look(file: NamedFile, mayHeal: boolean): Promise<Look> {
+    const path = joinPath(this.#directory, file.name);
+    let findings: Finding[] = [];
+    const opened = openToCheck(this.#fs, path, file.expected, (one) => findings.push(one));
+    if (opened === undefined) return { findings, sizeBytes: 0, tornAt: undefined };
+    try {
+      const check = new FileCheck(opened, file.expected, (one) => findings.push(one));
+      for (let goesOn = true; goesOn; ) {
+        goesOn = check.step(STEP_BYTES);
+        if (mayHeal && findings.length >= BATCH_FINDINGS) {
+          this.#settle(path, file, findings);
+          findings = [];
+        }
+        this.#options.onProgress?.(this.#bytesDone + check.position, this.#bytesTotal);
+        await this.#turn();
+      }
+      return { findings, sizeBytes: check.sizeBytes, tornAt: check.tornAt };
+    } finally {
+      closeFile(opened);
+    }
+  }
+
+  /** What is still wrong when whoever writes to the file has had time to end that. */
+  async #settled(file: NamedFile, first: Look): Promise<Look> {
+    let last = first;
+    let isGrowing = false;
+    for (let look = 1; look < LOOKS && last.findings.length > 0; look++) {
+      const { sizeBytes } = last;
+      await (this.#hostLoop.delay?.(2 ** look) ?? this.#turn());
+      const now = expectedFiles(this.#fs, this.#directory);
+      const named = now.files.find(({ name }) => name === file.name);
+      // Nobody needs it any more, or it was never complete.
+      if (named === undefined) return { ...last, findings: [] };
+      last = await this.#look(named, false);
+      isGrowing = last.sizeBytes !== sizeBytes;
+    }
+    return isGrowing ? { ...last, findings: [] } : last;
   }
 
   /** Heals, if that is asked for, and tells. */
-  #settle(path: string, expected: NamedFile['expected'], found: readonly Finding[]): void {
-    const healable = found.filter(({ state }) => state === 'healable');
-    if (this.#options.heal !== true || healable.length === 0) {
-      for (const finding of found) this.#tell(finding, false, undefined);
-      return;
+  #settle(path: string, { expected }: NamedFile, findings: readonly Finding[]): void {
+    const isHealed = this.#options.heal === true;
+    const healable = findings.filter(({ state }) => isHealed && state === 'healable');
+    for (const finding of findings) {
+      if (!healable.includes(finding)) this.#tell(finding, false, undefined);
     }
-    for (const finding of found)
-      if (finding.state === 'lost') this.#tell(finding, false, undefined);
+    if (healable.length === 0) return;
     const { healed, left, refusal } = healFile(this.#fs, path, expected, healable);
     for (const finding of healed) this.#tell(finding, true, undefined);
     for (const finding of left) this.#tell(finding, false, refusal);
@@ -225,8 +280,10 @@ class Scrub {
     this.#findings.push(told);
     this.#options.onFinding?.(told);
   }
-}
 
-function unread(error: VarveError): Pick<Finding, 'state' | 'cause' | 'source' | 'ranges'> {
-  return { state: 'lost', cause: error.message, source: '', ranges: [] };
+  async #turn(): Promise<void> {
+    await this.#hostLoop.turn();
+    const { signal } = this.#options;
+    if (signal?.aborted === true) throw signal.reason ?? new Error('the scrub was aborted');
+  }
 }
