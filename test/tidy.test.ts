@@ -147,6 +147,12 @@ const LAYERS: readonly Layer[] = [
       ...ENGINE_LAYERS,
     ],
   },
+  {
+    name: 'browser',
+    at: 'src/browser/',
+    mayImport: ['db', 'fs', 'env', 'env/system', 'compress', 'crypto', 'errors'],
+  },
+  { name: 'varve/browser', at: 'src/browser.ts', mayImport: ['browser', 'errors'] },
   // Exported for the tests of those who embed us; nothing else in src may import it.
   {
     name: 'testing',
@@ -259,6 +265,7 @@ const COMMANDS = /^src\/cli\//;
 const RUNTIME = [
   COMMANDS,
   /^src\/env\/system\.ts$/,
+  /^src\/browser\//,
   /^src\/(fs|executor|crypto|compress)\/(node|deno|bun|web|opfs)(-[a-z-]+)?\.ts$/,
 ];
 
@@ -311,6 +318,7 @@ const REALM_HOMES = /^src\/(errors|bytes\/is-bytes)\.ts$/;
 /** What users import. */
 const PUBLIC = [
   'src/index.ts',
+  'src/browser.ts',
   'src/backup/index.ts',
   'src/adapters/level.ts',
   'src/testing/index.ts',
