@@ -9,9 +9,9 @@
  *     0     18    word offset inside the chunk (a chunk spans 1 MiB; early chunks are smaller)
  *     18    13    chunk number
  *
- * Chunks grow from 64 KiB to 1 MiB, so a small structure stays small. Memory is only touched when
- * it is handed out. Values too big for a chunk get a buffer of their own, a "large" with its own
- * number.
+ * Chunks grow from 4 KiB by four to 1 MiB, so a small structure stays small. Memory is only touched
+ * when it is handed out. Values too big for a chunk get a buffer of their own, a "large" with its
+ * own number.
  *
  * Buffers are SharedArrayBuffers where the platform has them. Those are freed late, so an
  * {@link ArenaPool} keeps them for the next arena.
@@ -26,7 +26,8 @@ export const CHUNK_WORD_MASK = 0x3_ffff;
 /** Longest single allocation inside chunks. */
 export const ARENA_ALLOCATION_BYTES_MAX = 0x8_0000;
 
-const CHUNK_BYTES_MIN = 0x1_0000;
+const CHUNK_BYTES_MIN = 0x1000;
+const CHUNK_GROWTH = 4;
 const CHUNK_BYTES_MAX = 0x10_0000;
 const CHUNK_COUNT_MAX = 0x2000;
 /** Smallest step between the sizes that a pool deals in. */
@@ -175,7 +176,8 @@ export class Arena {
     this.usedBytes += this.#end - this.#next;
     // The very first 8 bytes stay unused, because position 0 means "none".
     const reserved = number === 0 ? 8 : 0;
-    let size = Math.min(CHUNK_BYTES_MIN * 2 ** Math.min(number, 4), CHUNK_BYTES_MAX);
+    const grown = number === 0 ? CHUNK_BYTES_MIN : this.#end * CHUNK_GROWTH;
+    let size = Math.min(grown, CHUNK_BYTES_MAX);
     while (size < neededBytes + reserved) size *= 2;
     const buffer = this.#pool.take(size);
     this.#buffers.push(buffer);

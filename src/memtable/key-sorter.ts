@@ -30,7 +30,8 @@ export class KeySorter {
   #words: Int32Array;
   #otherRecords: Int32Array;
   #otherWords: Int32Array;
-  readonly #digitEnds: Int32Array;
+  /** Made with the first long list: most memtables of a program of many families have none. */
+  #digitEnds: Int32Array;
   #random: number;
 
   constructor(arena: Arena) {
@@ -40,7 +41,7 @@ export class KeySorter {
     this.#words = none;
     this.#otherRecords = none;
     this.#otherWords = none;
-    this.#digitEnds = new Int32Array(DIGIT_COUNT);
+    this.#digitEnds = none;
     this.#random = 1;
   }
 
@@ -63,6 +64,7 @@ export class KeySorter {
       this.#quicksort(0, count, depth);
       return;
     }
+    if (this.#digitEnds.length === 0) this.#digitEnds = new Int32Array(DIGIT_COUNT);
     this.#sortByDigit(count, 0, 0);
     this.#sortByDigit(count, 11, 0);
     this.#sortByDigit(count, TOP_SHIFT, TOP_FLIP);

@@ -75,8 +75,10 @@ const JOB_READ_AHEAD_BYTES = 0x40_0000;
 /** Besides its window, a run under way holds a block, and the index of one table. */
 const BLOCK_BYTES = 0x1_0000;
 const TABLE_METADATA_SHARE = 0.02;
-/** The buffer of an output, its index and filter. */
+/** The buffer of an output, its index and filter; less where there is little to write. */
 const OUTPUT_BYTES = 0x10_0000;
+const OUTPUT_BYTES_MIN = 0x4000;
+const OUTPUT_SHARE = 2;
 const FILTER_KEY_BYTES = 4;
 /** Sorting a key of a memtable takes four words. */
 const SORTED_KEY_BYTES = 16;
@@ -92,7 +94,7 @@ export function mergeJob(order: MergeOrder): MergeJob {
     ...order,
     urgency: kind === 'flush' ? URGENT : NORMAL,
     reads: {
-      bytes: 'runs' in input ? totalBytes(inputs) : input.memtable.sizeBytes,
+      bytes: inputBytes(input),
       tablesMax: 'runs' in input ? input.runs.length : 0,
       epochs: [...new Set(sealed.map(({ epoch }) => epoch))],
     },
@@ -100,13 +102,19 @@ export function mergeJob(order: MergeOrder): MergeJob {
   };
 }
 
+function inputBytes(input: MergeOrder['input']): number {
+  return 'runs' in input ? totalBytes(input.runs.flat()) : input.memtable.sizeBytes;
+}
+
 function memoryBytes({ input, targetTableBytes }: MergeOrder): number {
+  const outputBytes = Math.min(OUTPUT_BYTES, OUTPUT_BYTES_MIN + OUTPUT_SHARE * inputBytes(input));
   if ('memtable' in input) {
     const { ordered, waiting } = input.memtable;
     const keys = ordered.length + waiting.length;
-    return OUTPUT_BYTES + keys * (SORTED_KEY_BYTES + FILTER_KEY_BYTES);
+    return outputBytes + keys * (SORTED_KEY_BYTES + FILTER_KEY_BYTES);
   }
-  let bytes = OUTPUT_BYTES;
+  const readAhead = readAheadBytes(input.runs);
+  let bytes = outputBytes;
   let keysMax = 0;
   for (const run of input.runs) {
     let largest = 0;
@@ -114,7 +122,7 @@ function memoryBytes({ input, targetTableBytes }: MergeOrder): number {
       largest = Math.max(largest, sizeBytes);
       keysMax += entryCount * Math.min(1, targetTableBytes / Math.max(1, sizeBytes));
     }
-    bytes += readAheadBytes(input.runs.length) + BLOCK_BYTES + largest * TABLE_METADATA_SHARE;
+    bytes += readAhead + BLOCK_BYTES + largest * TABLE_METADATA_SHARE;
   }
   return bytes + (keysMax / Math.max(1, input.runs.flat().length)) * FILTER_KEY_BYTES;
 }
@@ -132,9 +140,10 @@ export class MergeJobRun implements JobRun<MergeResult> {
     this.#context = context;
     this.#pace = new Pace([context.limiter], context.clock, job.urgency);
     const { deeper, guardedFamily } = job;
-    const runCount = 'runs' in job.input ? job.input.runs.length : 0;
-    const runBytes = readAheadBytes(runCount) + BLOCK_BYTES;
-    const { out, rooms } = new MergeBuffer(OUTPUT_BUFFER_BYTES, runCount, runBytes);
+    const runs = 'runs' in job.input ? job.input.runs : [];
+    const runBytes = readAheadBytes(runs) + BLOCK_BYTES;
+    const outBytes = Math.min(OUTPUT_BUFFER_BYTES, OUTPUT_BYTES_MIN + job.reads.bytes);
+    const { out, rooms } = new MergeBuffer(outBytes, runs.length, runBytes);
     this.#run = new MergeRun({
       inputs: openInputs(job, context, rooms),
       snapshots: job.snapshots,
@@ -189,11 +198,14 @@ function openInputs(
   rooms: readonly Room[],
 ): MergeInput[] {
   if ('memtable' in input) return [new ImageCursor(input.memtable)];
-  const ahead = readAheadBytes(input.runs.length);
+  const ahead = readAheadBytes(input.runs);
   return input.runs.map((run, i) => new RunStream(run, tables, ahead, rooms[i]!, from, to));
 }
 
-function readAheadBytes(runCount: number): number {
-  const even = Math.floor(JOB_READ_AHEAD_BYTES / runCount);
-  return Math.max(READ_AHEAD_BYTES_MIN, Math.min(even, READ_AHEAD_BYTES_MAX));
+/** For each run; never more than the longest of them needs. */
+function readAheadBytes(runs: TableRuns): number {
+  const even = Math.floor(JOB_READ_AHEAD_BYTES / Math.max(1, runs.length));
+  const most = Math.max(READ_AHEAD_BYTES_MIN, Math.min(even, READ_AHEAD_BYTES_MAX));
+  const longest = runs.reduce((bytes, run) => Math.max(bytes, totalBytes(run)), 0);
+  return Math.min(most, longest);
 }

@@ -47,7 +47,15 @@ test('a small arena holds one small chunk', () => {
   const arena = new Arena(new ArenaPool());
   arena.allocate(1000);
   assert.equal(arena.chunkBytes.length, 1);
-  assert.equal(arena.chunkBytes[0]!.length, 65_536);
+  assert.equal(arena.chunkBytes[0]!.length, 4096);
+});
+
+test('chunks grow to the largest size within a few, so that large arenas have few', () => {
+  const arena = new Arena(new ArenaPool());
+  for (let i = 0; i < 5000; i++) arena.allocate(1000);
+  const sizes = arena.chunkBytes.map(({ length }) => length);
+  assert.deepEqual(sizes.slice(0, 5), [4096, 16_384, 65_536, 262_144, 1_048_576]);
+  assert.ok(sizes.slice(5).every((size) => size === 1_048_576));
 });
 
 test('used bytes cover what was handed out, ends of chunks included', () => {
@@ -55,7 +63,8 @@ test('used bytes cover what was handed out, ends of chunks included', () => {
   arena.allocate(60_000);
   assert.equal(arena.usedBytes, 60_000);
   arena.allocate(60_000);
-  assert.equal(arena.usedBytes, 60_000 + (65_536 - 8 - 60_000) + 60_000);
+  const chunkBytes = arena.chunkBytes[0]!.length;
+  assert.equal(arena.usedBytes, 60_000 + (chunkBytes - 8 - 60_000) + 60_000);
   arena.allocateLarge(1_000_000);
   assert.ok(arena.usedBytes >= 1_120_000 && arena.usedBytes < 1_400_000);
 });
@@ -89,7 +98,7 @@ test('an arena gives chunks and larges back', () => {
   arena.allocate(10);
   const large = arena.allocateLarge(300_000);
   assert.ok(arena.largeBytes[large]!.length >= 300_000);
-  const held = 65_536 + arena.largeBytes[large]!.length;
+  const held = arena.chunkBytes[0]!.length + arena.largeBytes[large]!.length;
   arena.release();
   assert.equal(pool.retainedBytes, held);
   assert.equal(arena.usedBytes, 0);

@@ -52,3 +52,19 @@ test('a cache whose size was given keeps it', async () => {
   assert.equal(db.stats().memory.blockCacheCapacityBytes, 3 * MIB);
   await db.close();
 });
+
+test('a family takes memory for what it holds', async () => {
+  const FAMILIES = 500;
+  const columnFamilies = Array.from({ length: FAMILIES }, (_, i) => `family ${i}`);
+  const before = process.memoryUsage().arrayBuffers;
+  const db = await openMemory({ columnFamilies, workers: 0 });
+  const perFamily = (process.memoryUsage().arrayBuffers - before) / FAMILIES;
+  assert.ok(perFamily < 16_384, `${perFamily} bytes for each idle family`);
+  for (const columnFamily of columnFamilies) db.put('key', 'value', { columnFamily });
+  await db.flush({ columnFamily: columnFamilies[0]! });
+  const flushing = db.flush();
+  const { jobBytes } = db.stats().memory;
+  assert.ok(jobBytes < MIB, `${jobBytes} bytes for flushes of one entry each`);
+  await flushing;
+  await db.close();
+});
