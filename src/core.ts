@@ -54,6 +54,7 @@ export type {
   FileKeptEvent,
   FlushEvent,
   KeptFile,
+  LostEvent,
   RecoveryDroppedEvent,
   RecoveryProgressEvent,
   StallEvent,
@@ -80,7 +81,6 @@ export type {
   SnapshotStats,
   StorageStats,
 } from './db/stats.ts';
-export type { UnreadableTable } from './db/unreadable-tables.ts';
 export { WriteBatch, type WriteBatchOptions } from './db/write-batch.ts';
 export type {
   EccOptions,
@@ -90,7 +90,13 @@ export type {
 } from './ecc/options.ts';
 export type { Clock, HostLoop, Random, StopSignal } from './env/port.ts';
 export { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
-export { type ErrorCode, type ErrorDetail, isVarveError, VarveError } from './errors.ts';
+export {
+  type ErrorCode,
+  type ErrorDetail,
+  isVarveError,
+  type LostKeys,
+  VarveError,
+} from './errors.ts';
 export type { WorkerStats } from './executor/executor.ts';
 export type { ModuleExport } from './executor/module-export.ts';
 export type { WorkerEndpoint, WorkerListener, WorkerThreads } from './executor/port.ts';
@@ -115,6 +121,7 @@ export {
   type ScrubReport,
   scrubDirectory,
 } from './integrity/scrub-directory.ts';
+export type { LostRange } from './integrity/table-health.ts';
 export type { Damage } from './integrity/table-verification.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './key/kind.ts';
 export type { DroppedRange } from './wal/log-flaw.ts';

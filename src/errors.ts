@@ -36,12 +36,22 @@ export type ErrorCode =
   | 'INVALID'
   | 'KEY';
 
+/** A range of user keys that cannot be read; it has the shape of the options of a range. */
+export interface LostKeys {
+  /** The first one. */
+  readonly gte: Uint8Array;
+  /** The one behind the last. */
+  readonly lt: Uint8Array;
+}
+
 /** Where an error happened and what caused it; each part is optional. */
 export interface ErrorDetail {
   /** Path of the file concerned. */
   readonly file?: string | undefined;
   /** Byte offset in `file` at which the damaged or refused bytes begin. */
   readonly offset?: number | undefined;
+  /** User keys of which nothing can be told for that. */
+  readonly lostKeys?: LostKeys | undefined;
   /** The lower error. */
   readonly cause?: unknown;
 }
@@ -57,6 +67,8 @@ export class VarveError extends Error {
   readonly file: string | undefined;
   /** Where in the file, in bytes, if that is known. */
   readonly offset: number | undefined;
+  /** Not where a log of the error would show it: it holds keys. */
+  readonly #lostKeys: LostKeys | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
@@ -64,6 +76,12 @@ export class VarveError extends Error {
     this.code = code;
     this.file = detail.file;
     this.offset = detail.offset;
+    this.#lostKeys = detail.lostKeys;
+  }
+
+  /** The user keys of which nothing can be told for the damage, if it is to a table. */
+  get lostKeys(): LostKeys | undefined {
+    return this.#lostKeys;
   }
 
   static {

@@ -57,3 +57,10 @@ export function sharedPrefixLength(
 export function compareKeys(a: Uint8Array, b: Uint8Array): number {
   return compareBytes(a, 0, a.length, b, 0, b.length);
 }
+
+/** The first key after another one; fresh. Borrows `key`. */
+export function successorOf(key: Uint8Array, off = 0, len: number = key.length): Uint8Array {
+  const next = new Uint8Array(len + 1);
+  next.set(key.subarray(off, off + len));
+  return next;
+}

@@ -86,7 +86,7 @@ function pickMerge(
   if (span === undefined) return undefined;
   const inputs = [{ level: 0, tables: l0.slice(...span) }];
   const plan: CompactionPlan = { kind: 'merge', inputs, outputLevel: 0, reason: 'small-tables' };
-  return claims.allows(plan) ? plan : undefined;
+  return claims.admit(plan);
 }
 
 /** All tables; none comes before one that holds older versions of its keys. */

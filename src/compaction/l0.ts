@@ -32,13 +32,14 @@ export function l0Weight(
 
 /**
  * The oldest tables of L0 that can leave it now: neither claimed nor above a claimed one that they
- * overlap, for then a newer version would go past an older one. Newest first, at most
- * `L0_INPUTS_MAX`.
+ * overlap, for then a newer version would go past an older one. A lost one is stepped around.
+ * Newest first, at most `L0_INPUTS_MAX`.
  */
 export function freeToLeave(l0: readonly TableMeta[], claims: Claims): TableMeta[] {
   const held: TableMeta[] = [];
   const free: TableMeta[] = [];
   for (const table of l0.slice(-L0_INPUTS_MAX).reverse()) {
+    if (claims.isLost(table)) continue;
     const isHeld = claims.has(table) || held.some((below) => meets(rangeOf(table), rangeOf(below)));
     (isHeld ? held : free).push(table);
   }

@@ -90,8 +90,10 @@ export function planInto(
   outputLevel: number,
   reason: CompactionReason,
   options: LeveledOptions,
+  claims: Claims,
 ): CompactionPlan {
-  const below = overlapsInLevel(levels[outputLevel]!, keyRange(tables));
+  const met = overlapsInLevel(levels[outputLevel]!, keyRange(tables));
+  const below = met.filter((table) => !claims.isLost(table));
   const upper = { level, tables };
   if (below.length > 0) {
     return {
@@ -137,10 +139,13 @@ export function leveledDebtBytes(levels: Levels, options: LeveledOptions): numbe
   return debt;
 }
 
-/** Levels over their limits, the worst first. Tables that running compactions take do not count. */
+/**
+ * Levels over their limits, the worst first. What running compactions take, and what cannot be
+ * brought down, does not count.
+ */
 function urgentLevels({ levels, options, claims, limits, entryBytes }: Tree): number[] {
   const scores = levels.map((tables, level) => {
-    const waiting = tables.filter((table) => !claims.has(table));
+    const waiting = tables.filter((table) => !claims.has(table) && !claims.isStuck(level, table));
     if (level === 0) return l0Score(waiting, options);
     const limit = limits.limitBytes[level]!;
     const bytes = totalWeight(waiting, entryBytes[level]!);
@@ -181,7 +186,7 @@ function levelBelow(levels: Levels, level: number, { baseLevel }: LevelLimits): 
 function pickFromL0(tree: Tree): CompactionPlan | undefined {
   const { levels, options, policy, claims } = tree;
   const l0 = levels[0]!;
-  const waiting = l0.filter((table) => !claims.has(table));
+  const waiting = l0.filter((table) => !claims.has(table) && !claims.isStuck(0, table));
   const isLarge = totalBytes(waiting) > options.baseLevelBytes;
   const reason = isLarge ? 'l0-size' : 'l0-count';
   const down = planDown(tree, reason);
@@ -193,23 +198,23 @@ function pickFromL0(tree: Tree): CompactionPlan | undefined {
   const sizes = l0.map((table) => (claims.has(table) ? Number.POSITIVE_INFINITY : table.sizeBytes));
   const span = cheapestSpan(sizes);
   // What is being merged here will soon weigh more.
-  if (span === undefined) return claims.hasAny(l0) ? undefined : down;
+  if (span === undefined) return l0.some((table) => claims.isInput(table)) ? undefined : down;
   const inputs = [{ level: 0, tables: l0.slice(...span) }];
   return { kind: 'merge', inputs, outputLevel: 0, reason };
 }
 
-/** The way down from L0, or undefined if it is taken. */
+/** The way down from L0, or undefined if it is taken or there is none. */
 function planDown(tree: Tree, reason: CompactionReason): CompactionPlan | undefined {
   const { levels, options, claims, limits } = tree;
   const free = freeToLeave(levels[0]!, claims);
-  if (free.length === 0) return undefined;
-  const closure = closureOf(free.at(-1)!, free);
+  const seed = free.findLast((table) => !claims.isStuck(0, table));
+  if (seed === undefined) return undefined;
+  const closure = closureOf(seed, free);
   const isCrumb = totalBytes(closure) < CRUMB_SHARE * options.targetTableBytes;
   const tables = isCrumb ? free : closure;
-  const plan = planInto(levels, 0, tables, levelBelow(levels, 0, limits), reason, options);
+  const plan = planInto(levels, 0, tables, levelBelow(levels, 0, limits), reason, options, claims);
   const isMove = plan.kind === 'move' && !(isCrumb && tables.length > 1);
-  const chosen: CompactionPlan = isMove ? plan : { ...plan, kind: 'merge' };
-  return claims.allows(chosen) ? chosen : undefined;
+  return claims.admit(isMove ? plan : { ...plan, kind: 'merge' });
 }
 
 /** True when a merge from L0 would mostly rewrite what is below. */
@@ -228,24 +233,28 @@ function pickFromLevel(tree: Tree, level: number): CompactionPlan | undefined {
     let at = 0;
     for (let i = 1; i < costs.length; i++) if (costs[i]! < costs[at]!) at = i;
     if (costs[at] === Number.POSITIVE_INFINITY) return undefined;
-    const plan = plansFor(tree, level, at, outputLevel).find((one) => claims.allows(one));
-    if (plan !== undefined) return plan;
+    for (const plan of plansFor(tree, level, at, outputLevel)) {
+      const admitted = claims.admit(plan);
+      if (admitted !== undefined) return admitted;
+    }
     costs[at] = Number.POSITIVE_INFINITY;
   }
 }
 
 /** Ways to bring a table down, the better one first. */
 function plansFor(tree: Tree, level: number, at: number, outputLevel: number): CompactionPlan[] {
-  const { levels, options } = tree;
+  const { levels, options, claims } = tree;
   const table = levels[level]![at]!;
-  const alone = planInto(levels, level, [table], outputLevel, 'level-size', options);
+  const alone = planInto(levels, level, [table], outputLevel, 'level-size', options, claims);
+  // What steps around a lost table is merged, and cannot reach across what does not move with it.
+  if (alone.kind === 'move' && claims.isParted(alone)) return [alone];
   if (alone.kind === 'move') {
     const tables = movesBeside(tree, level, at, outputLevel);
     return [{ ...alone, inputs: [{ level, tables }] }, alone];
   }
   if (alone.inputs.length === 1) return [alone];
   const tables = neighboursOver(tree, level, at, keyRange(planTables(alone)));
-  return [planInto(levels, level, tables, outputLevel, 'level-size', options), alone];
+  return [planInto(levels, level, tables, outputLevel, 'level-size', options, claims), alone];
 }
 
 /**
@@ -263,12 +272,12 @@ function costsOf(tree: Tree, level: number, outputLevel: number): number[] {
     const range = rangeOf(table);
     // Both levels are sorted, so the search for overlaps never goes back.
     while (firstBelow < below.length && isBefore(below[firstBelow]!, range.smallest)) firstBelow++;
-    if (claims.has(table)) return Number.POSITIVE_INFINITY;
+    if (claims.has(table) || claims.isStuck(level, table)) return Number.POSITIVE_INFINITY;
     let bytes = table.sizeBytes;
     for (let i = firstBelow; i < below.length; i++) {
       if (compareKeys(below[i]!.smallestKey, range.largest) > 0) break;
-      if (claims.has(below[i]!)) return Number.POSITIVE_INFINITY;
-      bytes += below[i]!.sizeBytes;
+      if (claims.isInput(below[i]!)) return Number.POSITIVE_INFINITY;
+      if (!claims.isLost(below[i]!)) bytes += below[i]!.sizeBytes;
     }
     const waited = (newest - table.fileNumber) / patience;
     return bytes / weightOf(table, entryBytes) / (1 + waited);
@@ -303,6 +312,7 @@ function neighboursOver(
   const joins = (table: TableMeta | undefined): boolean =>
     table !== undefined &&
     !claims.has(table) &&
+    !claims.isStuck(level, table) &&
     compareKeys(table.smallestKey, smallest) >= 0 &&
     compareKeys(table.largestKey, largest) <= 0 &&
     (room -= table.sizeBytes) >= 0;

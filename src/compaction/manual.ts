@@ -1,5 +1,6 @@
 /**
- * Compactions that a user asks for. Running ones are not looked at: who asks waits for them.
+ * Compactions that a user asks for. Running ones are not looked at: who asks waits for them. Lost
+ * tables are stepped around (`around.ts`).
  *
  * All of a family is merged at once, which writes every byte once. A range of keys goes down step
  * by step instead: the tables of a level that meet the range, with those that they overlap in the
@@ -9,6 +10,7 @@
  * @module
  */
 import type { TableMeta } from '../sstable/table-meta.ts';
+import { Claims } from './claims.ts';
 import type { LeveledOptions } from './level-limits.ts';
 import { levelBelowL0, planInto } from './leveled.ts';
 import {
@@ -34,6 +36,8 @@ export interface ManualScope {
   readonly seqno: number;
 }
 
+const NO_CLAIMS: Claims = new Claims([]);
+
 /**
  * Merges all of a family into the deepest level that is in use.
  * @param isOutdated whether a table is worth rewriting for how it is stored alone
@@ -43,8 +47,10 @@ export function pickManualWhole(
   levels: Levels,
   scope: ManualScope,
   isOutdated: (table: TableMeta) => boolean,
+  claims: Claims = NO_CLAIMS,
 ): CompactionPlan | undefined {
   const inputs = levels
+    .map((tables) => tables.filter((table) => !claims.isLost(table)))
     .map((tables, level) => ({ level, tables: level === 0 ? leavingL0(tables, scope) : tables }))
     .filter(({ tables }) => tables.length > 0);
   const bottom = inputs.at(-1);
@@ -52,9 +58,10 @@ export function pickManualWhole(
   // A run that was merged down while no snapshot needed its seqnos has lost them and all excess.
   const hasExcess = bottom.tables.some((table) => table.largestSeqno > 0);
   if (inputs.length === 1 && bottom.level > 0 && !hasExcess) {
-    return pickManualRewrite(levels, scope, isOutdated);
+    return pickManualRewrite(levels, scope, isOutdated, claims);
   }
-  return { kind: 'merge', inputs, outputLevel: Math.max(1, bottom.level), reason: 'manual' };
+  const outputLevel = Math.max(1, bottom.level);
+  return claims.admit({ kind: 'merge', inputs, outputLevel, reason: 'manual' });
 }
 
 /**
@@ -67,12 +74,16 @@ export function pickManualStep(
   level: number,
   scope: ManualScope,
   options: LeveledOptions,
+  claims: Claims = NO_CLAIMS,
 ): CompactionPlan | undefined {
-  if (level > 0)
-    return planDown(levels, level, overlappingScope(levels[level]!, scope), scope, options);
-  const tables = leavingL0(levels[0]!, scope);
+  const sound = levels[level]!.filter((table) => !claims.isLost(table));
+  if (level > 0) {
+    return planDown(levels, level, overlappingScope(sound, scope), scope, options, claims);
+  }
+  const tables = leavingL0(sound, scope);
   if (tables.length === 0) return undefined;
-  return planInto(levels, 0, tables, levelBelowL0(levels, options), 'manual', options);
+  const outputLevel = levelBelowL0(levels, options);
+  return claims.admit(planInto(levels, 0, tables, outputLevel, 'manual', options, claims));
 }
 
 /**
@@ -85,35 +96,45 @@ export function pickManualRewrite(
   levels: Levels,
   scope: ManualScope,
   isWorthIt: (table: TableMeta) => boolean,
+  claims: Claims = NO_CLAIMS,
 ): CompactionPlan | undefined {
-  const level = levels.findLastIndex((tables) => overlappingScope(tables, scope).length > 0);
+  const inScope = levels.map((tables) =>
+    overlappingScope(tables, scope).filter((table) => !claims.isLost(table)),
+  );
+  const level = inScope.findLastIndex((tables) => tables.length > 0);
   if (level < 1) return undefined;
-  const tables = overlappingScope(levels[level]!, scope);
+  const tables = inScope[level]!;
   const first = tables.findIndex(isWorthIt);
   if (first < 0) return undefined;
   const rewritten = tables.slice(first, tables.findLastIndex(isWorthIt) + 1);
   const inputs = [{ level, tables: rewritten }];
-  return { kind: 'merge', inputs, outputLevel: level, reason: 'manual' };
+  return claims.admit({ kind: 'merge', inputs, outputLevel: level, reason: 'manual' });
 }
 
 /**
  * A part of the whole that needs less space at a time: one table of the topmost level that holds
  * any of the range goes into the next one that does, what leaves L0 together. Doing so again and
  * again ends with one sorted run, of which then each outdated table is rewritten.
- * @returns undefined when the range is one sorted run and nothing of it is outdated
+ * @returns undefined when the range is one sorted run, as far as lost tables allow it, and nothing
+ * of it is outdated
  */
 export function pickManualSlice(
   levels: Levels,
   scope: ManualScope,
   options: LeveledOptions,
   isOutdated: (table: TableMeta) => boolean = () => false,
+  claims: Claims = NO_CLAIMS,
 ): CompactionPlan | undefined {
-  const l0 = pickManualStep(levels, 0, scope, options);
+  const l0 = pickManualStep(levels, 0, scope, options, claims);
   if (l0 !== undefined) return l0;
   for (let level = 1; level < levels.length; level++) {
-    const tables = overlappingScope(levels[level]!, scope);
-    const down = planDown(levels, level, tables.slice(0, 1), scope, options);
-    if (down !== undefined) return down;
+    const tables = overlappingScope(levels[level]!, scope).filter(
+      (table) => !claims.isLost(table) && !claims.isStuck(level, table),
+    );
+    for (const table of tables) {
+      const down = planDown(levels, level, [table], scope, options, claims);
+      if (down !== undefined) return down;
+    }
     if (tables.length === 0) continue;
     const outdated = tables.find(isOutdated);
     if (outdated === undefined) return undefined;
@@ -130,6 +151,7 @@ function planDown(
   tables: readonly TableMeta[],
   scope: ManualScope,
   options: LeveledOptions,
+  claims: Claims,
 ): CompactionPlan | undefined {
   if (tables.length === 0) return undefined;
   const holdsAny = (index: number) => overlappingScope(levels[index]!, scope).length > 0;
@@ -140,7 +162,7 @@ function planDown(
   // They may reach beyond the range, and must not pass what is in their way there.
   let target = level + 1;
   while (target < below && overlapsInLevel(levels[target]!, range).length === 0) target++;
-  return planInto(levels, level, tables, target, 'manual', options);
+  return claims.admit(planInto(levels, level, tables, target, 'manual', options, claims));
 }
 
 function overlappingScope(tables: readonly TableMeta[], { from, to }: ManualScope): TableMeta[] {

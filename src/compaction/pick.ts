@@ -11,8 +11,10 @@ import { leveledDebtBytes, pickBySize } from './leveled.ts';
 import type { CompactionPolicy } from './options.ts';
 import type { CompactionPlan, Levels } from './plan.ts';
 import { pickRuns, tieredDebtBytes } from './size-tiered.ts';
+import { pickStuck } from './stuck.ts';
 import { pickUpkeep, type Requests } from './upkeep.ts';
 
+export { obstaclesIn, type PlanPart, partsOf, planAround, workable } from './around.ts';
 export { l0Weight, TINY_WEIGHT_MIN } from './l0.ts';
 export { type LeveledOptions, levelLimits } from './level-limits.ts';
 export {
@@ -26,6 +28,7 @@ export {
   type CompactionPlan,
   type LevelInputs,
   type Levels,
+  type Obstacle,
   overlapping,
   planBytes,
   planTables,
@@ -40,23 +43,25 @@ export interface PickInput extends Requests {
   readonly policy: CompactionPolicy;
   /** Compactions of the family that are under way; see `claims.ts`. */
   readonly running: readonly CompactionPlan[];
-  /** Numbers of tables that cannot be read, and are left alone; absent: none. */
-  readonly unreadable?: ReadonlySet<number>;
+  /** Numbers of tables that cannot be read: plans step around them. Absent: none. */
+  readonly lost?: ReadonlySet<number>;
 }
 
 /** The most urgent compaction that running ones allow, or undefined when none is called for. */
 export function pickCompaction(input: PickInput): CompactionPlan | undefined {
   const { levels, options, policy } = input;
-  const claims = new Claims(input.running, input.unreadable);
+  const claims = new Claims(input.running, levels, input.lost);
   switch (policy.policy) {
     case 'leveled':
       return (
         pickBySize(levels, options, policy, claims) ??
+        pickStuck(levels, options, claims) ??
         pickUpkeep(levels, options, policy, input, claims)
       );
     case 'size-tiered':
       return (
         pickRuns(levels, options, policy, claims) ??
+        pickStuck(levels, options, claims) ??
         pickUpkeep(levels, options, policy, input, claims)
       );
     case 'fifo':

@@ -56,6 +56,12 @@ export type CompactionReason =
  */
 export type CompactionKind = 'merge' | 'move' | 'drop';
 
+/** A table that cannot be read, and its level; see `around.ts`. */
+export interface Obstacle {
+  readonly level: number;
+  readonly table: TableMeta;
+}
+
 /** One compaction; plain data. */
 export interface CompactionPlan {
   readonly kind: CompactionKind;
@@ -64,6 +70,8 @@ export interface CompactionPlan {
   /** Of a drop: the level of the last inputs. */
   readonly outputLevel: number;
   readonly reason: CompactionReason;
+  /** Of a merge: tables between its levels that it has to step around; absent: none. */
+  readonly around?: readonly Obstacle[];
 }
 
 /** Smallest and largest user key of some tables, both inclusive. */
@@ -110,6 +118,14 @@ export function keyRange(tables: readonly TableMeta[]): KeyRange {
 /** True when two ranges have a key in common. */
 export function meets(a: KeyRange, b: KeyRange): boolean {
   return compareKeys(a.smallest, b.largest) <= 0 && compareKeys(a.largest, b.smallest) >= 0;
+}
+
+/** True when a range lies in another. */
+export function isWithin(inner: KeyRange, outer: KeyRange): boolean {
+  return (
+    compareKeys(inner.smallest, outer.smallest) >= 0 &&
+    compareKeys(inner.largest, outer.largest) <= 0
+  );
 }
 
 /** Tables whose key range meets `[from, to]`; undefined stands for no bound. Keeps the order. */

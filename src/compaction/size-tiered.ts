@@ -53,14 +53,15 @@ export function pickRuns(
   const runs = runsOf(levels, claims);
   const choices: [CompactionReason, Span | undefined][] = [
     ['run-count', crowdedSpan(levels, runs)],
-    ['l0-count', youngSpan(levels, runs, options)],
-    ['space-amplification', wastefulSpan(levels, runs, policy)],
-    ['run-count', deepSpan(levels, runs, policy)],
+    ['l0-count', youngSpan(levels, runs, options, claims)],
+    ['space-amplification', wastefulSpan(runs, policy)],
+    ['run-count', deepSpan(levels, runs, options, policy, claims)],
   ];
   for (const [reason, span] of choices) {
     if (span === undefined) continue;
-    const plan = planRuns(levels, runs, span, reason, options);
-    if (claims.allows(plan)) return plan;
+    const plan = planRuns(levels, runs, span, reason, options, claims);
+    const admitted = claims.admit(plan);
+    if (admitted !== undefined) return admitted;
   }
   return undefined;
 }
@@ -81,15 +82,16 @@ export function tieredDebtBytes(
   return Math.max(0, share) * totalBytes(l0) + Math.max(0, garbage);
 }
 
-/** From newest to oldest. */
+/** From newest to oldest; lost tables are in none. */
 function runsOf(levels: Levels, claims: Claims): Run[] {
   const run = (level: number, tables: readonly TableMeta[]): Run => {
     const bytes = claims.hasAny(tables) ? Number.POSITIVE_INFINITY : totalBytes(tables);
     return { level, tables, bytes };
   };
-  const runs = levels[0]!.map((table) => run(0, [table]));
+  const sound = levels.map((tables) => tables.filter((table) => !claims.isLost(table)));
+  const runs = sound[0]!.map((table) => run(0, [table]));
   for (let level = 1; level < levels.length; level++) {
-    if (levels[level]!.length > 0) runs.push(run(level, levels[level]!));
+    if (sound[level]!.length > 0) runs.push(run(level, sound[level]!));
   }
   return runs;
 }
@@ -108,32 +110,28 @@ function youngSpan(
   levels: Levels,
   runs: readonly Run[],
   options: LeveledOptions,
+  claims: Claims,
 ): Span | undefined {
-  const l0Count = levels[0]!.length;
-  const free = runs.slice(0, l0Count).filter(isFree);
-  if (
-    l0Weight(
-      free.flatMap(({ tables }) => tables),
-      options,
-    ) < options.l0TriggerCount
-  )
-    return undefined;
+  const l0Count = l0CountOf(runs);
+  const free = runs
+    .slice(0, l0Count)
+    .filter(isFree)
+    .flatMap(({ tables }) => tables)
+    .filter((table) => !claims.isStuck(0, table));
+  if (l0Weight(free, options) < options.l0TriggerCount) return undefined;
   if (runs.length === 1) return [0, 1];
   const sizes = runs.map((run) => run.bytes);
   // What stays in L0 is one table; there a run must not grow beyond the size of one.
   return cheapestSpan(sizes, (from, end, bytes) => {
     if (from >= l0Count) return false;
-    return outputLevelOf(levels, runs, end) > 0 || bytes <= options.targetTableBytes;
+    if (outputLevelOf(levels, runs, end) === 0 && bytes > options.targetTableBytes) return false;
+    return isWorthIt(levels, runs, [from, end], options, claims);
   });
 }
 
 /** All runs but L0, if too much of them may be garbage. */
-function wastefulSpan(
-  levels: Levels,
-  runs: readonly Run[],
-  policy: SizeTieredPolicy,
-): Span | undefined {
-  const l0Count = levels[0]!.length;
+function wastefulSpan(runs: readonly Run[], policy: SizeTieredPolicy): Span | undefined {
+  const l0Count = l0CountOf(runs);
   const deep = runs.slice(l0Count);
   if (deep.length < 2 || !deep.every(isFree)) return undefined;
   const above = deep.slice(0, -1).reduce((sum, run) => sum + run.bytes, 0);
@@ -145,16 +143,38 @@ function wastefulSpan(
 function deepSpan(
   levels: Levels,
   runs: readonly Run[],
+  options: LeveledOptions,
   policy: SizeTieredPolicy,
+  claims: Claims,
 ): Span | undefined {
-  const l0Count = levels[0]!.length;
+  const l0Count = l0CountOf(runs);
   const deep = runs.slice(l0Count);
   // Runs that are being merged will soon be one.
   const free = deep.filter(isFree).length;
   const count = free + (free < deep.length ? 1 : 0);
   if (count <= policy.deepRunCountMax) return undefined;
-  const span = cheapestSpan(deep.map((run) => run.bytes));
-  return span === undefined ? undefined : [l0Count + span[0], l0Count + span[1]];
+  const sizes = deep.map((run) => run.bytes);
+  const inRuns = (from: number, end: number): Span => [l0Count + from, l0Count + end];
+  const span = cheapestSpan(sizes, (from, end) =>
+    isWorthIt(levels, runs, inRuns(from, end), options, claims),
+  );
+  return span === undefined ? undefined : inRuns(...span);
+}
+
+/** False when lost tables leave nothing to be gained by merging some runs. */
+function isWorthIt(
+  levels: Levels,
+  runs: readonly Run[],
+  span: Span,
+  options: LeveledOptions,
+  claims: Claims,
+): boolean {
+  if (!claims.hasLost) return true;
+  return claims.admit(planRuns(levels, runs, span, 'run-count', options, claims)) !== undefined;
+}
+
+function l0CountOf(runs: readonly Run[]): number {
+  return runs.filter(({ level }) => level === 0).length;
 }
 
 function isFree(run: Run): boolean {
@@ -173,6 +193,7 @@ function planRuns(
   [from, end]: Span,
   reason: CompactionReason,
   options: LeveledOptions,
+  claims: Claims,
 ): CompactionPlan {
   const outputLevel = outputLevelOf(levels, runs, end);
   const chosen = runs.slice(from, end);
@@ -180,8 +201,11 @@ function planRuns(
   const isOneLevel = chosen.length === 1 && chosen[0]!.level > 0;
   const isCoarse = totalBytes(tables) >= CRUMB_SHARE * options.targetTableBytes * tables.length;
   const isMove = isOneLevel || (outputLevel > 0 && isCoarse && areDisjoint(tables));
-  const inputs = inputsOf(isMove ? chosen.filter((run) => run.level < outputLevel) : chosen);
-  return { kind: isMove ? 'move' : 'merge', inputs, outputLevel, reason };
+  const merge = { kind: 'merge', inputs: inputsOf(chosen), outputLevel, reason } as const;
+  if (!isMove) return merge;
+  const inputs = inputsOf(chosen.filter((run) => run.level < outputLevel));
+  const move = { kind: 'move', inputs, outputLevel, reason } as const;
+  return claims.isParted(move) ? merge : move;
 }
 
 function inputsOf(runs: readonly Run[]): LevelInputs[] {

@@ -83,7 +83,8 @@ export function pickUpkeep(
         const plan = rule.isInPlace
           ? rewrite(level, table, rule.reason)
           : sink({ levels, options, policy, claims }, level, table, rule.reason);
-        if (plan !== undefined && claims.allows(plan)) return plan;
+        const admitted = plan === undefined ? undefined : claims.admit(plan);
+        if (admitted !== undefined) return admitted;
       }
     }
   }
@@ -155,7 +156,8 @@ function sink(
   const isFlush = level === 0 && reason === 'tombstones' && policy.policy === 'leveled';
   const last = isFlush ? levelBelowL0(levels, options) : levels.length - 1;
   for (let below = level + 1; below <= last; below++) {
-    const overlaps = overlapsInLevel(levels[below]!, range);
+    const met = overlapsInLevel(levels[below]!, range);
+    const overlaps = met.filter((one) => !claims.isLost(one));
     if (overlaps.length === 0) continue;
     if (isFlush && isDear(tables, overlaps, policy)) return undefined;
     const inputs = [
@@ -165,6 +167,8 @@ function sink(
     return { kind: 'merge', inputs, outputLevel: below, reason };
   }
   if (reason === 'seeks') return undefined;
+  // Tombstones would stay for the sake of what is lost, and ask for it again.
+  if (reason === 'tombstones' && claims.isOverLost(level, range)) return undefined;
   // What a flush wrote meets much: cut into tables, those with the tombstones sink further.
   const isAbove = levels.slice(last + 1).some((one) => overlapsInLevel(one, range).length > 0);
   const outputLevel = level > 0 ? level : isAbove ? last : bottomOf(levels, policy);

@@ -2,6 +2,7 @@
  * Manual compaction.
  * @module
  */
+import { Claims } from '../compaction/claims.ts';
 import {
   type Levels,
   type ManualScope,
@@ -16,6 +17,7 @@ import { outdatedBy } from './background/compaction-picker.ts';
 import { familyDropped, type Wish } from './background/compaction-queue.ts';
 import type { Scheduler } from './background/scheduler.ts';
 import type { DbCore } from './core.ts';
+import { lookAtFamily, lossWithin } from './damage.ts';
 import type { Family } from './family.ts';
 import type { Bytes } from './input.ts';
 import type { FamilySettings } from './options.ts';
@@ -32,7 +34,9 @@ export interface ManualRange {
 /**
  * Merges a key range of a family into one sorted run. What is one already is rewritten as far as it
  * is under another key, suite or code than new tables are, or holds what a snapshot held.
+ * Lost tables are stepped around.
  * @param seqno what was written after this one is left to whoever wrote it
+ * @throws VarveError of a lost table of the range, when all around it is done
  */
 export async function compactRange(
   core: DbCore,
@@ -49,29 +53,34 @@ export async function compactRange(
   const to = toKey === undefined ? undefined : keyBytes(toKey);
   const scope = { from, to, seqno };
   const levels = () => core.version.families.get(handle.id)!.levels;
+  const claims = () => new Claims([], levels(), core.requests.health.lost);
   const nextNumber = core.manifest!.nextFileNumber;
   const isOlder = ({ fileNumber }: TableMeta) => fileNumber < nextNumber;
   const isOutdated = bottommost ? isOlder : outdatedBy(core, family);
-  const pickSlice = () => pickManualSlice(levels(), scope, settings, isOutdated);
+  const pickSlice = () => pickManualSlice(levels(), scope, settings, isOutdated, claims());
   const steps =
     from === undefined && to === undefined
-      ? [() => pickManualWhole(levels(), scope, isOutdated)]
-      : stepsOf(levels, scope, settings, (table) => {
+      ? [() => pickManualWhole(levels(), scope, isOutdated, claims())]
+      : stepsOf(levels, claims, scope, settings, (table) => {
           return isOlder(table) && (table.largestSeqno > 0 || isOutdated(table));
         });
+  lookAtFamily(core, family);
   await scheduler.compact({ family, steps, pickSlice });
   await core.removals.settle();
+  const loss = lossWithin(core, family, from, to);
+  if (loss !== undefined) throw loss;
 }
 
 /** Level by level, and last what is to be rewritten of what is one run by then. */
 function stepsOf(
   levels: () => Levels,
+  claims: () => Claims,
   scope: ManualScope,
   settings: FamilySettings,
   isWorthIt: (table: TableMeta) => boolean,
 ): Wish['steps'] {
   const down = Array.from({ length: LEVEL_COUNT - 1 }, (_, level) => {
-    return () => pickManualStep(levels(), level, scope, settings);
+    return () => pickManualStep(levels(), level, scope, settings, claims());
   });
-  return [...down, () => pickManualRewrite(levels(), scope, isWorthIt)];
+  return [...down, () => pickManualRewrite(levels(), scope, isWorthIt, claims())];
 }

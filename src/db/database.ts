@@ -35,6 +35,7 @@ import { captureDatabase, makeCheckpoint } from './checkpoint.ts';
 import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
 import { compactRange } from './compact.ts';
 import type { DbCore } from './core.ts';
+import { watchForDamage } from './damage.ts';
 import { DbCursor } from './db-cursor.ts';
 import { checkLimit, type EntriesOptions, EntryIterator, type EntryPart } from './entries.ts';
 import { createFamily, dropFamily } from './families.ts';
@@ -78,6 +79,7 @@ export class Db {
     this.#reads = new ReadPath(core);
     this.#default = core.families.get(DEFAULT_FAMILY_ID)!;
     core.tables.onOpened = () => balanceMemory(core);
+    watchForDamage(core);
     balanceMemory(core);
     this.#single = new BatchEncoder(this.#default.settings.entryChecksums);
     this.#closing = undefined;

@@ -5,6 +5,7 @@
 import type { Correction } from '../block/block-reader.ts';
 import type { CompactionKind, CompactionReason } from '../compaction/plan.ts';
 import type { VarveError } from '../errors.ts';
+import type { LostRange } from '../integrity/table-health.ts';
 import type { DroppedRange } from '../wal/log-flaw.ts';
 
 /**
@@ -122,8 +123,16 @@ export interface RecoveryDroppedEvent {
 }
 
 /**
+ * A data block of a table, or all of it, cannot be read: that was looked at once more. Reads of
+ * these keys fail, and compactions step around the table, until it can be read again. Told once.
+ */
+export interface LostEvent extends LostRange {
+  readonly type: 'lost';
+}
+
+/**
  * A compaction was given up, because a table that it reads is missing, damaged or another. Writing
- * goes on, and compactions leave the table alone for a while; reads of its keys fail.
+ * goes on, and compactions step around the table; reads of what is lost fail.
  */
 export interface CompactionFailedEvent {
   readonly type: 'compaction-failed';
@@ -200,6 +209,7 @@ export type DbEvent =
   | RecoveryProgressEvent
   | RecoveryDroppedEvent
   | CompactionFailedEvent
+  | LostEvent
   | FileKeptEvent
   | WorkersUnavailableEvent
   | ErrorEvent

@@ -103,7 +103,7 @@ async function locate(
     logEcc: settings.familyDefaults.ecc,
     logCompression: settings.walCompression,
     onCorrection: (correction) => {
-      requests.noteCorrection(correction);
+      requests.health.noteCorrection(correction);
       events.corrected(correction);
     },
     onCloseFailed: (error) => events.tell({ type: 'close-failed', error }),

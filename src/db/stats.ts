@@ -5,15 +5,16 @@
 import { compactionDebtBytes, levelLimits, totalBytes } from '../compaction/pick.ts';
 import type { EccOptions } from '../ecc/options.ts';
 import type { WorkerStats } from '../executor/executor.ts';
+import type { LostRange } from '../integrity/table-health.ts';
 import type { DroppedRange } from '../wal/log-flaw.ts';
 import type { Scheduler } from './background/scheduler.ts';
 import type { StallStats } from './background/stall-log.ts';
 import type { DbCore } from './core.ts';
 import type { Counters } from './counters.ts';
+import { lostRanges } from './damage.ts';
 import type { KeptFile } from './events.ts';
 import type { Family } from './family.ts';
 import { type MemoryUse, memoryUse } from './memory-budget.ts';
-import type { UnreadableTable } from './unreadable-tables.ts';
 
 /** One level of one family. */
 export interface LevelStats {
@@ -184,8 +185,11 @@ export interface DbStats {
     /** Files that nothing refers to and that may hold data; see the event `file-kept`. */
     readonly keptFiles: readonly KeptFile[];
   };
-  /** Tables over which compactions were given up; reads of their keys fail. */
-  readonly unreadableTables: readonly UnreadableTable[];
+  /**
+   * What could not be read of tables, by block where that is known. It stays until the file can be
+   * read again, or is no part of the database any more.
+   */
+  readonly damage: readonly LostRange[];
   /** Message of the error that stopped writing, if one did. */
   readonly backgroundError: string | undefined;
   /** Message of the error for which compactions wait until there is more space, if they do. */
@@ -233,7 +237,7 @@ export function statsOf(core: DbCore, scheduler: Scheduler): DbStats {
       dropped: core.recovery?.dropped ?? [],
       keptFiles: core.keptFiles,
     },
-    unreadableTables: core.requests.unreadable.list(),
+    damage: lostRanges(core),
     backgroundError: core.backgroundError?.message,
     spaceError: core.spaceError?.message,
   };

@@ -10,6 +10,7 @@ import type { TableMeta } from '../sstable/table-meta.ts';
 import type { PatientJobs } from './background/patient-jobs.ts';
 import type { VerifyOptions, VerifyReport } from './call-options.ts';
 import type { DbCore } from './core.ts';
+import { noteDamage } from './damage.ts';
 
 /** A job is given tables of so many bytes together, one at least. */
 const JOB_BYTES = 0x200_0000;
@@ -88,9 +89,10 @@ class Verification {
     const result = await this.#jobs.run(job, { memtables: [], tables }, { signal, onProgress });
     this.#results[part] = result;
     for (const correction of result.corrected) {
-      location.requests.noteCorrection(correction);
+      location.requests.health.noteCorrection(correction);
       events.corrected(correction);
     }
+    for (const damage of result.uncorrectable) noteDamage(this.#core, damage);
     this.#tell(part, job.reads.bytes);
   }
 

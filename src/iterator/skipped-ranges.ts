@@ -6,7 +6,7 @@
  * it, so that it holds for all that was written later, too.
  * @module
  */
-import { compareBytes } from '../bytes/compare.ts';
+import { compareBytes, successorOf } from '../bytes/compare.ts';
 
 /** Ranges that are remembered; the oldest goes for a new one. */
 const RANGES_MAX = 8;
@@ -71,7 +71,7 @@ export class SkippedRanges {
 
   #split(at: number, buf: Uint8Array, off: number, len: number): void {
     const { from, to, seqno } = this.#ranges[at]!;
-    const key = after(buf, off, len);
+    const key = successorOf(buf, off, len);
     const parts = [
       { from, to: key.subarray(0, len), seqno },
       { from: key, to, seqno },
@@ -132,7 +132,7 @@ export class SkipRun {
   #begin(known: SkippedRange | undefined, buf: Uint8Array, off: number, len: number): void {
     this.#hasBegun = true;
     this.#beganKnown = known !== undefined;
-    if (this.#isBackward) this.#start = known === undefined ? after(buf, off, len) : known.to;
+    if (this.#isBackward) this.#start = known === undefined ? successorOf(buf, off, len) : known.to;
     else this.#start = known === undefined ? buf.slice(off, off + len) : known.from;
   }
 
@@ -149,13 +149,6 @@ export class SkipRun {
     const isKnown = this.#beganKnown && this.#parts.length === 1 && count === this.#countBefore;
     if (!isKnown) this.#ranges.add({ from, to, seqno: this.#seqno });
   }
-}
-
-/** The first key after another one; fresh. */
-export function after(buf: Uint8Array, off: number, len: number): Uint8Array {
-  const next = new Uint8Array(len + 1);
-  next.set(buf.subarray(off, off + len));
-  return next;
 }
 
 function holds({ from, to }: SkippedRange, buf: Uint8Array, off: number, len: number): boolean {

@@ -14,11 +14,11 @@
  * - A long group is not walked: after a few entries a seek jumps over the rest.
  * @module
  */
-import { compareBytes } from '../bytes/compare.ts';
+import { compareBytes, successorOf } from '../bytes/compare.ts';
 import { VarveError } from '../errors.ts';
 import type { Cursor } from '../key/cursor.ts';
 import { KIND_DELETE, KIND_PUT, SEQNO_MAX } from '../key/kind.ts';
-import { after, type SkippedRanges, SkipRun } from './skipped-ranges.ts';
+import { type SkippedRanges, SkipRun } from './skipped-ranges.ts';
 
 /** The user keys that a cursor may show. An absent bound is open. */
 export interface KeyRange {
@@ -314,14 +314,14 @@ export class UserCursor {
     if (isFound) return this.keyBuf.slice(0, this.keyLen);
     const { upper, upperExclusive } = this.#range;
     if (upper === undefined || upperExclusive === true) return upper;
-    return after(upper, 0, upper.length);
+    return successorOf(upper, 0, upper.length);
   }
 
   /** Down to where a move backwards has met no key that is there; fresh or the bound. */
   #edgeBelow(isFound: boolean): Uint8Array {
-    if (isFound) return after(this.keyBuf, 0, this.keyLen);
+    if (isFound) return successorOf(this.keyBuf, 0, this.keyLen);
     const { lower = NO_BYTES, lowerExclusive } = this.#range;
-    return lowerExclusive === true ? after(lower, 0, lower.length) : lower;
+    return lowerExclusive === true ? successorOf(lower, 0, lower.length) : lower;
   }
 
   /** Shows the entry of `#entries`. */

@@ -188,7 +188,8 @@ class EditApplication {
   }
 }
 
-function compareNewestFirst(a: TableMeta, b: TableMeta): number {
+/** The order of L0: newest first. */
+export function compareNewestFirst(a: TableMeta, b: TableMeta): number {
   return b.largestSeqno - a.largestSeqno || b.fileNumber - a.fileNumber;
 }
 

@@ -7,7 +7,7 @@
  * key.
  * @module
  */
-import { VarveError } from '../errors.ts';
+import { isVarveError, VarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
 import type { EntryStream, MergeInput } from '../key/cursor.ts';
 import type { EntryGuard } from '../key/entry-checksum.ts';
@@ -151,7 +151,7 @@ export class MergeRun {
       const { top } = queue;
       if (top instanceof TableStream && top.isAtBlockStart && this.copyBlock(top)) continue;
       // Before anything is decided: a key that changed could pass for another.
-      const checksum = guard === undefined ? 0 : guard.checkInput(top);
+      const checksum = guard === undefined ? 0 : checkInput(guard, top);
       const { keyBuf, keyOff, keyLen, kind, valBuf, valOff, valLen } = top;
       const seqno = this.place(top);
       if (seqno !== DROPPED) {
@@ -197,7 +197,7 @@ export class MergeRun {
       throw new VarveError('UNSUPPORTED', `an entry is of kind ${kind}, which is not known`);
     }
     if (queue.isMisplaced || (queue.isSameKey && seqno >= this.lastSeqno)) {
-      throw new VarveError('CORRUPTION', 'the entries of a table are out of order');
+      throw ofInput(top, new VarveError('CORRUPTION', 'the entries of a table are out of order'));
     }
     this.noteKey(top);
     this.lastSeqno = seqno;
@@ -262,4 +262,18 @@ export class MergeRun {
     this.writer = undefined;
     this.file = undefined;
   }
+}
+
+function checkInput(guard: EntryGuard, input: EntryStream): number {
+  try {
+    return guard.checkInput(input);
+  } catch (error) {
+    throw isVarveError(error) ? ofInput(input, error) : error;
+  }
+}
+
+/** The error about an entry, with the table that it came from. */
+function ofInput(input: EntryStream, { code, message, cause }: VarveError): VarveError {
+  const file = input instanceof TableStream ? input.path : undefined;
+  return new VarveError(code, message, { file, cause });
 }

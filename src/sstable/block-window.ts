@@ -109,10 +109,31 @@ export class BlockWindow {
     const most = this.#readAheadBytes;
     if (backwards) while (first > 0 && blockOffs[end]! - blockOffs[first - 1]! <= most) first--;
     else while (end < blockCount && blockOffs[end + 1]! - blockOffs[first]! <= most) end++;
-    const length = blockOffs[end]! - blockOffs[first]!;
     this.#firstOrdinal = 0;
     this.#endOrdinal = 0;
-    if (length > this.#run.len) this.#run = new Room(new Uint8Array(Math.max(length, most)));
+    try {
+      this.#read(first, end);
+    } catch (error) {
+      // What cannot be had of the others is no damage to this one.
+      if (end - first === 1) throw this.#blocks.onLost(ordinal, error);
+      this.#fillOne(ordinal);
+    }
+  }
+
+  #fillOne(ordinal: number): void {
+    try {
+      this.#read(ordinal, ordinal + 1);
+    } catch (error) {
+      throw this.#blocks.onLost(ordinal, error);
+    }
+  }
+
+  /** Reads the blocks of `[first, end)`. */
+  #read(first: number, end: number): void {
+    const { blockOffs } = this.#blocks.index;
+    const length = blockOffs[end]! - blockOffs[first]!;
+    const most = Math.max(length, this.#readAheadBytes);
+    if (length > this.#run.len) this.#run = new Room(new Uint8Array(most));
     this.#blocks.reader.fill(this.#run.buf, this.#run.off, length, blockOffs[first]!);
     this.#firstOrdinal = first;
     this.#endOrdinal = end;

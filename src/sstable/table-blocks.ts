@@ -21,6 +21,8 @@ export class TableBlocks implements CacheOwner {
   readonly index: TableIndex;
   /** Takes turns: whoever calls it uses its results before anyone else does. */
   readonly reader: BlockReader;
+  /** Told of a block that cannot be read, and why; makes what is thrown of it. */
+  onLost: (ordinal: number, error: unknown) => unknown;
   readonly #cache: BlockCache;
   readonly #slots: (CachedBlock | undefined)[];
   /** Compressed blocks are read to here, because their contents take arrays of their own. */
@@ -36,6 +38,7 @@ export class TableBlocks implements CacheOwner {
     this.path = reader.path;
     this.index = index;
     this.reader = reader;
+    this.onLost = (_, error) => error;
     this.#stored = EMPTY;
     this.#isCompressed = isCompressed;
     this.#cache = cache;
@@ -62,6 +65,14 @@ export class TableBlocks implements CacheOwner {
   }
 
   #load(ordinal: number): CachedBlock {
+    try {
+      return this.#read(ordinal);
+    } catch (error) {
+      throw this.onLost(ordinal, error);
+    }
+  }
+
+  #read(ordinal: number): CachedBlock {
     this.#cache.misses++;
     const { reader } = this;
     const length = this.index.blockBytes(ordinal);
@@ -101,8 +112,12 @@ export class TableBlocks implements CacheOwner {
   open(ordinal: number, buf: Uint8Array, off: number, block: CachedBlock, reuse: Room): Room {
     const { reader } = this;
     const position = this.index.blockOffs[ordinal]!;
-    reader.open(BLOCK_DATA, buf, off, this.index.blockBytes(ordinal), position, reuse);
-    block.open(reader.buf, reader.contentOff, reader.contentLen, this.path, position);
+    try {
+      reader.open(BLOCK_DATA, buf, off, this.index.blockBytes(ordinal), position, reuse);
+      block.open(reader.buf, reader.contentOff, reader.contentLen, this.path, position);
+    } catch (error) {
+      throw this.onLost(ordinal, error);
+    }
     return reader.roomAfter(buf, reuse);
   }
 

@@ -203,6 +203,25 @@ export class TableIndex {
     return key;
   }
 
+  /** Whether versions of one user key stand in a block and in the one before. */
+  isContinued(ordinal: number): boolean {
+    return this.#continuedSeqnos !== undefined && this.#continuedSeqnos[ordinal] !== 0;
+  }
+
+  /** The block in which a position of the file lies; undefined in none. */
+  ordinalAt(position: number): number | undefined {
+    const offs = this.blockOffs;
+    if (position < offs[0]! || position >= offs[this.blockCount]!) return undefined;
+    let low = 0;
+    let high = this.blockCount;
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if (offs[middle]! <= position) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
   /**
    * The block that holds (key, seqno) if the table does. The first entry at or after it stands in
    * that block or is the first of the next. Borrows `keyBuf` for the call.

@@ -94,6 +94,11 @@ export class TableStream extends DataBlockCursor implements MergeInput {
     return this.isFirstInBlock;
   }
 
+  /** Of the table that the stream is in. */
+  get path(): string {
+    return this.blocks!.path;
+  }
+
   /** The data block that the stream is in; lent until it leaves it. */
   get block(): DataBlock {
     return this.enteredBlock;

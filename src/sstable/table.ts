@@ -16,7 +16,7 @@ import { BlockPosition } from '../block/data-block-reader.ts';
 import { FILE_CLASS_TABLE, FILE_HEADER_BYTES_MIN, fileHeaderBytes } from '../block/file-header.ts';
 import { type FileProtection, isSameProtection } from '../block/file-protection.ts';
 import type { Pipeline } from '../block/pipeline.ts';
-import { compareBytes, compareKeys } from '../bytes/compare.ts';
+import { compareBytes, compareKeys, successorOf } from '../bytes/compare.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
 import { CODEC_NONE } from '../compress/port.ts';
 import {
@@ -24,7 +24,7 @@ import {
   DICTIONARY_BYTES_MIN,
   ZstdDictionary,
 } from '../compress/zstd-dictionary.ts';
-import { corruption, isVarveError, VarveError } from '../errors.ts';
+import { corruption, isVarveError, type LostKeys, VarveError } from '../errors.ts';
 import { BloomFilter, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
 import { closeFile, type ReadableFile, sizeOf } from '../fs/port.ts';
 import type { Cursor } from '../key/cursor.ts';
@@ -124,6 +124,17 @@ export class Table {
   /** The data blocks, for streams; they end with the table. */
   get blocks(): TableBlocks {
     return this.#blocks;
+  }
+
+  /** The user keys whose newest versions may stand in a data block; fresh. */
+  lostKeys(ordinal: number): LostKeys {
+    const { index } = this.#blocks;
+    const { smallestKey, largestKey } = this.meta;
+    const next = ordinal + 1;
+    const gte = ordinal === 0 ? smallestKey.slice() : index.separator(ordinal);
+    if (next === index.blockCount) return { gte, lt: successorOf(largestKey) };
+    const separator = index.separator(next);
+    return { gte, lt: index.isContinued(next) ? successorOf(separator) : separator };
   }
 
   /** A cursor over all entries; close it before the table. */

@@ -4,8 +4,9 @@
  * @module
  */
 import type { Pipeline } from '../block/pipeline.ts';
+import { successorOf } from '../bytes/compare.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
-import { corruption, type VarveError } from '../errors.ts';
+import { corruption, type ErrorCode, isVarveError, type LostKeys, VarveError } from '../errors.ts';
 import {
   type FileHandle,
   type Fs,
@@ -24,6 +25,14 @@ const VAIN_READS_MIN = 4096;
 /** Passing a tombstone costs about as much as merging this many bytes. */
 const PASSED_BYTES = 64;
 const PASSED_MIN = 4096;
+
+/** What is thrown of a file that is damaged, or that the device does not give. */
+const LOSSES: readonly ErrorCode[] = ['CORRUPTION', 'IO', 'UNSUPPORTED'];
+
+/** All user keys of a table. */
+export function lostKeysOf({ smallestKey, largestKey }: TableMeta): LostKeys {
+  return { gte: smallestKey, lt: successorOf(largestKey) };
+}
 
 /** A table of the database, open or not; one object per file for as long as the file lives. */
 export class TableSlot {
@@ -66,6 +75,8 @@ export class TableSlot {
 export class TableCache implements HandleHolder {
   /** Called when a table has been opened, and takes memory. */
   onOpened: () => void;
+  /** Told of what cannot be read of a table: a data block, or all of it. */
+  onLost: (slot: TableSlot, ordinal: number | undefined, error: VarveError) => void;
   /** Makes the error for a table whose file is not there. */
   onMissing: (slot: TableSlot) => VarveError;
   readonly #fs: Fs;
@@ -83,6 +94,7 @@ export class TableCache implements HandleHolder {
 
   constructor(fs: Fs, directory: string, blocks: BlockCache, pipeline: Pipeline, openMax: number) {
     this.onOpened = () => {};
+    this.onLost = () => {};
     // The manifest names it, so that it is gone is damage and no failure of the file system.
     this.onMissing = (slot) => corruption('table is missing', this.pathOf(slot), 0);
     this.#fs = fs;
@@ -124,6 +136,11 @@ export class TableCache implements HandleHolder {
     return slot;
   }
 
+  /** The slot of a table that is known, by its number. */
+  find(fileNumber: number): TableSlot | undefined {
+    return this.#slots.get(fileNumber);
+  }
+
   /** The slot of a table of the database, by its number. */
   slotOf(fileNumber: number): TableSlot {
     return this.#slots.get(fileNumber)!;
@@ -138,11 +155,32 @@ export class TableCache implements HandleHolder {
     slot.wasUsed = true;
     if (slot.table !== undefined) return slot.table;
     while (this.#open.length >= this.#openMax && this.#closeOne(false));
-    slot.table = Table.open(this.openFile(slot), slot.meta, this.#blocks, this.#pipeline);
+    const table = this.#openTable(slot);
+    table.blocks.onLost = (ordinal, error) => {
+      return this.#lose(slot, ordinal, error, table.lostKeys(ordinal));
+    };
+    slot.table = table;
     if (slot.kept === undefined) this.#handleCount++;
     this.#open.push(slot);
     this.onOpened();
     return slot.table;
+  }
+
+  #openTable(slot: TableSlot): Table {
+    try {
+      return Table.open(this.openFile(slot), slot.meta, this.#blocks, this.#pipeline);
+    } catch (error) {
+      throw this.#lose(slot, undefined, error, lostKeysOf(slot.meta));
+    }
+  }
+
+  /** Tells of what cannot be read; returns the error with the keys that it concerns. */
+  #lose(slot: TableSlot, ordinal: number | undefined, error: unknown, lostKeys: LostKeys): unknown {
+    if (!isVarveError(error) || !LOSSES.includes(error.code)) return error;
+    const { code, message, file, offset, cause } = error;
+    const told = new VarveError(code, message, { file, offset, lostKeys, cause });
+    this.onLost(slot, ordinal, told);
+    return told;
   }
 
   pathOf(slot: TableSlot): string {

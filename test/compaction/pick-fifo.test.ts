@@ -121,14 +121,14 @@ suite('a FIFO family', () => {
     const tree = new Tree();
     for (let i = 1; i <= 3; i++) tree.add(0, [i]);
     const oldest = tree.levels[0]!.at(-1)!;
-    const unreadable = new Set([oldest.fileNumber]);
-    const dropped = pick(tree, { policy: policyOf({ maxBytes: 0 }), unreadable })!;
+    const lost = new Set([oldest.fileNumber]);
+    const dropped = pick(tree, { policy: policyOf({ maxBytes: 0 }), lost })!;
     assert.equal(dropped.kind, 'drop');
     assert.ok(planTables(dropped).includes(oldest));
     const merged = pick(tree, {
       policy: policyOf({ mergeTableCount: 2 }),
       options: LARGE,
-      unreadable,
+      lost,
     })!;
     assert.equal(merged.kind, 'merge');
     assert.ok(!planTables(merged).includes(oldest));

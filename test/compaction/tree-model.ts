@@ -10,6 +10,8 @@ import {
   type LeveledOptions,
   type Levels,
   overlapping,
+  type PlanPart,
+  partsOf,
   planTables,
 } from '../../src/compaction/pick.ts';
 import { LEVEL_COUNT } from '../../src/manifest/family-version.ts';
@@ -100,19 +102,24 @@ export class Tree {
     const inputs = planTables(plan);
     if (plan.kind === 'drop') return () => this.#drop(plan);
     if (plan.kind === 'move') return () => this.#edit(plan.outputLevel, inputs, plan.inputs);
-    const isAgeless = plan.outputLevel > 0 && !keepsTombstones && this.#isBottommost(plan);
+    const parts = partsOf(plan).map((part) => {
+      const { outputLevel } = part;
+      const isAgeless =
+        outputLevel > 0 && !keepsTombstones && this.#isBottommost(plan, outputLevel);
+      return { ...part, isAgeless };
+    });
     return () => {
-      const outputs = this.#merge(
-        inputs,
-        plan.outputLevel > 0 ? entriesMax : Number.POSITIVE_INFINITY,
-      );
-      if (isAgeless) this.#checkForgotten(outputs.flat(), new Set(inputs));
-      const metas = outputs.map((entries) => {
-        if (!isAgeless) return this.#table(entries);
-        const meta = this.#table(entries.map((entry) => ({ ...entry, isTombstone: false })));
-        return { ...meta, smallestSeqno: 0, largestSeqno: 0 };
+      const added = parts.flatMap((part) => {
+        const { outputLevel, isAgeless } = part;
+        const outputs = this.#merge(part, outputLevel > 0 ? entriesMax : Number.POSITIVE_INFINITY);
+        if (isAgeless) this.#checkForgotten(outputs.flat(), new Set(inputs));
+        return outputs.map((entries) => {
+          if (!isAgeless) return { level: outputLevel, meta: this.#table(entries) };
+          const meta = this.#table(entries.map((entry) => ({ ...entry, isTombstone: false })));
+          return { level: outputLevel, meta: { ...meta, smallestSeqno: 0, largestSeqno: 0 } };
+        });
       });
-      this.#edit(plan.outputLevel, metas, plan.inputs);
+      this.#install(added, plan.inputs);
     };
   }
 
@@ -165,7 +172,15 @@ export class Tree {
   }
 
   #edit(level: number, added: readonly TableMeta[], removed: CompactionPlan['inputs']): void {
-    const addedTables = added.map((meta) => ({ familyId: FAMILY, level, meta }));
+    const tables = added.map((meta) => ({ level, meta }));
+    this.#install(tables, removed);
+  }
+
+  #install(
+    added: readonly { level: number; meta: TableMeta }[],
+    removed: CompactionPlan['inputs'],
+  ): void {
+    const addedTables = added.map((table) => ({ familyId: FAMILY, ...table }));
     const removedTables = removed.flatMap((input) =>
       input.tables.map(({ fileNumber }) => ({ familyId: FAMILY, level: input.level, fileNumber })),
     );
@@ -188,15 +203,21 @@ export class Tree {
   }
 
   /** Nothing below the output meets the plan's keys: so its seqnos are given up. */
-  #isBottommost(plan: CompactionPlan): boolean {
+  #isBottommost(plan: CompactionPlan, outputLevel: number): boolean {
     const [from, to] = rangeOf(plan);
     return this.levels
-      .slice(plan.outputLevel + 1)
+      .slice(outputLevel + 1)
       .every((tables) => overlapping(tables, from, to).length === 0);
   }
 
-  #merge(inputs: readonly TableMeta[], entriesMax: number): Entry[][] {
-    const all = inputs.flatMap((table) => this.#contents.get(table.fileNumber)!);
+  #merge({ inputs, from, to }: PlanPart, entriesMax: number): Entry[][] {
+    const isHere = ({ key }: Entry): boolean =>
+      (from === undefined || compareKeys(keyOf(key), from) >= 0) &&
+      (to === undefined || compareKeys(keyOf(key), to) < 0);
+    const all = inputs
+      .flatMap(({ tables }) => tables)
+      .flatMap((table) => this.#contents.get(table.fileNumber)!)
+      .filter(isHere);
     all.sort((a, b) => a.key - b.key || b.seqno - a.seqno);
     const outputs: Entry[][] = [];
     for (const entry of all) {

@@ -326,6 +326,22 @@ suite('a table with a wrong entry checksum under right block checksums', () => {
     await db.close();
   });
 
+  test('stops no write when compaction would meet it of its own accord', async () => {
+    const db = await spoiled(new MemoryFs());
+    for (let round = 0; round < 20; round++) {
+      fill(db, 40);
+      await db.flush();
+    }
+    await db.pauseBackgroundWork();
+    const { backgroundError, damage, columnFamilies } = db.stats();
+    assert.equal(backgroundError, undefined);
+    assert.equal(new Set(damage.map(({ fileNumber }) => fileNumber)).size, 1);
+    assert.ok(columnFamilies[0]!.levels[0]!.tableCount < 20, 'the others are merged');
+    db.continueBackgroundWork();
+    db.put('more', 'written');
+    await db.close();
+  });
+
   test('is also reported when there is none although the properties say so', async () => {
     const db = await openMemory(ON);
     fillWithMark(db);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { open } from '../../src/node.ts';
-import { code, fill, PATH } from './helpers.ts';
+import { code, fill, PATH, text } from './helpers.ts';
 
 /** A database with two tables of distinct keys and an empty log, closed. */
 async function makeDatabase(): Promise<MemoryFs> {
@@ -36,6 +36,8 @@ test('a missing table is damage to its keys only', async () => {
       uncorrectable.map(({ file }) => file),
       [`${PATH}/${first}`],
     );
+    const lost = db.stats().damage.map(({ file, gte }) => [file, text(gte)]);
+    assert.deepEqual(lost, [[`${PATH}/${first}`, 'k000']]);
     await db.close();
   }
 });

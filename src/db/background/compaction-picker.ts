@@ -7,6 +7,7 @@ import { type CompactionPlan, pickCompaction } from '../../compaction/pick.ts';
 import type { Version } from '../../manifest/version.ts';
 import type { TableMeta } from '../../sstable/table-meta.ts';
 import type { DbCore } from '../core.ts';
+import { lookAtDue } from '../damage.ts';
 import type { Family } from '../family.ts';
 
 /** Where nothing was called for, age may change that after a while. */
@@ -65,6 +66,7 @@ export class CompactionPicker {
     const { clock } = core.location;
     const oldestSnapshotSeqno = core.snapshots.oldest?.seqno;
     const now = clock.monotonic();
+    if (lookAtDue(core)) this.noteChange();
     const isSame = core.version === this.#idleVersion && oldestSnapshotSeqno === this.#idleSnapshot;
     if (isSame && free <= this.#idleFree && now < this.#idleEndMs) return undefined;
     for (const [id, family] of this.#inTurn()) {
@@ -77,11 +79,11 @@ export class CompactionPicker {
         running: running.filter((one) => one.family === family).map(({ plan }) => plan),
         nowMs: clock.now(),
         isOutdated: sealedOtherwise(core, family),
-        heal: core.requests.damaged,
+        heal: core.requests.health.healable,
         seekVictims: core.requests.seekVictims,
         scanVictims: core.requests.scanVictims,
         oldestSnapshotSeqno,
-        unreadable: core.requests.unreadable.waiting(now),
+        lost: core.requests.health.lost,
       });
       if (plan === undefined) continue;
       const taskMax = leavesL0Room(family, plan) && tasksMax > 1 ? free - 1 : free;

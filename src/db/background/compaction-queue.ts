@@ -8,6 +8,7 @@ import { isVarveError, VarveError } from '../../errors.ts';
 import type { Executor } from '../../executor/executor.ts';
 import { freeBytesIn } from '../../fs/port.ts';
 import type { DbCore } from '../core.ts';
+import { notePlanFailure } from '../damage.ts';
 import type { Family } from '../family.ts';
 import type { LossLimit } from '../loss-limit.ts';
 import { Compaction, type InputFailure, inputFailureOf } from './compaction.ts';
@@ -170,22 +171,23 @@ export class CompactionQueue {
       if (inputFailure !== undefined || spaceError !== undefined) compaction.abort();
       else compaction.install();
       this.#losses.reset();
-      this.#end(compaction, inputFailure?.error ?? spaceError);
-      if (inputFailure !== undefined)
-        this.#giveUp(compaction.family, compaction.plan, inputFailure);
-      else this.#waitForSpace(spaceError);
+      // Who asked for it gets what can be had around an input that cannot be read.
+      this.#end(compaction, spaceError);
+      if (inputFailure === undefined) this.#waitForSpace(spaceError);
+      else this.#giveUp(compaction.family, compaction.plan, inputFailure);
     }
   }
 
-  /** What cannot be read stops no write: it is left alone, and looked at again after a while. */
+  /**
+   * What cannot be read stops no write: plans step around it from now on.
+   * @throws VarveError when the damage was in memory
+   */
   #giveUp(family: Family, plan: CompactionPlan, { fileNumber, error }: InputFailure): void {
-    const { requests, events, location } = this.#core;
     const { reason } = plan;
-    const now = location.clock.monotonic();
-    if (reason === 'heal') requests.giveUpHealing(fileNumber);
-    requests.unreadable.note(family.handle.id, fileNumber, error, now);
+    notePlanFailure(this.#core, fileNumber, error);
     const columnFamily = family.handle.name;
-    events.tell({ type: 'compaction-failed', columnFamily, reason, fileNumber, error });
+    const type = 'compaction-failed';
+    this.#core.events.tell({ type, columnFamily, reason, fileNumber, error });
     this.#noteChange();
   }
 
@@ -235,9 +237,9 @@ export class CompactionQueue {
       else if (!request.hasSlices) request.error = missing;
     }
     if (plan !== undefined && request.error === undefined) {
-      const begun = this.#begin(family, plan, free);
-      if (begun instanceof Compaction) request.compaction = begun;
-      else request.error = begun.error;
+      request.compaction = this.#begin(family, plan, free);
+      // Over an input that cannot be read: its next plan steps around that.
+      if (request.compaction === undefined) return true;
     }
     if (request.compaction === undefined) this.#drop(request);
     return true;
@@ -260,8 +262,8 @@ export class CompactionQueue {
     return true;
   }
 
-  /** @returns why not, where an input cannot be read, which is then noted */
-  #begin(family: Family, plan: CompactionPlan, taskMax: number): Compaction | InputFailure {
+  /** @returns undefined where an input cannot be read, which is then noted */
+  #begin(family: Family, plan: CompactionPlan, taskMax: number): Compaction | undefined {
     try {
       const compaction = new Compaction(this.#core, this.#executor, family, plan, taskMax);
       this.#running.push(compaction);
@@ -271,7 +273,7 @@ export class CompactionQueue {
       const failure = isVarveError(error) ? inputFailureOf(plan, error) : undefined;
       if (failure === undefined) throw error;
       this.#giveUp(family, plan, failure);
-      return failure;
+      return undefined;
     }
   }
 

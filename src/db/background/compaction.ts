@@ -1,13 +1,17 @@
 /**
  * A compaction of one family: the merges of a plan's tables and the edit that installs the result.
  * Where jobs run side by side, the plan is cut into ranges of keys (sub-compactions), which are
- * merged at the same time and installed together.
+ * merged at the same time and installed together. So is a plan that steps around lost tables, and
+ * then its parts go to levels of their own.
  * @module
  */
 import type { Pipeline } from '../../block/pipeline.ts';
+import { type PlanPart, partsOf } from '../../compaction/around.ts';
 import {
   type CompactionPlan,
+  type KeyRange,
   keyRange,
+  type LevelInputs,
   overlapsInLevel,
   planBytes,
   planTables,
@@ -52,6 +56,8 @@ export class Compaction {
   isInstalled: boolean;
   readonly #core: DbCore;
   /** In key order; none where nothing is merged. */
+  readonly #parts: readonly PlanPart[];
+  /** One for each part. */
   readonly #tasks: MergeGroup;
   readonly #beginMs: number;
 
@@ -70,9 +76,12 @@ export class Compaction {
     this.#core = core;
     this.#tasks = new MergeGroup(core, executor);
     this.#beginMs = core.location.clock.monotonic();
-    if (plan.kind !== 'merge') return;
+    this.#parts = plan.kind === 'merge' ? partsOf(plan, this.#cuts(taskMax)) : [];
+    const range = keyRange(planTables(plan));
+    // All before the first is started: a job that begins at once may find that it cannot.
+    const jobs = this.#parts.map((part) => this.#mergeJob(part, range));
     const lent = { memtables: [], tables: planTables(plan) };
-    for (const job of this.#mergeJobs(taskMax)) this.#tasks.start(job, lent);
+    for (const job of jobs) this.#tasks.start(job, lent);
   }
 
   /** Sub-compactions that are under way. */
@@ -118,11 +127,17 @@ export class Compaction {
     const { kind } = this.plan;
     // Should the edit fail, it may be on disk all the same: the tables must stay where they are.
     const results = this.#tasks.finish();
-    const outputs =
-      kind === 'move' ? planTables(this.plan) : results.flatMap((result) => result.outputs);
+    const { outputLevel } = this.plan;
+    const added: LevelInputs[] =
+      kind === 'move'
+        ? [{ level: outputLevel, tables: planTables(this.plan) }]
+        : results.map(({ outputs }, i) => {
+            return { level: this.#parts[i]!.outputLevel, tables: outputs };
+          });
+    const outputs = added.flatMap(({ tables }) => tables);
     let entriesDropped = 0;
     for (const result of results) entriesDropped += result.entriesDropped;
-    this.#install(outputs);
+    this.#install(added);
     this.isInstalled = true;
     counters.entriesDropped += entriesDropped;
     if (kind === 'move') {
@@ -134,7 +149,9 @@ export class Compaction {
       counters.compactionCount++;
       counters.compactionBytesRead += this.inputBytes;
       counters.compactionBytesWritten += bytesWritten;
-      this.family.levelBytesWritten[this.plan.outputLevel]! += bytesWritten;
+      for (const { level, tables } of added) {
+        this.family.levelBytesWritten[level]! += totalBytes(tables);
+      }
     }
     this.#tell(outputs, entriesDropped);
   }
@@ -164,21 +181,18 @@ export class Compaction {
     });
   }
 
-  #mergeJobs(taskMax: number): MergeJob[] {
+  /** @param range of all inputs */
+  #mergeJob({ from, to, inputs, outputLevel }: PlanPart, range: KeyRange): MergeJob {
     const core = this.#core;
     const { settings, handle } = this.family;
     const levels = core.version.families.get(handle.id)!.levels;
-    const { outputLevel } = this.plan;
-    const all = planTables(this.plan);
-    const range = keyRange(all);
     const deeper = levels.slice(outputLevel + 1).map((tables) => overlapsInLevel(tables, range));
     const isToL0 = outputLevel === 0;
-    const inputs = all.map(({ fileNumber }) => fileNumber);
-    const origin = originOf(core, this.family, outputLevel, inputs);
-    const cuts = isToL0 ? [] : this.#cuts(all, taskMax);
+    const all = planTables(this.plan).map(({ fileNumber }) => fileNumber);
+    const origin = originOf(core, this.family, outputLevel, all);
     const shared = {
       kind: 'compaction' as const,
-      input: { runs: runsOf(this.plan) },
+      input: { runs: runsOf(inputs) },
       // Every table of the version is of writes up to there.
       table: {
         ...tableOptions(settings, outputLevel, core.pipeline, origin),
@@ -188,27 +202,28 @@ export class Compaction {
       snapshots: core.snapshots.distinct(),
       deeper: isToL0 ? undefined : deeper,
       guardedFamily: settings.entryChecksums ? handle.name : undefined,
+      from,
+      to,
+      syncsDirectory: true,
     };
-    const outputsMax = outputsMaxOf(all, deeper[0] ?? [], shared, core.pipeline);
-    return [undefined, ...cuts].map((from, i) => {
-      const fileNumbers = core.newFileNumbers(outputsMax);
-      return mergeJob({ ...shared, fileNumbers, from, to: cuts[i], syncsDirectory: true });
-    });
+    const tables = inputs.flatMap((input) => input.tables);
+    const outputsMax = outputsMaxOf(tables, deeper[0] ?? [], shared, core.pipeline);
+    return mergeJob({ ...shared, fileNumbers: core.newFileNumbers(outputsMax) });
   }
 
   /**
    * Where the plan is cut into parts: none where one runs at a time, else so many that the last of
    * them is not waited for long, of at most about a table each.
    */
-  #cuts(tables: readonly TableMeta[], taskMax: number): Uint8Array[] {
-    if (taskMax < 2) return [];
+  #cuts(taskMax: number): Uint8Array[] {
+    if (taskMax < 2 || this.plan.outputLevel === 0) return [];
     const { targetTableBytes } = this.family.settings;
     const even = this.inputBytes / (taskMax * PARTS_PER_TASK);
     const partBytes = Math.max(PART_BYTES_MIN, Math.min(even, targetTableBytes));
     const partCount = Math.floor(this.inputBytes / partBytes);
     if (partCount < 2) return [];
     const sampleBytes = this.inputBytes / (partCount * SAMPLES_PER_PART);
-    const samples = tables.flatMap((meta) => {
+    const samples = planTables(this.plan).flatMap((meta) => {
       const keys = this.#sampleKeys(meta, Math.ceil(meta.sizeBytes / sampleBytes));
       return keys.map((key) => ({ key, sizeBytes: meta.sizeBytes / keys.length }));
     });
@@ -220,13 +235,14 @@ export class Compaction {
     return count < 2 ? [meta.smallestKey] : tables.open(tables.slot(meta)).cuts(count);
   }
 
-  #install(outputs: readonly TableMeta[]): void {
+  #install(added: readonly LevelInputs[]): void {
     const familyId = this.family.handle.id;
     const removedTables: RemovedTable[] = this.plan.inputs.flatMap(({ level, tables }) =>
       tables.map((table) => ({ familyId, level, fileNumber: table.fileNumber })),
     );
-    const level = this.plan.outputLevel;
-    const addedTables = outputs.map((meta) => ({ familyId, level, meta }));
+    const addedTables = added.flatMap(({ level, tables }) =>
+      tables.map((meta) => ({ familyId, level, meta })),
+    );
     this.#core.install({ ...emptyEdit(), addedTables, removedTables });
   }
 }
@@ -261,8 +277,8 @@ export function inputFailureOf(plan: CompactionPlan, error: VarveError): InputFa
 }
 
 /** L0 tables are runs of their own; those of a deeper level are one. */
-function runsOf(plan: CompactionPlan): TableRuns {
-  return plan.inputs.flatMap(({ level, tables }) =>
+function runsOf(inputs: readonly LevelInputs[]): TableRuns {
+  return inputs.flatMap(({ level, tables }) =>
     level === 0 ? tables.map((table) => [table]) : [tables],
   );
 }

@@ -1,41 +1,27 @@
 /**
- * What single tables ask for, by file number: to be written anew for damage that was put right
- * when they were read, to be merged because gets look into them in vain or scans keep passing
- * their tombstones, or to be left alone for they cannot be read.
+ * What single tables ask for, by file number: to be written anew or stepped around, for what is
+ * known of their health, or to be merged because gets look into them in vain or scans keep passing
+ * their tombstones.
  * @module
  */
-import type { Correction } from '../../block/block-reader.ts';
 import { compareKeys } from '../../bytes/compare.ts';
-import { tableNumberOf } from '../../manifest/file-names.ts';
+import { TableHealth } from '../../integrity/table-health.ts';
 import type { TableSlot } from '../../tables/table-cache.ts';
-import { UnreadableTables } from '../unreadable-tables.ts';
 
 /** Fewer deleted keys in a row are not worth a look at all tables of a family. */
 const PASSED_MIN = 256;
 
 /** See the module head. */
 export class TableRequests {
-  /** Tables that are damaged on disk, within what their code can correct as far as is known. */
-  readonly damaged: Set<number>;
+  readonly health: TableHealth;
   readonly seekVictims: Set<number>;
   /** Tables whose tombstones scans have passed more often than a merge would cost. */
   readonly scanVictims: Set<number>;
-  readonly unreadable: UnreadableTables;
-  /** Damaged beyond that: whatever is read of them, they stay as they are. */
-  readonly #hopeless: Set<number>;
 
   constructor() {
-    this.damaged = new Set();
+    this.health = new TableHealth();
     this.seekVictims = new Set();
     this.scanVictims = new Set();
-    this.unreadable = new UnreadableTables();
-    this.#hopeless = new Set();
-  }
-
-  noteCorrection({ file }: Correction): void {
-    const fileNumber = tableNumberOf(file);
-    if (fileNumber === undefined || this.#hopeless.has(fileNumber)) return;
-    this.damaged.add(fileNumber);
   }
 
   /**
@@ -61,18 +47,10 @@ export class TableRequests {
     }
   }
 
-  /** A table could not be written anew. */
-  giveUpHealing(fileNumber: number): void {
-    this.damaged.delete(fileNumber);
-    this.#hopeless.add(fileNumber);
-  }
-
   /** A table is no longer part of the database. */
   forget(fileNumber: number): void {
-    this.damaged.delete(fileNumber);
+    this.health.forget(fileNumber);
     this.seekVictims.delete(fileNumber);
     this.scanVictims.delete(fileNumber);
-    this.unreadable.forget(fileNumber);
-    this.#hopeless.delete(fileNumber);
   }
 }

@@ -11,7 +11,9 @@ import {
   garbageOf,
   type Levels,
   l0Weight,
+  obstaclesIn,
   totalBytes,
+  workable,
 } from '../../compaction/pick.ts';
 import type { FamilyVersion } from '../../manifest/family-version.ts';
 import type { DbCore } from '../core.ts';
@@ -61,25 +63,22 @@ export class PressureGauge {
   }
 
   #of(family: Family, version: FamilyVersion): Pressure {
+    const obstacles = obstaclesIn(version.levels, this.#core.requests.health.lost);
     // That may change while the tables stay the same.
-    const isUnreadable = this.#core.requests.unreadable.concerns(family.handle.id);
-    let pressure = isUnreadable ? undefined : this.#known.get(version);
+    let pressure = obstacles.length > 0 ? undefined : this.#known.get(version);
     if (pressure !== undefined) return pressure;
     pressure = NONE;
-    for (const one of familyPressures(this.#core, family, version, isUnreadable)) {
+    // What compaction cannot bring down does not get less by waiting.
+    const levels = workable(version.levels, obstacles);
+    for (const one of familyPressures(this.#core, family, levels)) {
       if (one.share > pressure.share) pressure = one;
     }
-    if (!isUnreadable) this.#known.set(version, pressure);
+    if (obstacles.length === 0) this.#known.set(version, pressure);
     return pressure;
   }
 }
 
-function familyPressures(
-  core: DbCore,
-  { settings }: Family,
-  { levels }: FamilyVersion,
-  isUnreadable: boolean,
-): Pressure[] {
+function familyPressures(core: DbCore, { settings }: Family, levels: Levels): Pressure[] {
   const { compaction, l0SlowdownCount, l0StopCount } = settings;
   const { compactionDebtSlowdownBytes, compactionDebtStopBytes } = settings;
   // There all tables are in L0, and none of them is a debt.
@@ -93,8 +92,6 @@ function familyPressures(
     reason: 'l0-count',
     share: shareOf(l0Weight(l0, settings) + 1, l0SlowdownCount, l0StopCount + 1),
   };
-  // What lies above a table that cannot be read stays there: no waiting makes it less.
-  if (isUnreadable) return [byCount];
   return [
     { reason: 'garbage', share: isLeveled ? garbageShare(levels, settings) : 0 },
     byCount,
