@@ -2,7 +2,8 @@
  * `npm run test:long -- [--seed N] [--minutes M]`: the model test, the crash simulation, failing
  * file systems, background work under trouble and damaged files with fresh seeds until the time is
  * up. The first failure ends it with the command that replays it. With `--damage` it runs the
- * damage to error correction of damage.ts instead, once and completely; with
+ * damage to error correction of damage.ts instead, once and completely; with `--bytes` every byte of
+ * a small database is changed, under every choice of stages; with
  * `--simulation [--seeds N]` the simulations of simulation.ts; with `--readers N` each reading
  * command N times beside a process that writes.
  * @module
@@ -20,6 +21,7 @@ import { readBesideWriter } from '../cli/beside-writer.ts';
 import { runScenario, scenarios } from '../pipeline/scenario.ts';
 import { runBackground } from '../prove/background-run.ts';
 import { countOperations, cutAndCheck } from '../prove/crash-run.ts';
+import { CODES, changeBytes, combinations } from '../prove/every-byte.ts';
 import {
   CLOSE,
   FAULT_OPERATIONS,
@@ -116,6 +118,7 @@ interface Settings {
   readonly first: number;
   readonly minutes: number;
   readonly isDamage: boolean;
+  readonly isBytes: boolean;
   readonly isSimulation: boolean;
   readonly seeds: number;
   readonly readers: number;
@@ -127,6 +130,7 @@ function readArguments(): Settings {
       seed: { type: 'string' },
       minutes: { type: 'string' },
       damage: { type: 'boolean', default: false },
+      bytes: { type: 'boolean', default: false },
       simulation: { type: 'boolean', default: false },
       seeds: { type: 'string' },
       readers: { type: 'string', default: '0' },
@@ -144,8 +148,8 @@ function readArguments(): Settings {
   if (!Number.isSafeInteger(first)) throw new RangeError('--seed takes an integer');
   const readers = Number(values.readers);
   if (!(readers >= 0)) throw new RangeError('--readers takes a number of 0 or more');
-  const { damage: isDamage, simulation: isSimulation } = values;
-  return { first, minutes, seeds, readers, isDamage, isSimulation };
+  const { damage: isDamage, bytes: isBytes, simulation: isSimulation } = values;
+  return { first, minutes, seeds, readers, isDamage, isBytes, isSimulation };
 }
 
 async function readMany(count: number): Promise<void> {
@@ -158,8 +162,16 @@ async function readMany(count: number): Promise<void> {
   }
 }
 
+async function changeEveryByte(seed: number): Promise<void> {
+  for (const [title, stages] of CODES.flatMap(combinations)) {
+    const count = await changeBytes(stages, { stride: 1, readEvery: 1, seed });
+    console.log(`${title}: ${count} bytes, none was missed`);
+  }
+}
+
 async function main(settings: Settings): Promise<void> {
   const { first, minutes } = settings;
+  if (settings.isBytes) return changeEveryByte(first);
   if (settings.isDamage) return damageEverything((line) => console.log(line));
   if (settings.isSimulation) {
     if (!(await simulateSeeds(settings))) process.exitCode = 1;
