@@ -26,9 +26,9 @@ import {
 import { type FileHeader, fileHeaderBytes } from '../block/file-header.ts';
 import { LogWindow } from '../block/log-window.ts';
 import { TornEnd } from '../block/torn-end.ts';
-import type { ReadableFile } from '../fs/port.ts';
 import { differences } from './differences.ts';
 import type { ExpectedFile, FileRange, RestoreSource } from './finding.ts';
+import type { PatchyFile } from './patchy-file.ts';
 import type { Report } from './report.ts';
 
 /** The order of the blocks of a table. */
@@ -38,6 +38,7 @@ const TABLE_ORDER: ReadonlyMap<number, number> = new Map(
   ),
 );
 const UNKNOWN_TYPE = 0;
+const UNREADABLE = 'some of it cannot be read';
 const EXPECTED_OTHER = 'block is not the one that was expected';
 
 /** Checks the blocks of one file, front to back. */
@@ -46,7 +47,7 @@ export class BlocksCheck {
   position: number;
   /** Where a log ends that was not completely written; undefined if it was. */
   tornAt: number | undefined;
-  readonly #file: ReadableFile;
+  readonly #file: PatchyFile;
   readonly #expected: ExpectedFile;
   readonly #sources: readonly RestoreSource[];
   readonly #report: Report;
@@ -65,7 +66,7 @@ export class BlocksCheck {
 
   /** @param file stays the caller's */
   constructor(
-    file: ReadableFile,
+    file: PatchyFile,
     header: FileHeader,
     expected: ExpectedFile,
     sources: readonly RestoreSource[],
@@ -159,6 +160,7 @@ export class BlocksCheck {
       return;
     }
     this.#lastType = blockType;
+    this.#file.spoil(stored, right, start);
     const layout = this.#walker.ecc?.layout(blockLen);
     const restored = differences(right, stored, start, [
       { lengthBytes: position - start, unitBytes: 8 },
@@ -171,7 +173,8 @@ export class BlocksCheck {
     if (restored.length === 0) return;
     const isFrameWrong = frame !== undefined && restored[0]!.offset < position;
     const part = block.state === 'corrected' ? 'block' : isFrameWrong ? 'frame' : 'parity';
-    const cause = block.fault ?? (isFrameWrong ? 'frame is damaged' : 'parity section is damaged');
+    const fault = block.fault ?? (isFrameWrong ? 'frame is damaged' : 'parity section is damaged');
+    const cause = this.#file.hasHole(start, this.position) ? UNREADABLE : fault;
     this.#report.healable({ ...place, part, cause }, 'parity', restored);
   }
 
@@ -207,7 +210,8 @@ export class BlocksCheck {
     this.#lastType = UNKNOWN_TYPE;
     const isBlock = found.found === 'block';
     const blockType = this.#isTable ? UNKNOWN_TYPE : this.#logType();
-    const cause = (isBlock ? found.fault : found.reason) ?? EXPECTED_OTHER;
+    const fault = (isBlock ? found.fault : found.reason) ?? EXPECTED_OTHER;
+    const cause = this.#file.hasHole(start, end) ? UNREADABLE : fault;
     const lengthBytes = end - start;
     const place = { part: 'block', offset: start, lengthBytes, blockType, cause } as const;
     for (const source of this.#sources) {
@@ -217,6 +221,7 @@ export class BlocksCheck {
       this.#lastType = this.#walker.reader.blockType;
       const stored = new Uint8Array(lengthBytes);
       const length = this.#file.read(stored, 0, lengthBytes, start);
+      this.#file.spoil(stored, right, start);
       const runs = [{ lengthBytes, unitBytes: lengthBytes }];
       const restored = differences(right, stored.subarray(0, length), start, runs);
       this.#report.healable(place, source.name, restored);

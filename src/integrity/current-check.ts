@@ -2,7 +2,7 @@
  * The check of CURRENT: every copy in both slots, and the section behind them.
  * @module
  */
-import { type ReadableFile, readAt, sizeOf } from '../fs/port.ts';
+import { readAt, sizeOf } from '../fs/port.ts';
 import {
   CURRENT_COPIES,
   CURRENT_COPY_BYTES,
@@ -13,6 +13,7 @@ import {
   slotAround,
 } from '../manifest/current.ts';
 import { differences } from './differences.ts';
+import type { PatchyFile } from './patchy-file.ts';
 import type { Report } from './report.ts';
 
 const CURRENT_BYTES = CURRENT_SLOTS * CURRENT_SLOT_BYTES;
@@ -27,7 +28,7 @@ const RUNS = [
  * @returns its size
  * @throws VarveError `UNSUPPORTED` for a slot of another format version; of the `Fs`
  */
-export function checkCurrent(file: ReadableFile, report: Report): number {
+export function checkCurrent(file: PatchyFile, report: Report): number {
   const sizeBytes = sizeOf(file);
   const bytes = new Uint8Array(CURRENT_BYTES);
   const length = readAt(file, bytes, 0, Math.min(sizeBytes, CURRENT_BYTES), 0);
@@ -42,7 +43,9 @@ export function checkCurrent(file: ReadableFile, report: Report): number {
     const place = { part: 'slot', offset, lengthBytes: CURRENT_SLOT_BYTES, blockType: 0 } as const;
     if (found !== undefined) {
       const stored = bytes.subarray(offset, Math.min(length, offset + CURRENT_SLOT_BYTES));
-      const restored = differences(slotAround(found.bytes), stored, offset, RUNS);
+      const right = slotAround(found.bytes);
+      file.spoil(stored, right, offset);
+      const restored = differences(right, stored, offset, RUNS);
       const cause = 'copies in a slot of CURRENT are damaged';
       if (restored.length > 0) report.healable({ ...place, cause }, 'copies', restored);
     } else if (!isBlankSlot(bytes, index)) {

@@ -1,7 +1,8 @@
 /**
  * Looks for damage in one file of any class, at the level of sealed bytes: checksums, parity
  * sections, copies and lengths. It needs no key, decompresses nothing, and reads past every cache
- * of the engine. Memory is one block and a read of 256 KiB.
+ * of the engine. Memory is one block and a read of 256 KiB. Sectors that cannot be read are damage
+ * like any other.
  *
  * What it does not see is what only contents can say: that a file is not the one that was written
  * last, or that a block says something else than it should under a checksum that is right.
@@ -36,6 +37,7 @@ import type {
   FindingSink,
   RestoreSource,
 } from './finding.ts';
+import { PatchyFile } from './patchy-file.ts';
 import { Report } from './report.ts';
 
 const COPY_BYTES = 64;
@@ -67,7 +69,7 @@ export class FileCheck {
   readonly sizeBytes: number;
   /** Everything before was looked at. */
   position: number;
-  readonly #file: ReadableFile;
+  readonly #file: PatchyFile;
   readonly #expected: ExpectedFile;
   readonly #options: FileCheckOptions;
   readonly #report: Report;
@@ -88,7 +90,7 @@ export class FileCheck {
   ) {
     this.sizeBytes = sizeOf(file);
     this.position = 0;
-    this.#file = file;
+    this.#file = new PatchyFile(file);
     this.#expected = expected;
     this.#options = options;
     const { only } = options;
@@ -167,6 +169,7 @@ export class FileCheck {
   /** @param source who knows what the header should be */
   #compareHeader(header: FileHeader, stored: Uint8Array, source: string): void {
     const bytes = encodeFileHeader(header);
+    this.#file.spoil(stored.subarray(0, bytes.length), bytes, 0);
     const lengthBytes = bytes.length;
     const restored = differences(bytes, stored, 0, [{ lengthBytes, unitBytes: COPY_BYTES }]);
     if (restored.length === 0) return;

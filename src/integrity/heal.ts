@@ -13,7 +13,13 @@
 import { isVarveError } from '../errors.ts';
 import { closeFile, type FileHandle, type Fs, type ReadableFile } from '../fs/port.ts';
 import { FileCheck } from './file-check.ts';
-import type { ExpectedFile, Finding, FindingSink, RestoreSource } from './finding.ts';
+import type {
+  ExpectedFile,
+  Finding,
+  FindingSink,
+  RestoredRange,
+  RestoreSource,
+} from './finding.ts';
 
 const WHOLE_STEP_BYTES = 1024 * 1024;
 
@@ -57,10 +63,13 @@ export function healFile(
       const refusal = 'the file has a second name (a hard link)';
       return { healed: [], left: findings, refusal };
     }
-    found = look(file, expected, findings, sources, (finding, restored) => {
-      for (const { offset, bytes } of restored) file.write(bytes, 0, bytes.length, offset);
-      if (finding.part === 'end') file.truncate(finding.offset);
+    const right: RestoredRange[] = [];
+    found = look(file, expected, findings, sources, (_, restored) => {
+      for (const { offset, bytes } of restored) right.push({ offset, bytes: bytes.slice() });
     });
+    for (const { offset, bytes } of joined(right)) file.write(bytes, 0, bytes.length, offset);
+    const end = found.healable.find(({ part }) => part === 'end');
+    if (end !== undefined) file.truncate(end.offset);
     if (found.healable.length > 0) file.sync();
   } catch (error) {
     return refused(findings, error);
@@ -94,6 +103,26 @@ function look(
     while (check.step(WHOLE_STEP_BYTES));
   }
   return { healable, lost };
+}
+
+/**
+ * The same bytes in as few ranges as they fill. A sector that cannot be read can only be written as
+ * a whole, though it may hold shards of several blocks.
+ */
+function joined(ranges: RestoredRange[]): RestoredRange[] {
+  const runs: RestoredRange[][] = [];
+  let end = -1;
+  for (const range of ranges.sort((a, b) => a.offset - b.offset)) {
+    if (range.offset === end) runs.at(-1)!.push(range);
+    else runs.push([range]);
+    end = range.offset + range.bytes.length;
+  }
+  return runs.map((run) => {
+    const { offset } = run[0]!;
+    const bytes = new Uint8Array(run.reduce((sum, range) => sum + range.bytes.length, 0));
+    for (const range of run) bytes.set(range.bytes, range.offset - offset);
+    return { offset, bytes };
+  });
 }
 
 /** The second look, past the system's cache if that is possible. */

@@ -240,6 +240,10 @@ class Scrub {
         await this.#turn();
       }
       return { findings, sizeBytes: check.sizeBytes, tornAt: check.tornAt };
+    } catch (error) {
+      if (!isVarveError(error, 'IO')) throw error;
+      findings.push(unreadable(file, path, error));
+      return { findings, sizeBytes: 0, tornAt: undefined };
     } finally {
       closeFile(opened);
     }
@@ -286,4 +290,17 @@ class Scrub {
     const { signal } = this.#options;
     if (signal?.aborted === true) throw signal.reason ?? new Error('the scrub was aborted');
   }
+}
+
+/** Of a file, or the rest of one, of which nothing can be read. */
+function unreadable({ expected }: NamedFile, file: string, { message }: VarveError): Finding {
+  const place = { part: 'file', offset: 0, lengthBytes: 0, blockType: 0, ranges: [] } as const;
+  return {
+    file,
+    fileClass: expected.fileClass,
+    ...place,
+    state: 'lost',
+    cause: message,
+    source: '',
+  };
 }

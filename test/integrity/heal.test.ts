@@ -8,14 +8,17 @@ import { suite, test } from 'node:test';
 import { VarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import type { Fs } from '../../src/fs/port.ts';
-import type { ExpectedFile } from '../../src/integrity/finding.ts';
+import { FileCheck } from '../../src/integrity/file-check.ts';
+import type { ExpectedFile, Finding } from '../../src/integrity/finding.ts';
 import { healFile } from '../../src/integrity/heal.ts';
+import { PatchyFile } from '../../src/integrity/patchy-file.ts';
 import { CrashFs } from '../../src/testing/crash-fs.ts';
 import { CRASH_VARIANTS } from '../../src/testing/crash-state.ts';
 import { PowerCut } from '../../src/testing/power-cut.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { testKeys } from '../block/pipelines.ts';
 import { contentOf, fileOf, makeSample } from '../prove/damage.ts';
+import { DIRECTORY, openSeeded } from '../prove/environment.ts';
 import { observed } from '../prove/observed-fs.ts';
 import { closedFile, lookAt } from './check-fixture.ts';
 
@@ -172,6 +175,87 @@ suite('a file that cannot be healed in place', async () => {
   test('is that of somebody else meanwhile: then nothing is written', () => {
     const fs = refusingFs(diskWith(damaged), 'detached');
     assert.throws(() => healFile(fs, PATH, expected, findings), { code: 'DETACHED' });
+  });
+});
+
+suite('a disk that has lost sectors', async () => {
+  const SECTOR_BYTES = 4096;
+  const encryption = { suite: 'aes-256-gcm', epoch: 2, keys: testKeys(2) } as const;
+  const ecc = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
+  // Blocks so large that a sector is no more than two shards.
+  const fs = new MemoryFs();
+  const db = await openSeeded(fs, 1, { encryption, ecc, blockSizeBytes: 65_536 });
+  const value = new Uint8Array(10_000);
+  for (let i = 0; i < 20; i++) {
+    new SeededRandom(i).fill(value);
+    db.put(`key ${i}`, value);
+  }
+  await db.compact();
+  for (let i = 0; i < 3; i++) db.put('log', new Uint8Array(40_000).fill(i + 1));
+  await db.close();
+  const files = fs.list(DIRECTORY);
+
+  /** A disk on which these sectors fail until they are written as a whole. */
+  function lossyDisk(bytes: Uint8Array, lost: Set<number>): Fs {
+    return observed<Fs>(diskWith(bytes), {
+      before: (operation, _, args) => {
+        if (operation !== 'read' && operation !== 'write') return false;
+        const [, , length, position] = args as [Uint8Array, number, number, number];
+        for (const sector of lost) {
+          const at = sector * SECTOR_BYTES;
+          if (position >= at + SECTOR_BYTES || at >= position + length) continue;
+          const isWhole = position <= at && at + SECTOR_BYTES <= position + length;
+          const isLast = position <= at && position + length >= bytes.length;
+          if (operation === 'read' || !(isWhole || isLast))
+            throw new VarveError('IO', 'bad sector');
+          lost.delete(sector);
+        }
+        return false;
+      },
+    });
+  }
+
+  test('gives them back, from what stands around them', () => {
+    let count = 0;
+    for (const name of files.filter((file) => /wal|sst|MANIFEST/.test(file))) {
+      const bytes = contentOf(fileOf(fs, name));
+      const expected = closedFile(name, bytes.length);
+      for (let sector = 0; sector * SECTOR_BYTES < bytes.length; sector++) {
+        const lost = new Set([sector]);
+        const disk = lossyDisk(bytes, lost);
+        const findings: Finding[] = [];
+        const file = disk.open(PATH, 'read');
+        const check = new FileCheck(file, expected, (finding) => findings.push(finding));
+        while (check.step(ENOUGH));
+        const what = `${name}, sector ${sector}: ${JSON.stringify(findings)}`;
+        assert.ok(findings.length > 0, what);
+        // A small block, and the header, may be in it as a whole.
+        if (findings.some(({ state }) => state === 'lost')) continue;
+        count++;
+        const { healed, left } = healFile(disk, PATH, expected, findings);
+        assert.deepEqual(left, [], what);
+        assert.equal(healed.length, findings.length);
+        assert.equal(lost.size, 0);
+        const now = new Uint8Array(bytes.length);
+        file.read(now, 0, now.length, 0);
+        assert.deepEqual(now, bytes, what);
+      }
+    }
+    assert.ok(count > 60, `${count} sectors`);
+  });
+
+  test('is given up where nothing can be read', () => {
+    const disk = observed<Fs>(diskWith(new Uint8Array(2 ** 25)), {
+      before: (operation) => {
+        if (operation === 'read') throw new VarveError('IO', 'bad sector');
+        return false;
+      },
+    });
+    const file = disk.open(PATH, 'read');
+    const check = new FileCheck(file, { fileClass: 'table', fileNumber: 1 }, () => undefined);
+    check.step(ENOUGH);
+    const patchy = new PatchyFile(file);
+    assert.throws(() => patchy.read(new Uint8Array(2 ** 25), 0, 2 ** 25, 0), { code: 'IO' });
   });
 });
 
