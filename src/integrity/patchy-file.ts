@@ -1,8 +1,8 @@
 /**
  * A file of which some sectors cannot be read. A disk that has lost a sector says so with an error,
  * and that is no reason to give up the rest: it is read around, what is missing is filled with
- * bytes that mean nothing, and parity restores it like any other damage. Writing to such a sector is
- * what makes most disks replace it.
+ * bytes that mean nothing, and parity restores it like any other damage. Most disks replace such a
+ * sector once it is written.
  * @module
  */
 import { isVarveError } from '../errors.ts';

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { blindWalker } from '../../src/block/block-walker.ts';
+import { BlockChecksum } from '../../src/block/checksum.ts';
 import { decodeFileHeader } from '../../src/block/file-header.ts';
 import type { EccOptions } from '../../src/ecc/options.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
@@ -151,6 +152,41 @@ suite('a table', async () => {
       assert.equal(lost!.offset, starts[i]);
       assert.equal(lost!.lengthBytes, starts[i + 1]! - starts[i]!);
     }
+  });
+
+  test('is not led astray by a length that ends with a neighbour', () => {
+    for (const { bytes, expected } of [plain, coded]) {
+      const starts = [...blockStarts(bytes), bytes.length];
+      for (let i = 0; i + 2 < starts.length; i++) {
+        const damaged = bytes.slice();
+        const length = new DataView(damaged.buffer, starts[i]! + 8, 4);
+        // Up to the end of the next one, less what a parity section takes, whatever that is.
+        const most = starts[i + 2]! - starts[i]! - 24;
+        for (let claimed = most; claimed > most / 2; claimed -= 4) {
+          length.setUint32(0, claimed, true);
+          // A codec makes it plausible.
+          damaged[starts[i]! + 1] = 1;
+          new DataView(damaged.buffer, starts[i]! + 12, 4).setUint32(0, claimed * 2, true);
+          const { findings, healed } = lookAt(damaged, expected, ENOUGH);
+          assert.equal(findings.length, 1);
+          const { offset, lengthBytes, state } = findings[0]!;
+          assert.deepEqual([offset, offset + lengthBytes], [starts[i], starts[i + 1]]);
+          assert.equal(state, bytes === coded.bytes ? 'healable' : 'lost');
+          if (state === 'healable') assert.deepEqual(healed, bytes);
+        }
+      }
+    }
+  });
+
+  test('shows a block that names another suite, under a right checksum', () => {
+    const damaged = plain.bytes.slice();
+    const [start] = blockStarts(damaged) as [number];
+    const blockLen = new DataView(damaged.buffer).getUint32(start + 8, true) + 24;
+    damaged[start + 2] = 1;
+    const sum = new BlockChecksum(damaged.slice(16, 32)).of(damaged, start, blockLen - 8, start);
+    sum.write(damaged, start + blockLen - 8);
+    const { findings } = lookAt(damaged, plain.expected);
+    assert.deepEqual(statesOf(findings), ['block lost']);
   });
 
   test('is not believed when it is another one', () => {

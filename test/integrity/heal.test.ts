@@ -140,6 +140,18 @@ suite('a damaged file', async () => {
   });
 });
 
+test('what was healed is so after a loss of power', async () => {
+  for (const { name, bytes, damaged, expected } of await damagedFiles()) {
+    const { findings } = lookAt(damaged, expected, ENOUGH);
+    for (const variant of CRASH_VARIANTS) {
+      const fs = new CrashFs(diskWith(damaged));
+      assert.ok(healFile(fs, PATH, expected, findings).healed.length > 0);
+      const left = fs.crash(variant, new SeededRandom(1));
+      assert.deepEqual(contentAt(left), bytes, `${name}, ${variant}`);
+    }
+  }
+});
+
 suite('a file that cannot be healed in place', async () => {
   const [, { damaged, expected }] = (await damagedFiles()) as [Damaged, Damaged];
   const { findings } = lookAt(damaged, expected, ENOUGH);

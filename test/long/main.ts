@@ -2,8 +2,8 @@
  * `npm run test:long -- [--seed N] [--minutes M]`: the model test, the crash simulation, failing
  * file systems, background work under trouble and damaged files with fresh seeds until the time is
  * up. The first failure ends it with the command that replays it. With `--damage` it runs the
- * damage to error correction of damage.ts instead, once and completely; with `--bytes` every byte of
- * a small database is changed, under every choice of stages; with
+ * damage to error correction of damage.ts instead, once and completely; with `--bytes` every byte
+ * of a small database is changed, under every choice of stages; with
  * `--simulation [--seeds N]` the simulations of simulation.ts; with `--readers N` each reading
  * command N times beside a process that writes.
  * @module
