@@ -17,7 +17,8 @@
  *   its lock is another's: close the database and look at what is there
  * - `CLOSED` the database, snapshot or cursor was closed before the call
  * - `BUSY` the operation conflicts with one that is under way
- * - `STALE` a reader without the lock needs a file that the writer has removed: open it again
+ * - `STALE` a reader without the lock needs a file that the writer has removed, or finds another
+ *   database in its place: refresh it, or open it again
  * - `UNSUPPORTED` this platform, file or format version cannot do it
  * - `INVALID` the request does not fit the state of the database
  * - `KEY` an encryption key is missing or wrong

@@ -17,7 +17,7 @@ import { readCurrent } from '../manifest/current.ts';
 import { CURRENT_NAME, manifestName, parseFileName, walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
 import { type LogDirectory, replayOptionsOf } from '../wal/replay-options.ts';
-import { replayInParts, type WalRecoveryMode } from '../wal/wal-replay.ts';
+import { replayWithTurns, type WalRecoveryMode } from '../wal/wal-replay.ts';
 import { CaptureBuilder } from './capture.ts';
 import { CaptureFs } from './capture-fs.ts';
 
@@ -143,17 +143,9 @@ export function recoverCaptured(
   const place = { fs: captured, directory, pipeline };
   const findSeqno = async (turn: () => Promise<void>) => {
     const numbers = logNumbersIn(captured, directory).reverse();
-    const parts = replayInParts(replayOptionsOf(place, manifest, numbers, mode), () => {});
-    try {
-      for (;;) {
-        const part = parts.next();
-        if (part.done === true) return Math.max(manifest.lastSeqno, part.value.lastSeqno);
-        await turn();
-      }
-    } finally {
-      // Closes the log that it stands in.
-      parts.return(undefined as never);
-    }
+    const options = replayOptionsOf(place, manifest, numbers, mode);
+    const { lastSeqno } = await replayWithTurns(options, () => {}, turn);
+    return Math.max(manifest.lastSeqno, lastSeqno);
   };
   return { manifest, findSeqno };
 }

@@ -22,7 +22,7 @@ import type { VersionEdit } from '../manifest/version-edit.ts';
 import { Memtable } from '../memtable/memtable.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import { TableCache, type TableSlot } from '../tables/table-cache.ts';
-import type { ReplayResult } from '../wal/wal-replay.ts';
+import type { LogEnd, ReplayResult } from '../wal/wal-replay.ts';
 import type { TableRequests } from './background/table-requests.ts';
 import { ColumnFamily } from './column-family.ts';
 import { Counters } from './counters.ts';
@@ -57,6 +57,14 @@ interface Loan {
   readonly slots: readonly TableSlot[];
 }
 
+/** What a reader compares to find out whether there is something new. */
+export interface ReaderStamp {
+  /** CURRENT, and the size of the manifest that it names. */
+  readonly manifest: string;
+  /** Undefined where all logs have to be read again. */
+  readonly logEnd: LogEnd | undefined;
+}
+
 /** See the module head. */
 export class DbCore {
   readonly fs: Fs;
@@ -83,6 +91,8 @@ export class DbCore {
   version: Version;
   /** What replaying the logs gave. */
   recovery: ReplayResult | undefined;
+  /** As of when a reader has looked at the directory; undefined for who writes. */
+  found: ReaderStamp | undefined;
   /** What opening found that nothing refers to, and did not remove. */
   keptFiles: readonly KeptFile[];
   /** The newest write. */
@@ -109,6 +119,7 @@ export class DbCore {
     settings: DbSettings,
     lock: FsLock | undefined,
     recovered: Manifest,
+    live?: DbCore,
   ) {
     this.fs = location.fs;
     this.location = location;
@@ -117,16 +128,13 @@ export class DbCore {
     this.settings = settings;
     this.lock = lock;
     this.removals = new Removals(location.fs);
-    this.blocks = new BlockCache(settings.blockCacheBytes ?? settings.memoryBudgetBytes);
-    this.tables = new TableCache(
-      location.fs,
-      location.directory,
-      this.blocks,
-      location.pipeline,
-      settings.openTablesMax,
+    this.blocks = live?.blocks ?? new BlockCache(cacheBytesOf(settings));
+    this.tables = live?.tables ?? newTableCache(location, this.blocks, settings.openTablesMax);
+    this.snapshots = new SnapshotList(
+      (seqno) => this.#tellDropped('snapshot', seqno),
+      (view) => this.unpin(view),
     );
-    this.snapshots = new SnapshotList((seqno) => this.#tellDropped('snapshot', seqno));
-    this.arenas = new ArenaPool(settings.writeBufferBytes + ARENA_SLACK_BYTES);
+    this.arenas = live?.arenas ?? new ArenaPool(settings.writeBufferBytes + ARENA_SLACK_BYTES);
     this.counters = new Counters();
     this.requests = location.requests;
     this.families = new Map();
@@ -138,6 +146,7 @@ export class DbCore {
     this.lastSeqno = recovered.lastSeqno;
     this.persistedSeqno = recovered.lastSeqno;
     this.recovery = undefined;
+    this.found = undefined;
     this.keptFiles = [];
     this.isClosed = false;
     this.backgroundError = undefined;
@@ -335,6 +344,43 @@ export class DbCore {
     this.collect();
   }
 
+  /**
+   * Goes over to the state of a core that shares the tables of this one, and is given up. What
+   * cursors and snapshots see stays until they are closed.
+   */
+  adopt(newer: DbCore): void {
+    this.version = newer.version;
+    this.recovery = newer.recovery;
+    this.lastSeqno = newer.lastSeqno;
+    this.persistedSeqno = newer.persistedSeqno;
+    this.found = newer.found;
+    this.cursors.watchNew();
+    this.snapshots.watchNew();
+    for (const family of [...this.families.values()]) {
+      if (!newer.families.has(family.handle.id)) this.removeFamily(family);
+    }
+    for (const [id, { handle, settings, active }] of newer.families) {
+      const family = this.families.get(id) ?? this.addFamily(id, handle.name, settings);
+      const before = family.view;
+      this.#retiredMemtables.add(family.active.memtable);
+      family.replaceMemtable(active);
+      this.refreshView(family);
+      const kept = new Set(family.view.levels.flat());
+      for (const slot of before.levels.flat()) if (!kept.has(slot)) this.#retiredTables.add(slot);
+    }
+    this.collect();
+  }
+
+  /** Pins the views of all families as they are now, by id; see {@link unpin}. */
+  pinViews(): Map<number, FamilyView> {
+    const views = new Map<number, FamilyView>();
+    for (const [id, { view }] of this.families) {
+      view.pins++;
+      views.set(id, view);
+    }
+    return views;
+  }
+
   #tellDropped(what: DroppedEvent['what'], seqno: number): void {
     this.events.tell({ type: 'dropped', what, seqno });
   }
@@ -397,6 +443,8 @@ export class DbCore {
 
   #removeTable(slot: TableSlot): void {
     this.tables.forget(slot);
+    // A reader leaves files to the writer.
+    if (this.lock === undefined) return;
     const { fileNumber, sizeBytes } = slot.meta;
     this.removals.add(joinPath(this.location.directory, tableName(fileNumber)));
     this.events.tell({ type: 'table-deleted', fileNumber, sizeBytes });
@@ -428,4 +476,12 @@ export class DbCore {
     const levels = this.version.families.get(familyId)!.levels;
     return levels.map((tables) => tables.map((meta) => this.tables.slot(meta)));
   }
+}
+
+function cacheBytesOf({ blockCacheBytes, memoryBudgetBytes }: DbSettings): number {
+  return blockCacheBytes ?? memoryBudgetBytes;
+}
+
+function newTableCache(location: Location, blocks: BlockCache, openMax: number): TableCache {
+  return new TableCache(location.fs, location.directory, blocks, location.pipeline, openMax);
 }

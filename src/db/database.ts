@@ -39,12 +39,13 @@ import { watchForDamage } from './damage.ts';
 import { DbCursor } from './db-cursor.ts';
 import { checkLimit, type EntriesOptions, EntryIterator, type EntryPart } from './entries.ts';
 import { createFamily, dropFamily } from './families.ts';
-import type { Family } from './family.ts';
+import type { Family, FamilyView } from './family.ts';
 import type { Bytes } from './input.ts';
 import { balanceMemory } from './memory-budget.ts';
 import type { ColumnFamilyOptions } from './options.ts';
 import { approximateSize, keyRangeOf, type RangeOptions } from './range.ts';
 import { ReadPath } from './read.ts';
+import { refreshReader } from './refresh.ts';
 import { resolveNewFamily } from './resolve-options.ts';
 import { closeDatabase } from './shutdown.ts';
 import { Snapshot } from './snapshot.ts';
@@ -68,6 +69,7 @@ export class Db {
   readonly #single: BatchEncoder;
   readonly #default: Family;
   #closing: Promise<void> | undefined;
+  #refreshing: Promise<number> | undefined;
   /** The end of the last `writeAsync`, whatever came of it. */
   #lastAsync: Promise<void>;
 
@@ -83,6 +85,7 @@ export class Db {
     balanceMemory(core);
     this.#single = new BatchEncoder(this.#default.settings.entryChecksums);
     this.#closing = undefined;
+    this.#refreshing = undefined;
     this.#lastAsync = Promise.resolve();
   }
 
@@ -158,8 +161,9 @@ export class Db {
     if (options !== undefined) checkReadOptions(options);
     const family = this.#readFamily(options);
     const seqno = this.#readSeqno(options?.snapshot);
-    if (options?.borrow === true) return this.#reads.borrow(family, key, seqno);
-    return this.#reads.get(family, key, seqno);
+    const view = viewOf(family, options?.snapshot);
+    if (options?.borrow === true) return this.#reads.borrow(view, key, seqno);
+    return this.#reads.get(view, key, seqno);
   }
 
   /**
@@ -172,14 +176,16 @@ export class Db {
     if (options?.borrow === true) throw new TypeError('getMany cannot lend views');
     const family = this.#readFamily(options);
     const seqno = this.#readSeqno(options?.snapshot);
-    return keys.map((key) => this.#reads.get(family, key, seqno));
+    const view = viewOf(family, options?.snapshot);
+    return keys.map((key) => this.#reads.get(view, key, seqno));
   }
 
   /** True when the key has a value. */
   has(key: Bytes, options?: ReadOptions): boolean {
     if (options !== undefined) checkReadOptions(options);
     const family = this.#readFamily(options);
-    return this.#reads.has(family, key, this.#readSeqno(options?.snapshot));
+    const seqno = this.#readSeqno(options?.snapshot);
+    return this.#reads.has(viewOf(family, options?.snapshot), key, seqno);
   }
 
   /** Iterates `[key, value]` pairs of a range, as of the call; fresh copies unless `borrow`. */
@@ -209,8 +215,10 @@ export class Db {
   /** A fixed view of all families as of now; release it when done. */
   snapshot(): Snapshot {
     this.#core.assertOpen();
-    const { lastSeqno, location, snapshots } = this.#core;
-    return snapshots.take(lastSeqno, location.clock.monotonic());
+    const { lastSeqno, location, manifest, snapshots } = this.#core;
+    // Compactions of another process know nothing of it.
+    const views = manifest === undefined ? this.#core.pinViews() : undefined;
+    return snapshots.take(lastSeqno, location.clock.monotonic(), views);
   }
 
   /**
@@ -353,6 +361,21 @@ export class Db {
     return approximateSize(this.#core, this.#readFamily(options), keyRangeOf(options));
   }
 
+  /**
+   * Lets a database that is open read-only show what the writer beside it has written since; one
+   * that is open for writing shows that anyway. Iterators, cursors and snapshots stay as they are.
+   * Calls at the same time share the work.
+   * @returns the seqno of the newest write
+   * @throws VarveError as `open`, or `STALE` when there is another database now; then everything
+   * stays as it was
+   */
+  refresh(): Promise<number> {
+    this.#refreshing ??= refreshReader(this.#core).finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
   /** What the database tells about itself. */
   stats(): DbStats {
     this.#core.assertOpen();
@@ -435,7 +458,7 @@ export class Db {
   #cursor(options: RangeOptions): DbCursor {
     const family = this.#readFamily(options);
     const seqno = this.#readSeqno(options.snapshot);
-    return new DbCursor(this.#core, family, seqno, options);
+    return new DbCursor(this.#core, family, viewOf(family, options.snapshot), seqno, options);
   }
 
   /** The operations of a batch, for the families that their names mean now. */
@@ -479,3 +502,9 @@ export class Db {
 
 /** @throws TypeError for anything but a batch */
 function ignore(): void {}
+
+/** What a read looks at, as of a snapshot that is open. */
+function viewOf(family: Family, snapshot: Snapshot | undefined): FamilyView {
+  if (snapshot === undefined) return family.view;
+  return Snapshot.viewFor(snapshot, family.handle.id, family.view);
+}

@@ -34,8 +34,13 @@ export class DbCursor {
   readonly #copies: CopyPool;
 
   /** Made by `db.cursor()`. */
-  constructor(core: DbCore, family: Family, seqno: number, range: RangeOptions) {
-    const { view, skipped } = family;
+  constructor(
+    core: DbCore,
+    { skipped }: Family,
+    view: FamilyView,
+    seqno: number,
+    range: RangeOptions,
+  ) {
     this.#core = core;
     // The pinned view keeps memtables, and the garbage collector keeps blocks that were cached.
     const options = {

@@ -56,7 +56,8 @@ export class Family {
   /** Bytes of the tables that flushes and merges have written, by level. */
   readonly levelBytesWritten: number[];
   /** Where cursors have found nothing but deleted keys; told of each put before it is applied. */
-  readonly skipped: SkippedRanges;
+  skipped: SkippedRanges;
+  readonly #requests: TableRequests;
 
   constructor(
     handle: ColumnFamily,
@@ -71,8 +72,19 @@ export class Family {
     this.frozen = [];
     this.view = new FamilyView([active.memtable], levels);
     this.levelBytesWritten = levels.map(() => 0);
-    this.skipped = new SkippedRanges((from, to, count) => {
-      requests.notePassed(this.view.levels, from, to, count);
+    this.#requests = requests;
+    this.skipped = this.#newSkipped();
+  }
+
+  /** Takes another memtable in place of the only one, with writes that nobody was told of. */
+  replaceMemtable(active: LoggedMemtable): void {
+    this.active = active;
+    this.skipped = this.#newSkipped();
+  }
+
+  #newSkipped(): SkippedRanges {
+    return new SkippedRanges((from, to, count) => {
+      this.#requests.notePassed(this.view.levels, from, to, count);
     });
   }
 

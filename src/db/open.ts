@@ -17,20 +17,14 @@ import { HeldFs } from '../fs/held.ts';
 import { joinPath } from '../fs/port.ts';
 import { newRateShare, RateLimiter } from '../job/rate-limiter.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
-import { refuseForeign } from '../manifest/foreign.ts';
 import { TableRequests } from './background/table-requests.ts';
 import type { DbCore, Location } from './core.ts';
 import { Db } from './database.ts';
 import { EventSink } from './events.ts';
+import { find, lookFirst } from './find.ts';
 import { recoverBesideWriter } from './open-reader.ts';
 import type { DbOptions, DbSettings, Environment } from './options.ts';
-import {
-  type Found,
-  findDatabase,
-  missingDatabase,
-  recoverForWriting,
-  usesZstd,
-} from './recover.ts';
+import { recoverForWriting } from './recover.ts';
 import { resolveOptions } from './resolve-options.ts';
 
 /**
@@ -113,20 +107,6 @@ async function locate(
   return { ...environment, directory, pipeline, events, requests };
 }
 
-/** Looks at the database, and makes ready what its tables need. */
-async function find(location: Location, settings: DbSettings): Promise<Found> {
-  const found = findDatabase(location, settings);
-  if (usesZstd(found)) await location.pipeline.loadZstd();
-  return found;
-}
-
-/** Before anything is changed, if only by taking the lock: this may be the place of others. */
-function lookFirst({ fs, directory }: Location, settings: DbSettings): void {
-  const mayCreate = settings.createIfMissing && !settings.readOnly;
-  const isPresent = refuseForeign(fs, directory, !mayCreate || settings.allowForeignFiles);
-  if (!isPresent && !mayCreate) throw missingDatabase(directory);
-}
-
 async function openLocked(location: Location, settings: DbSettings): Promise<Db> {
   const { fs, directory } = location;
   lookFirst(location, settings);
@@ -170,9 +150,6 @@ function executorOf(core: DbCore): Executor {
 }
 
 async function openReadOnly(location: Location, settings: DbSettings): Promise<Db> {
-  const core = await recoverBesideWriter(location, settings, async () => {
-    lookFirst(location, settings);
-    return find(location, settings);
-  });
+  const core = await recoverBesideWriter(location, settings);
   return new Db(core, executorOf(core));
 }

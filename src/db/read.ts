@@ -10,7 +10,7 @@ import { Lookup } from '../key/lookup.ts';
 import { lowerBound } from '../manifest/family-version.ts';
 import type { TableSlot } from '../tables/table-cache.ts';
 import type { DbCore } from './core.ts';
-import type { Family, FamilyView } from './family.ts';
+import type { FamilyView } from './family.ts';
 import { type ByteInput, type Bytes, keyInput } from './input.ts';
 
 /** Looks keys up in one database. */
@@ -28,31 +28,31 @@ export class ReadPath {
   }
 
   /** A fresh copy of the key's value as of `seqno`, or undefined. Borrows the key. */
-  get(family: Family, key: Bytes, seqno: number): Uint8Array | undefined {
-    if (!this.#find(family, key, seqno)) return undefined;
+  get(view: FamilyView, key: Bytes, seqno: number): Uint8Array | undefined {
+    if (!this.#find(view, key, seqno)) return undefined;
     const { valBuf, valOff, valLen } = this.#found;
     return this.#copies.copy(valBuf, valOff, valLen);
   }
 
   /** Like {@link get}, but a view of the engine's memory that stands until the next call. */
-  borrow(family: Family, key: Bytes, seqno: number): Uint8Array | undefined {
-    if (!this.#find(family, key, seqno)) return undefined;
+  borrow(view: FamilyView, key: Bytes, seqno: number): Uint8Array | undefined {
+    if (!this.#find(view, key, seqno)) return undefined;
     const { valBuf, valOff, valLen } = this.#found;
     return valBuf.subarray(valOff, valOff + valLen);
   }
 
   /** True when the key has a value as of `seqno`. */
-  has(family: Family, key: Bytes, seqno: number): boolean {
-    return this.#find(family, key, seqno);
+  has(view: FamilyView, key: Bytes, seqno: number): boolean {
+    return this.#find(view, key, seqno);
   }
 
-  #find(family: Family, key: Bytes, seqno: number): boolean {
+  #find(view: FamilyView, key: Bytes, seqno: number): boolean {
     const input = this.#key;
     input.set(key);
     this.#core.counters.gets++;
     const { buf, len } = input;
     const found = this.#found;
-    return this.#findInView(family.view, buf, len, seqno, found) && found.kind === KIND_PUT;
+    return this.#findInView(view, buf, len, seqno, found) && found.kind === KIND_PUT;
   }
 
   #findInView(view: FamilyView, buf: Uint8Array, len: number, seqno: number, out: Lookup): boolean {

@@ -15,7 +15,12 @@ import { walName } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
 import { type AddedTable, emptyEdit, type LogIdentity } from '../manifest/version-edit.ts';
 import { isStrict, replayOptionsOf } from '../wal/replay-options.ts';
-import { type ReplayOptions, type ReplayResult, replayInParts } from '../wal/wal-replay.ts';
+import {
+  type RecordVisitor,
+  type ReplayOptions,
+  type ReplayResult,
+  replayWithTurns,
+} from '../wal/wal-replay.ts';
 import { persistedSeqno } from './background/flush.ts';
 import { beginWriting, mayRest, startLog } from './begin.ts';
 import { DEFAULT_FAMILY_ID, DEFAULT_FAMILY_NAME } from './column-family.ts';
@@ -105,29 +110,46 @@ export async function recoverForWriting(
 /**
  * Opens for reading without a lock; writes nothing.
  * @param keepTables called before the logs are read, which may take long
+ * @param live the core that goes over to this one: they share tables
  */
 export async function recoverForReading(
   location: Location,
   settings: DbSettings,
   { contents, manifest }: Found,
   keepTables: (core: DbCore) => void,
+  live?: DbCore,
 ): Promise<DbCore> {
   if (manifest === undefined) throw missingDatabase(location.directory);
-  const core = new DbCore(location, settings, undefined, manifest);
-  addFamilies(core);
-  for (const name of settings.families.keys()) {
-    if (core.familyNamed(name) === undefined) {
-      throw new VarveError('INVALID', `there is no column family '${name}'`);
-    }
-  }
+  const known = live?.tables.numbers();
+  const core = new DbCore(location, settings, undefined, manifest, live);
   try {
+    addFamilies(core);
+    for (const name of settings.families.keys()) {
+      if (core.familyNamed(name) === undefined) {
+        throw new VarveError('INVALID', `there is no column family '${name}'`);
+      }
+    }
     keepTables(core);
     await replay(core, manifest, contents);
   } catch (error) {
-    core.tables.closeAll();
+    giveUpReader(core, known);
     throw error;
   }
   return core;
+}
+
+/**
+ * Closes the tables of a reader that is not used.
+ * @param known numbers of those that were there before, which stay; undefined if all are its own
+ */
+export function giveUpReader(core: DbCore, known: ReadonlySet<number> | undefined): void {
+  if (known === undefined) {
+    core.tables.closeAll();
+    return;
+  }
+  for (const number of core.tables.numbers()) {
+    if (!known.has(number)) core.tables.forget(core.tables.slotOf(number));
+  }
 }
 
 function checkExistence(
@@ -196,26 +218,20 @@ async function applyLogs(
   tables: RecoveryTables | undefined,
 ): Promise<ReplayResult> {
   const operations = new OperationReplay(core);
-  const parts = replayInParts(options, (logNumber, firstSeqno, count, buf, off, len) => {
+  const visit: RecordVisitor = (logNumber, firstSeqno, count, buf, off, len) => {
     operations.apply(logNumber, firstSeqno, count, buf, off, len);
-  });
+  };
   let toldBytes = 0;
-  try {
-    for (;;) {
-      const part = parts.next();
-      await tables?.makeRoom();
-      if (part.done === true) return part.value;
-      const { bytesRead } = part.value;
-      if (bytesRead - toldBytes >= PROGRESS_BYTES) {
-        toldBytes = bytesRead;
-        core.events.tell({ type: 'recovery-progress', ...part.value });
-      }
-      await core.location.hostLoop.turn();
+  const result = await replayWithTurns(options, visit, async (progress) => {
+    await tables?.makeRoom();
+    if (progress.bytesRead - toldBytes >= PROGRESS_BYTES) {
+      toldBytes = progress.bytesRead;
+      core.events.tell({ type: 'recovery-progress', ...progress });
     }
-  } finally {
-    // Closes the log that it stands in.
-    parts.return(undefined as never);
-  }
+    await core.location.hostLoop.turn();
+  });
+  await tables?.makeRoom();
+  return result;
 }
 
 /**

@@ -5,7 +5,7 @@
 import { hash32 } from '../bytes/hash32.ts';
 import { corruption, VarveError } from '../errors.ts';
 import { joinPath } from '../fs/port.ts';
-import { KIND_UNKNOWN_MIN } from '../key/kind.ts';
+import { KIND_DELETE, KIND_UNKNOWN_MIN } from '../key/kind.ts';
 import { walName } from '../manifest/file-names.ts';
 import type { DbCore } from './core.ts';
 import { OperationReader } from './write-batch.ts';
@@ -57,6 +57,7 @@ export class OperationReplay {
     if (family === undefined) return;
     const first = this.#core.version.families.get(familyId)!.logNumber;
     if (logNumber < first) return;
+    if (kind !== KIND_DELETE) family.skipped.notePut(buf, keyOff, keyLen);
     const hash = hash32(buf, keyOff, keyLen);
     const { memtable } = family.active;
     // The one that the manifest names: this one may be named by the log before it only.

@@ -5,6 +5,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { VarveError } from '../errors.ts';
 import { DropWatch, type Hold } from './drop-watch.ts';
+import { FamilyView } from './family.ts';
 
 /**
  * A fixed view of all column families: reads that are given it see what was written before it was
@@ -46,12 +47,23 @@ export class Snapshot {
     }
     return snapshot.seqno;
   }
+
+  /** What it sees of a family, after {@link seqnoFor}; the newest view if that serves. */
+  static viewFor(snapshot: Snapshot, familyId: number, newest: FamilyView): FamilyView {
+    const { views } = snapshot.#place;
+    return views === undefined ? newest : (views.get(familyId) ?? NOTHING);
+  }
 }
+
+/** Of a family that was not there yet. */
+const NOTHING = new FamilyView([], [[]]);
 
 /** A live snapshot among its neighbours by age. */
 interface Place extends Hold {
   readonly seqno: number;
   readonly takenAtMs: number;
+  /** Pinned, by family; undefined where the newest views keep what the snapshot sees. */
+  readonly views: ReadonlyMap<number, FamilyView> | undefined;
   older: Place | undefined;
   newer: Place | undefined;
 }
@@ -67,9 +79,14 @@ export class SnapshotList {
   /** See {@link distinct}; undefined after a change. */
   #distinct: readonly number[] | undefined;
   readonly #watch: DropWatch<Place>;
+  readonly #unpin: (view: FamilyView) => void;
 
-  /** @param onDropped called with the seqno of each that was dropped and not released */
-  constructor(onDropped: (seqno: number) => void) {
+  /**
+   * @param onDropped called with the seqno of each that was dropped and not released
+   * @param unpin called with the views of each that is gone
+   */
+  constructor(onDropped: (seqno: number) => void, unpin: (view: FamilyView) => void = ignore) {
+    this.#unpin = unpin;
     this.#watch = new DropWatch((place) => {
       onDropped(place.seqno);
       this.#unlink(place);
@@ -93,10 +110,11 @@ export class SnapshotList {
   /**
    * @param seqno the newest write; never less than that of an earlier snapshot
    * @param takenAtMs the monotonic time
+   * @param views pinned by the caller, for the snapshot
    */
-  take(seqno: number, takenAtMs = 0): Snapshot {
+  take(seqno: number, takenAtMs = 0, views?: ReadonlyMap<number, FamilyView>): Snapshot {
     const older = this.#newest;
-    const place: Place = { seqno, takenAtMs, older, newer: undefined, isOpen: true };
+    const place: Place = { seqno, takenAtMs, views, older, newer: undefined, isOpen: true };
     if (this.#newest === undefined) this.#oldest = place;
     else this.#newest.newer = place;
     this.#newest = place;
@@ -127,6 +145,7 @@ export class SnapshotList {
     else newer.older = older;
     this.#count--;
     this.#distinct = undefined;
+    for (const view of place.views?.values() ?? []) this.#unpin(view);
   }
 
   /** The distinct live seqnos, ascending; a list that does not change any more. */

@@ -141,6 +141,11 @@ export class TableCache implements HandleHolder {
     return this.#slots.get(fileNumber);
   }
 
+  /** Numbers of the tables that it has slots of; fresh. */
+  numbers(): Set<number> {
+    return new Set(this.#slots.keys());
+  }
+
   /** The slot of a table of the database, by its number. */
   slotOf(fileNumber: number): TableSlot {
     return this.#slots.get(fileNumber)!;

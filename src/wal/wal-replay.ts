@@ -93,6 +93,17 @@ export interface ReplayResult {
   readonly dropped: readonly DroppedRange[];
   /** Paths of logs with sound records of which nothing was replayed. */
   readonly leftOut: readonly string[];
+  /** Where what is written from now on will stand; undefined where that cannot be told. */
+  readonly end: LogEnd | undefined;
+}
+
+/** A place behind the last record of the last log. */
+export interface LogEnd {
+  readonly fileNumber: number;
+  /** In bytes. */
+  readonly position: number;
+  /** Of that record, or of the last one of the logs before. */
+  readonly lastSeqno: number;
 }
 
 /**
@@ -125,6 +136,28 @@ export function replayInParts(
   return new Replay(options, visit).run();
 }
 
+/**
+ * The same for callers that wait between the parts.
+ * @param between called after each part but the last
+ */
+export async function replayWithTurns(
+  options: ReplayOptions,
+  visit: RecordVisitor,
+  between: (progress: ReplayProgress) => Promise<void>,
+): Promise<ReplayResult> {
+  const parts = replayInParts(options, visit);
+  try {
+    for (;;) {
+      const part = parts.next();
+      if (part.done === true) return part.value;
+      await between(part.value);
+    }
+  } finally {
+    // Closes the log that it stands in.
+    parts.return(undefined as never);
+  }
+}
+
 /** Records are read for so long before somebody else has a turn. */
 const PART_BYTES = 0x10_0000;
 
@@ -150,6 +183,8 @@ class Replay {
   #bytesRead: number;
   /** Of the logs that are done. */
   #doneBytes: number;
+  /** Of the last log that was read to where its records end. */
+  #end: LogEnd | undefined;
 
   constructor(options: ReplayOptions, visit: RecordVisitor) {
     const { logNumbers, cleanEnds, names } = options;
@@ -169,6 +204,7 @@ class Replay {
     this.#recordsRead = 0;
     this.#bytesRead = 0;
     this.#doneBytes = 0;
+    this.#end = undefined;
   }
 
   *run(): Generator<ReplayProgress, ReplayResult, void> {
@@ -194,6 +230,7 @@ class Replay {
       bytesRead: this.#bytesRead,
       dropped: this.#dropped,
       leftOut: this.#leftOut,
+      end: this.#dropped.length === 0 ? this.#end : undefined,
     };
   }
 
@@ -261,6 +298,7 @@ class Replay {
     }
     this.#lastSeqno = head.baseSeqno;
     this.#logsRead++;
+    this.#end = undefined;
     const reader = openLog(this.#options, head);
     try {
       return yield* this.#replayRecords(head, reader);
@@ -329,6 +367,8 @@ class Replay {
       if (this.#mode !== 'skip') return flaw;
       this.#drop(flaw);
     }
+    const { fileNumber } = head;
+    this.#end = { fileNumber, position: reader.position, lastSeqno: this.#soundUpTo };
     // What the file has lost of its last parity section is not missed.
     if (head.cleanEnd === undefined || head.cleanEnd <= reader.position) return undefined;
     return flawAt(head, head.sizeBytes, 'log is shorter than it was', true, false);
