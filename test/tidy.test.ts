@@ -333,6 +333,7 @@ const INTERNAL = [
   'Report',
   'SimulatedPorts',
   'Capture',
+  'FamilyView',
 ];
 
 /** In parts, so that this file does not match itself. */

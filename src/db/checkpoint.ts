@@ -5,6 +5,7 @@
 import { type Capture, captureBytes } from '../copy/capture.ts';
 import { type CheckpointReport, writeCapture } from '../copy/checkpoint.ts';
 import { type CopyOptions, CopyPace } from '../copy/pace.ts';
+import { CHECKPOINT_OPTIONS } from './call-checks.ts';
 import { captureWriter } from './capture.ts';
 import { captureReader } from './capture-reader.ts';
 import type { DbCore } from './core.ts';
@@ -27,6 +28,11 @@ export async function makeCheckpoint(
   directory: string,
   options: CopyOptions,
 ): Promise<CheckpointReport> {
+  CHECKPOINT_OPTIONS.check(options);
+  if (typeof directory !== 'string' || directory === '') {
+    throw new TypeError('the directory of a checkpoint must be a string that is not empty');
+  }
+  core.assertOpen();
   const { fs, hostLoop } = core.location;
   // Before anything is awaited: the working directory may be another then.
   const path = fs.resolve(directory);

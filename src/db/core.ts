@@ -31,7 +31,7 @@ import { Family, type FamilyView, LoggedMemtable } from './family.ts';
 import { OpenCursors } from './open-cursors.ts';
 import type { DbSettings, Environment, FamilySettings } from './options.ts';
 import { Retired } from './retired.ts';
-import { SnapshotList } from './snapshot.ts';
+import { type Snapshot, SnapshotList } from './snapshot.ts';
 import type { WalSet } from './wal-set.ts';
 
 /** Where the files are and how they are reached. */
@@ -371,8 +371,14 @@ export class DbCore {
     this.collect();
   }
 
-  /** Pins the views of all families as they are now, by id; see {@link unpin}. */
-  pinViews(): Map<number, FamilyView> {
+  /** As of now; the caller releases it. */
+  takeSnapshot(): Snapshot {
+    // Compactions of another process know nothing of it, so what it sees is pinned.
+    const views = this.lock === undefined ? this.#pinViews() : undefined;
+    return this.snapshots.take(this.lastSeqno, this.location.clock.monotonic(), views);
+  }
+
+  #pinViews(): Map<number, FamilyView> {
     const views = new Map<number, FamilyView>();
     for (const [id, { view }] of this.families) {
       view.pins++;

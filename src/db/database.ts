@@ -11,7 +11,6 @@ import { VarveError } from '../errors.ts';
 import type { Executor } from '../executor/executor.ts';
 import { Scheduler } from './background/scheduler.ts';
 import {
-  CHECKPOINT_OPTIONS,
   COMPACT_OPTIONS,
   checkPutOptions,
   checkReadOptions,
@@ -39,7 +38,7 @@ import { watchForDamage } from './damage.ts';
 import { DbCursor } from './db-cursor.ts';
 import { checkLimit, type EntriesOptions, EntryIterator, type EntryPart } from './entries.ts';
 import { createFamily, dropFamily } from './families.ts';
-import type { Family, FamilyView } from './family.ts';
+import type { Family } from './family.ts';
 import type { Bytes } from './input.ts';
 import { balanceMemory } from './memory-budget.ts';
 import type { ColumnFamilyOptions } from './options.ts';
@@ -48,7 +47,7 @@ import { ReadPath } from './read.ts';
 import { refreshReader } from './refresh.ts';
 import { resolveNewFamily } from './resolve-options.ts';
 import { closeDatabase } from './shutdown.ts';
-import { Snapshot } from './snapshot.ts';
+import { Snapshot, viewOf } from './snapshot.ts';
 import { type DbStats, statsOf } from './stats.ts';
 import { verifyDatabase } from './verify.ts';
 import { WritePath } from './write.ts';
@@ -215,10 +214,7 @@ export class Db {
   /** A fixed view of all families as of now; release it when done. */
   snapshot(): Snapshot {
     this.#core.assertOpen();
-    const { lastSeqno, location, manifest, snapshots } = this.#core;
-    // Compactions of another process know nothing of it.
-    const views = manifest === undefined ? this.#core.pinViews() : undefined;
-    return snapshots.take(lastSeqno, location.clock.monotonic(), views);
+    return this.#core.takeSnapshot();
   }
 
   /**
@@ -331,11 +327,6 @@ export class Db {
    * checkpoint fills it; `CLOSED`, `BUSY`, `STALE`, `NOSPACE`, `IO`; the reason of the signal
    */
   async checkpoint(directory: string, options: CopyOptions = {}): Promise<CheckpointReport> {
-    CHECKPOINT_OPTIONS.check(options);
-    if (typeof directory !== 'string' || directory === '') {
-      throw new TypeError('the directory of a checkpoint must be a string that is not empty');
-    }
-    this.#core.assertOpen();
     return makeCheckpoint(this.#core, () => this.flush(), directory, options);
   }
 
@@ -502,9 +493,3 @@ export class Db {
 
 /** @throws TypeError for anything but a batch */
 function ignore(): void {}
-
-/** What a read looks at, as of a snapshot that is open. */
-function viewOf(family: Family, snapshot: Snapshot | undefined): FamilyView {
-  if (snapshot === undefined) return family.view;
-  return Snapshot.viewFor(snapshot, family.handle.id, family.view);
-}

@@ -2,7 +2,7 @@
  * A reader follows the writer beside it: to the newest state, without being opened again.
  *
  * As long as the manifest stays as it was, all that is new stands behind the end of the logs, and
- * goes into the memtables that the reader has. Otherwise the state is recovered anew, with the tables
+ * goes into the memtables that the reader has. Otherwise the state is recovered anew, with tables
  * that are open already, and the reader goes over to it at once; what iterators, cursors and
  * snapshots see is pinned.
  * @module

@@ -5,7 +5,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { VarveError } from '../errors.ts';
 import { DropWatch, type Hold } from './drop-watch.ts';
-import { FamilyView } from './family.ts';
+import { type Family, FamilyView } from './family.ts';
 
 /**
  * A fixed view of all column families: reads that are given it see what was written before it was
@@ -53,6 +53,11 @@ export class Snapshot {
     const { views } = snapshot.#place;
     return views === undefined ? newest : (views.get(familyId) ?? NOTHING);
   }
+}
+
+/** What a read looks at, as of a snapshot if one is given, which is open. */
+export function viewOf({ handle, view }: Family, snapshot: Snapshot | undefined): FamilyView {
+  return snapshot === undefined ? view : Snapshot.viewFor(snapshot, handle.id, view);
 }
 
 /** Of a family that was not there yet. */
