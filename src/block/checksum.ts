@@ -1,5 +1,6 @@
 /**
- * XXH64 (Yann Collet's xxHash, 64-bit variant) of blocks and files, computed in WebAssembly.
+ * XXH64 (Yann Collet's xxHash, 64-bit variant) of blocks and files, computed in WebAssembly, or in
+ * TypeScript where there is none.
  *
  * Digests are handled as two unsigned 32-bit halves. A file's blocks are seeded with its salt, so
  * that bytes left over from another file never verify.
@@ -7,9 +8,12 @@
  */
 import xxhash, { type XXHashAPI } from 'xxhash-wasm';
 import { readU32, writeU32 } from '../bytes/fixed.ts';
+import { Xxh64 } from '../bytes/xxh64.ts';
 import { assert, VarveError } from '../errors.ts';
 
 let api: XXHashAPI | undefined;
+/** In place of `api` where there is no WebAssembly. */
+let portable: Xxh64 | undefined;
 
 /** One slot that takes a digest and gives its halves, without BigInt arithmetic. */
 const digestSlot = new BigUint64Array(1);
@@ -18,18 +22,19 @@ const digestHalves = new Uint32Array(digestSlot.buffer);
 /**
  * Compiles the module; must have resolved before anything else here is called. Later calls cost
  * nothing.
- * @throws VarveError `UNSUPPORTED` on a big-endian machine or where WebAssembly is missing
+ * @throws VarveError `UNSUPPORTED` on a big-endian machine
  */
 export async function loadChecksum(): Promise<void> {
-  if (api !== undefined) return;
+  if (api !== undefined || portable !== undefined) return;
   digestSlot[0] = 1n;
   if (digestHalves[0] !== 1) {
     throw new VarveError('UNSUPPORTED', 'varve needs a little-endian machine');
   }
   try {
     api = await xxhash();
-  } catch (cause) {
-    throw new VarveError('UNSUPPORTED', 'varve needs WebAssembly for its checksums', { cause });
+  } catch {
+    // It is missing, or a policy of the page forbids it.
+    portable = new Xxh64();
   }
 }
 
@@ -65,7 +70,15 @@ export function checksum64(
   seed: bigint,
   out: Digest64,
 ): void {
-  assert(api !== undefined, 'loadChecksum() resolved before the first checksum');
+  if (api === undefined) {
+    assert(portable !== undefined, 'loadChecksum() resolved before the first checksum');
+    portable.reset(Number(seed & 0xffff_ffffn), Number(seed >> 32n));
+    portable.update(buf, off, len);
+    portable.digest();
+    out.low = portable.low;
+    out.high = portable.high;
+    return;
+  }
   digestSlot[0] = api.h64Raw(buf.subarray(off, off + len), seed);
   out.low = digestHalves[0]!;
   out.high = digestHalves[1]!;
@@ -99,20 +112,32 @@ export class BlockChecksum {
 
 /** The running XXH64, seed 0, of a whole file as it is written or read front to back. */
 export class FileChecksum {
-  readonly #state: ReturnType<XXHashAPI['create64']>;
+  /** Undefined without WebAssembly. */
+  readonly #state: ReturnType<XXHashAPI['create64']> | undefined;
+  readonly #portable: Xxh64 | undefined;
 
   constructor() {
-    assert(api !== undefined, 'loadChecksum() resolved before the first checksum');
-    this.#state = api.create64();
+    const isLoaded = api !== undefined || portable !== undefined;
+    assert(isLoaded, 'loadChecksum() resolved before the first checksum');
+    this.#state = api?.create64();
+    this.#portable = api === undefined ? new Xxh64() : undefined;
   }
 
   /** Takes in the next bytes; borrows `buf`. */
   update(buf: Uint8Array, off: number, len: number): void {
-    this.#state.update(buf.subarray(off, off + len));
+    if (this.#state !== undefined) this.#state.update(buf.subarray(off, off + len));
+    else this.#portable!.update(buf, off, len);
   }
 
   /** The digest of everything so far. */
   digest(out: Digest64): void {
+    if (this.#state === undefined) {
+      const hash = this.#portable!;
+      hash.digest();
+      out.low = hash.low;
+      out.high = hash.high;
+      return;
+    }
     digestSlot[0] = this.#state.digest();
     out.low = digestHalves[0]!;
     out.high = digestHalves[1]!;

@@ -7,7 +7,7 @@ import { createLz4 } from './lz4.ts';
 import type { Compression } from './port.ts';
 
 /**
- * LZ4, for every runtime with WebAssembly. Databases whose tables are compressed with zstd are
+ * LZ4, for every runtime. Databases whose tables are compressed with zstd are
  * refused with `UNSUPPORTED`: they need `portableCompression` of `varve/zstd`.
  */
 export const lz4Compression: Compression = {

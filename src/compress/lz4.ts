@@ -1,10 +1,12 @@
 /**
- * LZ4 blocks by a WebAssembly kernel of our own (lz4.wat): whatever the bytes, it cannot reach
- * beyond its own memory, and only checked results are copied out of that.
+ * LZ4 blocks by a WebAssembly kernel of our own (lz4.wat), or where there is no WebAssembly by the
+ * same in TypeScript (lz4-script.ts): whatever the bytes, it cannot reach beyond its own memory,
+ * and only checked results are copied out of that.
  * @module
  */
-import { assert, VarveError } from '../errors.ts';
+import { assert } from '../errors.ts';
 import { lz4KernelBytes } from './lz4-kernel.ts';
+import { compressLz4, decompressLz4 } from './lz4-script.ts';
 import { assertRanges, CODEC_LZ4, type Compressor, DOES_NOT_FIT } from './port.ts';
 
 /** Largest content that LZ4 takes: within it no sum of lengths in the kernel wraps. */
@@ -21,6 +23,7 @@ const PAGE_BYTES = 0x1_0000;
 
 type Run = (src: number, len: number, dst: number, lenOrCapacity: number) => number;
 
+/** Undefined before the first codec, and where there is no WebAssembly. */
 let module: WebAssembly.Module | undefined;
 let shared: Kernel | undefined;
 
@@ -28,10 +31,18 @@ let shared: Kernel | undefined;
 class Kernel {
   readonly compress: Run;
   readonly decompress: Run;
-  readonly #memory: WebAssembly.Memory;
+  /** Undefined for the kernel in TypeScript. */
+  readonly #memory: WebAssembly.Memory | undefined;
   heap: Uint8Array;
 
-  constructor(of: WebAssembly.Module) {
+  constructor(of: WebAssembly.Module | undefined) {
+    if (of === undefined) {
+      this.compress = (...args) => compressLz4(this.heap, ...args);
+      this.decompress = (...args) => decompressLz4(this.heap, ...args);
+      this.#memory = undefined;
+      this.heap = new Uint8Array(PAGE_BYTES);
+      return;
+    }
     const { exports } = new WebAssembly.Instance(of);
     this.compress = exports['compress'] as Run;
     this.decompress = exports['decompress'] as Run;
@@ -46,29 +57,38 @@ class Kernel {
   take(src: Uint8Array, off: number, len: number, outputBytes: number): number {
     const out = TABLE_BYTES + len + SLACK_BYTES;
     const missing = out + outputBytes + SLACK_BYTES - this.heap.length;
-    if (missing > 0) {
-      this.#memory.grow(Math.ceil(missing / PAGE_BYTES));
-      this.heap = new Uint8Array(this.#memory.buffer);
-    }
+    if (missing > 0) this.#grow(Math.ceil(missing / PAGE_BYTES));
     this.heap.set(src.subarray(off, off + len), TABLE_BYTES);
     return out;
   }
-}
 
-/**
- * The LZ4 codec. All of its objects share one kernel, which has no state between calls.
- * @throws VarveError `UNSUPPORTED` where WebAssembly is missing
- */
-export function createLz4(): Compressor {
-  if (shared === undefined) {
-    try {
-      module = new WebAssembly.Module(lz4KernelBytes());
-      shared = new Kernel(module);
-    } catch (cause) {
-      throw new VarveError('UNSUPPORTED', 'varve needs WebAssembly for LZ4', { cause });
+  #grow(pageCount: number): void {
+    if (this.#memory === undefined) {
+      this.heap = new Uint8Array(this.heap.length + pageCount * PAGE_BYTES);
+    } else {
+      this.#memory.grow(pageCount);
+      this.heap = new Uint8Array(this.#memory.buffer);
     }
   }
+}
+
+/** The LZ4 codec. All of its objects share one kernel, which has no state between calls. */
+export function createLz4(): Compressor {
+  if (shared === undefined) {
+    module = compiled();
+    shared = new Kernel(module);
+  }
   return new Lz4();
+}
+
+/** Undefined where WebAssembly is missing, or forbidden by a policy of the page. */
+function compiled(): WebAssembly.Module | undefined {
+  if (typeof WebAssembly === 'undefined') return undefined;
+  try {
+    return new WebAssembly.Module(lz4KernelBytes());
+  } catch {
+    return undefined;
+  }
 }
 
 class Lz4 implements Compressor {
@@ -123,6 +143,6 @@ function storedBytesBound(contentLen: number): number {
 }
 
 function kernelFor(contentLen: number): Kernel {
-  assert(module !== undefined && shared !== undefined, 'the kernel is there before a codec is');
+  assert(shared !== undefined, 'the kernel is there before a codec is');
   return contentLen <= SHARED_CONTENT_BYTES ? shared : new Kernel(module);
 }

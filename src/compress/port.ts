@@ -85,7 +85,7 @@ export interface Compression {
    */
   loadZstd(): Promise<void>;
 
-  /** @throws VarveError `UNSUPPORTED` where WebAssembly is missing */
+  /** Everywhere; without WebAssembly it takes some four times as long. */
   lz4(): Compressor;
 
   /**
