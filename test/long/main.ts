@@ -4,7 +4,8 @@
  * up. The first failure ends it with the command that replays it. With `--damage` it runs the
  * damage to error correction of damage.ts instead, once and completely; with `--bytes` every byte
  * of a small database is changed, under every choice of stages; with
- * `--simulation [--seeds N]` the simulations of simulation.ts; with `--readers N` each reading
+ * `--simulation [--seeds N]` the simulations of simulation.ts; with `--campaign [--runs N]` the
+ * damage campaign of campaign.ts; with `--readers N` each reading
  * command N times beside a process that writes.
  * @module
  */
@@ -34,6 +35,7 @@ import { operationsFrom } from '../prove/operations.ts';
 import { runOperations } from '../prove/runner.ts';
 import { SETTINGS, STAGES } from '../prove/settings.ts';
 import { randomWorkload } from '../prove/workloads.ts';
+import { campaign } from './campaign.ts';
 import { damageEverything } from './damage.ts';
 import { simulateSeeds } from './simulation.ts';
 
@@ -120,7 +122,9 @@ interface Settings {
   readonly isDamage: boolean;
   readonly isBytes: boolean;
   readonly isSimulation: boolean;
+  readonly isCampaign: boolean;
   readonly seeds: number;
+  readonly runs: number;
   readonly readers: number;
 }
 
@@ -133,11 +137,15 @@ function readArguments(): Settings {
       bytes: { type: 'boolean', default: false },
       simulation: { type: 'boolean', default: false },
       seeds: { type: 'string' },
+      campaign: { type: 'boolean', default: false },
+      runs: { type: 'string' },
       readers: { type: 'string', default: '0' },
     },
   });
   const seeds = Number(values.seeds ?? Number.POSITIVE_INFINITY);
-  const untilThen = values.seeds === undefined ? DEFAULT_MINUTES : Number.POSITIVE_INFINITY;
+  const runs = Number(values.runs ?? Number.POSITIVE_INFINITY);
+  const hasEnd = values.seeds !== undefined || values.runs !== undefined;
+  const untilThen = hasEnd ? Number.POSITIVE_INFINITY : DEFAULT_MINUTES;
   const minutes = Number(values.minutes ?? untilThen);
   const first = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
   if (!(minutes >= 0)) throw new RangeError('--minutes takes a number of 0 or more');
@@ -145,11 +153,16 @@ function readArguments(): Settings {
   if (values.seeds !== undefined && !values.simulation) {
     throw new RangeError('--seeds goes with --simulation');
   }
+  if (!(runs >= 1)) throw new RangeError('--runs takes a number of 1 or more');
+  if (values.runs !== undefined && !values.campaign) {
+    throw new RangeError('--runs goes with --campaign');
+  }
   if (!Number.isSafeInteger(first)) throw new RangeError('--seed takes an integer');
   const readers = Number(values.readers);
   if (!(readers >= 0)) throw new RangeError('--readers takes a number of 0 or more');
   const { damage: isDamage, bytes: isBytes, simulation: isSimulation } = values;
-  return { first, minutes, seeds, readers, isDamage, isBytes, isSimulation };
+  const kinds = { isDamage, isBytes, isSimulation, isCampaign: values.campaign };
+  return { first, minutes, seeds, runs, readers, ...kinds };
 }
 
 async function readMany(count: number): Promise<void> {
@@ -175,6 +188,10 @@ async function main(settings: Settings): Promise<void> {
   if (settings.isDamage) return damageEverything((line) => console.log(line));
   if (settings.isSimulation) {
     if (!(await simulateSeeds(settings))) process.exitCode = 1;
+    return;
+  }
+  if (settings.isCampaign) {
+    if (!(await campaign(settings))) process.exitCode = 1;
     return;
   }
   if (settings.readers > 0) return readMany(settings.readers);
