@@ -10,6 +10,7 @@
  */
 
 import { readU32 } from '../bytes/fixed.ts';
+import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { createEccCodec } from '../ecc/codec.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import type { ReadableFile } from '../fs/port.ts';
@@ -29,7 +30,9 @@ import { SealedRecords } from './sealed-records.ts';
 const SEARCH_WORK = 8;
 const SEARCH_WORK_MIN_BYTES = 64 * 1024 * 1024;
 /** A longer gap is not tried as one block. */
-const RESOLVED_GAP_BYTES_MAX = 4 * 1024 * 1024;
+const RESOLVED_GAP_BYTES_MAX = 32 * 1024 * 1024;
+/** What a header that is nonsense says of a longer block is not tried. */
+const SHORT_BLOCK_BYTES_MAX = 4 * 1024 * 1024;
 /** A longer block may have a shorter parity section, when it is cut into fewer shards. */
 const LENGTH_SPREAD_BYTES = 1024;
 /** A longer block, whose header is lost, is not looked for by its parity section. */
@@ -166,6 +169,10 @@ export class BlockWalker {
     const framedLen = frame?.blockBytes;
     const blockLen = framedLen ?? this.#claimedLength(position);
     if (blockLen < BLOCK_OVERHEAD_BYTES || blockLen > to - position) return undefined;
+    if (framedLen === undefined && blockLen > SHORT_BLOCK_BYTES_MAX) {
+      const off = this.#window.load(position, BLOCK_HEADER_BYTES);
+      if (!this.records.mayBeLong(this.#window.buf, off)) return undefined;
+    }
     const block = this.#judge(this.records.type, position, blockLen, frame);
     if (block.state !== 'damaged') return block;
     this.#workLeft -= blockLen;
@@ -228,7 +235,6 @@ export class BlockWalker {
     if (ecc === undefined) return undefined;
     const whole = new Uint8Array(blockLen + ecc.parityBytes(blockLen));
     whole.set(stored.subarray(0, whole.length));
-    this.#workLeft -= REPAIR_WORK * whole.length;
     const isSound = () =>
       reader.inspect(whole, 0, blockLen, position) === 'none' &&
       reader.blockLen === blockLen &&
@@ -281,7 +287,7 @@ export class BlockWalker {
     const position = start + this.records.frame.sizeBytes;
     const blockLen = this.#claimedLength(position);
     if (blockLen < BLOCK_OVERHEAD_BYTES || blockLen > to - position) return false;
-    this.#workLeft -= blockLen;
+    this.#workLeft -= this.ecc === undefined ? blockLen : REPAIR_WORK * blockLen;
     return this.#tried(start, blockLen) !== undefined;
   }
 
@@ -336,18 +342,26 @@ export class BlockWalker {
   }
 
   /**
-   * If its header names its length, but for one bit: all that SEC-DED restores. A block that is not
-   * damaged at all is found too.
+   * If its header names its length: as that of the payload, as that of a content which was neither
+   * compressed nor damaged, or with one bit turned, which is all that SEC-DED restores. A block
+   * that is not damaged at all is found too.
    */
   #resolveByHeader(start: number, end: number): FoundBlock | undefined {
     if (this.ecc === undefined) return undefined;
     const position = start + this.records.frame.sizeBytes;
     const off = this.#window.load(position, BLOCK_HEADER_BYTES);
     if (this.#window.held(position) < BLOCK_HEADER_BYTES) return undefined;
-    const claimed = readU32(this.#window.buf, off + 8);
-    for (let bit = -1; bit < 32; bit++) {
-      const blockLen = (bit < 0 ? claimed : (claimed ^ (1 << bit)) >>> 0) + BLOCK_OVERHEAD_BYTES;
-      if (blockLen > end - position || blockLen > RESOLVED_GAP_BYTES_MAX) continue;
+    const { buf } = this.#window;
+    const most = this.records.mayBeLong(buf, off) ? end - position : SHORT_BLOCK_BYTES_MAX;
+    const claimed = readU32(buf, off + 8);
+    const lengths = [
+      claimed,
+      readU32(buf, off + 12) + (buf[off + 2] === SUITE_NONE ? 0 : TAG_BYTES),
+    ];
+    for (let bit = 0; bit < 32; bit++) lengths.push((claimed ^ (1 << bit)) >>> 0);
+    for (const payloadLen of lengths) {
+      const blockLen = payloadLen + BLOCK_OVERHEAD_BYTES;
+      if (blockLen > Math.min(most, end - position)) continue;
       const block = this.#tried(start, blockLen);
       if (block !== undefined) return block;
     }

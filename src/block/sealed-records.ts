@@ -90,10 +90,19 @@ export class SealedRecords {
     return buf[off + 2] === this.#suiteId && readU16(buf, off + 4) === this.#epoch;
   }
 
+  /**
+   * True if the header at `buf[off]` is so far right that memory is made for a long block. Borrows
+   * `buf`.
+   */
+  mayBeLong(buf: Uint8Array, off: number): boolean {
+    return (
+      buf[off + 3] === CHECKSUM_KIND_XXH64 && buf[off + 7] === 0 && this.isSealedAsFile(buf, off)
+    );
+  }
+
   /** True if the fields of the block header at `buf[off]` bear each other out. Borrows `buf`. */
   isPlausible(buf: Uint8Array, off: number): boolean {
-    if (buf[off + 3] !== CHECKSUM_KIND_XXH64 || buf[off + 7] !== 0) return false;
-    if (!this.isSealedAsFile(buf, off)) return false;
+    if (!this.mayBeLong(buf, off)) return false;
     if (this.type !== undefined && buf[off] !== this.type) return false;
     const codec = buf[off + 1]!;
     const payloadLen = readU32(buf, off + 8);

@@ -188,15 +188,15 @@ export class FileCheck {
   }
 
   /**
-   * What can be made of a header of which no copy is sound. What a table's header says is all in
-   * the manifest, and its blocks vouch for it: they can be checked. It is written anew only if what
-   * is left of it tells that it has the database's id, which older ones have not.
+   * What can be made of a header of which no copy is sound. Under the salt that the manifest names
+   * blocks can be checked, and vouch for it. What a table's header says is all in the manifest: it
+   * is written anew, if what is left of it tells that it has the database's id, which older ones
+   * have not.
    */
   #withoutHeader(buf: Uint8Array, length: number, own: HeaderOwner): FileHeader | undefined {
     const { salt, protection, databaseId } = this.#expected;
     if (this.#isUnwritten(buf, length)) return undefined;
-    const isKnown = own.fileClass === FILE_CLASS_TABLE && salt !== undefined;
-    if (!isKnown || protection === undefined) {
+    if (salt === undefined || protection === undefined) {
       this.#tellHeaderLost('file header is damaged: nothing behind it can be checked');
       return undefined;
     }
@@ -205,7 +205,8 @@ export class FileCheck {
       this.#tellHeaderLost('file header is damaged, and no block is sound');
       return undefined;
     }
-    if (databaseId !== undefined && hasPartOf(databaseId, buf.subarray(0, length))) {
+    const isTable = own.fileClass === FILE_CLASS_TABLE;
+    if (isTable && databaseId !== undefined && hasPartOf(databaseId, buf.subarray(0, length))) {
       this.#compareHeader(header, buf.subarray(0, length), 'manifest');
     } else {
       this.#tellHeaderLost('file header is damaged');

@@ -14,7 +14,7 @@ import type { Finding } from '../../src/integrity/finding.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { testKeys } from '../block/pipelines.ts';
 import { contentOf, fileOf, makeDeadSample, makeSample, type Sample } from '../prove/damage.ts';
-import { DIRECTORY } from '../prove/environment.ts';
+import { DIRECTORY, openSeeded } from '../prove/environment.ts';
 import { closedFile, lookAt } from './check-fixture.ts';
 
 const encryption = { suite: 'aes-256-gcm', epoch: 2, keys: testKeys(2) } as const;
@@ -247,6 +247,40 @@ suite('a table', async () => {
     const bad = lookAt(damaged, plain.expected, 1, [source(damaged)]);
     assert.deepEqual(statesOf(bad.findings), ['block lost']);
   });
+});
+
+test('a log is checked without its header, where the manifest names its salt', async () => {
+  const sample = await makeCodedSample(CODES['Reed-Solomon'], true);
+  const log = filesOf(sample).find(({ name }) => name.endsWith('.wal'))!;
+  const protection = { suiteId: 1, epoch: 2, ecc: CODES['Reed-Solomon'] };
+  const expected = { ...log.expected, salt: log.bytes.slice(16, 32), protection };
+  const damaged = log.bytes.slice().fill(0, 0, 192);
+  damaged[250]! ^= 1;
+  assert.deepEqual(statesOf(lookAt(damaged, expected).findings), ['header lost', 'block healable']);
+  assert.deepEqual(statesOf(lookAt(damaged, log.expected).findings), ['header lost']);
+});
+
+test('a block of several MiB heals when its length is damaged', async () => {
+  for (const ecc of [CODES['Reed-Solomon']!, CODES['SEC-DED']!]) {
+    const fs = new MemoryFs();
+    const db = await openSeeded(fs, 1, { ecc, compression: 'none' });
+    const value = new Uint8Array(5_000_000);
+    new SeededRandom(1).fill(value);
+    db.put('large', value);
+    db.put('small', 'value');
+    await db.compact();
+    await db.close();
+    const name = fs.list(DIRECTORY).find((file) => file.endsWith('.sst'))!;
+    const bytes = contentOf(fileOf(fs, name));
+    const [start] = blockStarts(bytes) as [number];
+    for (const at of [3, 9]) {
+      const damaged = bytes.slice();
+      damaged[start + at]! ^= 0x20;
+      const { findings, healed } = lookAt(damaged, closedFile(name, bytes.length), ENOUGH);
+      assert.deepEqual(statesOf(findings), ['block healable'], `byte ${at}`);
+      assert.equal(Buffer.compare(healed, bytes), 0);
+    }
+  }
 });
 
 test('the torn end of a log that a process left is no damage', async () => {
