@@ -87,12 +87,14 @@ export function expectedFiles(fs: Fs, directory: string): ExpectedFiles {
     const { kind, number: fileNumber } = parseFileName(name)!;
     if (known.has(name) || kind === 'lock' || name === CURRENT_REPLACEMENT_NAME) continue;
     if (kind === 'current') continue;
+    const isClosed = kind === 'wal' && current?.isClean === true;
     const isObsolete = kind === 'manifest' && current !== undefined;
-    if (isObsolete || (kind === 'table' && state !== undefined)) {
+    // A clean close names every log that is needed.
+    const isNamedIfNeeded = kind === 'table' || isClosed;
+    if (isObsolete || (isNamedIfNeeded && state !== undefined)) {
       unnamed.push(name);
       continue;
     }
-    const isClosed = kind === 'wal' && current?.isClean === true;
     const expected = { fileClass: kind, fileNumber, isClosed };
     files.push({ name, expected });
   }

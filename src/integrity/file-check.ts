@@ -216,8 +216,10 @@ export class FileCheck {
 
   /** True for what the creation of a log leaves that was cut off, and that nothing counts on. */
   #isUnwritten(buf: Uint8Array, length: number): boolean {
-    const { fileClass, salt, durableBytes = 0, endBytes = durableBytes } = this.#expected;
+    const { fileClass, salt, durableBytes = 0, endBytes = durableBytes, isClosed } = this.#expected;
     if (fileClass === 'table' || salt !== undefined || endBytes > 0) return false;
+    // No clean close leaves such a log behind.
+    if (isClosed === true) return false;
     if (length < FILE_HEADER_BYTES_MIN) return true;
     const end = buf.subarray(FILE_HEADER_BYTES_MIN - 8, FILE_HEADER_BYTES_MIN);
     return end.every((byte) => byte === 0);

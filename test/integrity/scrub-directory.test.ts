@@ -76,6 +76,24 @@ for (const isEncrypted of [false, true]) {
       assert.deepEqual([isRefused, failedReads, corrected], [false, 0, []]);
     });
 
+    test('has no log that was never written, after a clean close', async () => {
+      const fs = sample.fs.clone();
+      const log = names.find((name) => name.endsWith('.wal'))!;
+      const file = fileOf(fs, log);
+      file.write(new Uint8Array(file.size), 0, file.size, 0);
+      const { findings, tornLogs } = await scrubDirectory(fs, DIRECTORY);
+      assert.ok(findings.some((finding) => finding.file.endsWith(log) && finding.state === 'lost'));
+      assert.deepEqual(tornLogs, []);
+      assert.equal((await examine(sample, fs, false)).isRefused, true);
+      // Another one concerns nobody, where that is known.
+      const other = sample.fs.clone();
+      const more = other.open(`${DIRECTORY}/000001.wal`, 'create');
+      more.write(new Uint8Array(500), 0, 500, 0);
+      more.close();
+      const { unnamed } = await scrubDirectory(other, DIRECTORY);
+      assert.deepEqual(unnamed, isEncrypted ? [] : ['000001.wal']);
+    });
+
     test('is looked at in part, where files are named', async () => {
       const fs = sample.fs.clone();
       const [table, other] = names.filter((name) => name.endsWith('.sst')) as [string, string];
