@@ -8,17 +8,19 @@
  * checksums, store); `repair` is what a reader pays for a block with as many damaged data shards as
  * the code restores (SEC-DED: one bit), its own checksum left out. @ronomon/reed-solomon encodes
  * the same shards, awaited one by one and 16 at a time. Per second of processor time, on all
- * threads, so that a busy machine does not count; medians of interleaved rounds.
+ * threads, so that a busy machine does not count; medians of interleaved rounds. Then come the
+ * stripes of whole tables (ecc/stripes.ts).
  * @module
  */
 import { parseArgs } from 'node:util';
 import { createEccCodec } from '../src/ecc/codec.ts';
-import type { EccOptions } from '../src/ecc/options.ts';
+import type { BlockCodeOptions } from '../src/ecc/options.ts';
 import { ReedSolomon } from '../src/ecc/reed-solomon.ts';
 import { SeededRandom } from '../src/testing/seeded-random.ts';
 import { RonomonCode } from '../test/ecc/ronomon.ts';
+import { measureStripes } from './ecc/stripes.ts';
 
-const SCHEMES: Readonly<Record<string, EccOptions>> = {
+const SCHEMES: Readonly<Record<string, BlockCodeOptions>> = {
   'rs(4,2)': { scheme: 'reed-solomon', data: 4, parity: 2 },
   'rs(10,4)': { scheme: 'reed-solomon', data: 10, parity: 4 },
   'xor(4)': { scheme: 'xor', data: 4 },
@@ -38,7 +40,7 @@ interface Contender {
   run(): unknown;
 }
 
-function contenders(ecc: EccOptions, blockBytes: number): Contender[] {
+function contenders(ecc: BlockCodeOptions, blockBytes: number): Contender[] {
   const codec = createEccCodec(ecc);
   const { dataShardBytes, parityShards } = codec.layout(blockBytes);
   const buf = new Uint8Array(BLOCK_OFF + blockBytes + codec.parityBytes(blockBytes));
@@ -126,5 +128,9 @@ for (const [name, ecc] of Object.entries(SCHEMES)) {
     );
   }
 }
-if (values.json) console.log(JSON.stringify(results));
-else console.table(results);
+const stripes = await measureStripes(Number(values.rounds));
+if (values.json) console.log(JSON.stringify({ ...results, ...stripes }));
+else {
+  console.table(results);
+  console.table(stripes);
+}

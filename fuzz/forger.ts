@@ -21,6 +21,7 @@ import { KeyRing } from '../src/crypto/key-ring.ts';
 import { nodeCrypto } from '../src/crypto/node.ts';
 import { SUITE_NONE, TAG_BYTES } from '../src/crypto/port.ts';
 import { createEccCodec } from '../src/ecc/codec.ts';
+import { blockCodeOf } from '../src/ecc/options.ts';
 import { assert } from '../src/errors.ts';
 import type { MemoryFs } from '../src/fs/memory.ts';
 import { joinPath } from '../src/fs/port.ts';
@@ -81,7 +82,7 @@ export class Forger {
 
   #rework(bytes: Uint8Array, block: FoundBlock, change: PayloadChange, contentLen?: number): void {
     const { header, length, position } = block;
-    const { ecc } = header.protection;
+    const ecc = blockCodeOf(header.protection.ecc);
     const end = position + length;
     const payload = bytes.subarray(position + BLOCK_HEADER_BYTES, end - BLOCK_TRAILER_BYTES);
     const mask = bytes[position + BLOCK_MASK_OFF]!;

@@ -83,9 +83,12 @@ export type {
 } from './db/stats.ts';
 export { WriteBatch, type WriteBatchOptions } from './db/write-batch.ts';
 export type {
+  BlockCodeOptions,
   EccOptions,
   ReedSolomonOptions,
   SecDedOptions,
+  StripeOnlyOptions,
+  StripeOptions,
   XorOptions,
 } from './ecc/options.ts';
 export type { Clock, HostLoop, Random, StopSignal } from './env/port.ts';

@@ -26,6 +26,8 @@ import {
 } from './block-format.ts';
 import { BlockChecksum } from './checksum.ts';
 import { applyMask, NO_MASK } from './mask.ts';
+import { readAround } from './read-around.ts';
+import type { StripeReader } from './stripe-reader.ts';
 
 /** What {@link BlockReader.inspect} found. */
 export type BlockFault = 'none' | 'truncated' | 'header' | 'checksum';
@@ -40,11 +42,17 @@ export type ContentFault = 'none' | 'forged' | 'unsupported' | 'content';
 export interface Correction {
   /** Path of the file. */
   readonly file: string;
-  /** Where the damaged block, or the frame before it, begins, in bytes; 0 for the file's header. */
+  /**
+   * Where the damaged block, or the frame before it, or the damaged unit of a stripe begins, in
+   * bytes; 0 for the file's header.
+   */
   readonly offset: number;
-  /** A `BLOCK_*` number; 0 for the file's header. */
+  /** A `BLOCK_*` number; 0 for the file's header and units of stripes. */
   readonly blockType: number;
-  /** Shards that were restored; 1 for copies of a header or a frame. */
+  /**
+   * Shards of the block or chunks of its stripes that were restored; 1 for copies of a header or a
+   * frame, and for a unit of a stripe.
+   */
   readonly correctedShards: number;
   /** Bits that were turned back. */
   readonly correctedBits: number;
@@ -57,6 +65,8 @@ export interface ReaderStages {
   /** Taken: `close` destroys it. Undefined for a file in the clear. */
   readonly cipher: FileCipher | undefined;
   readonly ecc: EccCodec | undefined;
+  /** Undefined for a file without stripes. */
+  readonly stripes?: StripeReader | undefined;
   /** The codec with this id, without a dictionary; undefined if it is not known. */
   readonly decompressor: (codecId: number) => Compressor | undefined;
   readonly onCorrection: (correction: Correction) => void;
@@ -68,6 +78,8 @@ export interface ReaderStages {
 export class BlockReader {
   readonly file: ReadableFile;
   readonly path: string;
+  /** Undefined for a file without stripes. */
+  readonly stripes: StripeReader | undefined;
   readonly #checksum: BlockChecksum;
   readonly #stages: ReaderStages;
   readonly #cipher: FileCipher | undefined;
@@ -78,6 +90,8 @@ export class BlockReader {
   #payloadOff: number;
   #payloadLen: number;
   #position: number;
+  /** Why the last `fill` did not get all that it was to read. */
+  #readError: VarveError | undefined;
   /** Content of the block that was decoded last: `buf[contentOff, contentOff + contentLen)`. */
   buf: Uint8Array;
   contentOff: number;
@@ -93,6 +107,7 @@ export class BlockReader {
   constructor(file: ReadableFile, stages: ReaderStages) {
     this.file = file;
     this.path = file.path;
+    this.stripes = stages.stripes;
     this.#checksum = new BlockChecksum(stages.salt);
     this.#stages = stages;
     this.#cipher = stages.cipher;
@@ -103,6 +118,7 @@ export class BlockReader {
     this.#payloadOff = 0;
     this.#payloadLen = 0;
     this.#position = 0;
+    this.#readError = undefined;
     this.buf = EMPTY;
     this.contentOff = 0;
     this.contentLen = 0;
@@ -111,9 +127,9 @@ export class BlockReader {
     this.codecId = CODEC_NONE;
   }
 
-  /** True if the file's blocks have parity sections. */
-  get hasParity(): boolean {
-    return this.#ecc !== undefined;
+  /** True if there is parity of some kind, so that missing bytes may be restored. */
+  get isRestorable(): boolean {
+    return this.#ecc !== undefined || this.stripes !== undefined;
   }
 
   /** Bytes of the parity section of a block of this length. */
@@ -231,7 +247,8 @@ export class BlockReader {
    * damaged, reads its parity section from the file and repairs it in `buf`.
    * @param reuse as for {@link decode}
    * @throws VarveError `CORRUPTION` for damage that cannot be repaired, a wrong type or length and
-   * what is not authentic; `UNSUPPORTED` for a codec that this version does not know
+   * what is not authentic; `IO` for bytes that cannot be read nor restored; `UNSUPPORTED`
+   * for a codec that this version does not know
    */
   open(
     type: number,
@@ -244,6 +261,7 @@ export class BlockReader {
     const fault = this.inspect(buf, off, off + len, position);
     if (fault !== 'none' || this.blockLen !== len || this.blockType !== type) {
       const isRepaired = this.#repairFromFile(type, buf, off, len, position);
+      if (!isRepaired && this.#readError !== undefined) throw this.#readError;
       if (!isRepaired && fault !== 'none') {
         throw corruption(FAULT_TEXT[fault], this.path, position);
       }
@@ -267,33 +285,53 @@ export class BlockReader {
   }
 
   /**
-   * Reads file bytes that must exist; with parity, zeros stand for those that do not. Borrows
-   * `buf`.
+   * Reads file bytes that must exist; with parity or stripes, zeros stand for those that do not, or
+   * that the file does not give. Borrows `buf`.
    * @throws VarveError `CORRUPTION` when the file ends before them, `IO`
    */
   fill(buf: Uint8Array, off: number, length: number, position: number): void {
+    if (this.isRestorable) {
+      this.#readError = readAround(this.file, buf, off, length, position);
+      return;
+    }
     const got = readAt(this.file, buf, off, length, position);
-    if (got === length) return;
-    if (!this.hasParity) throw corruption('file is cut short', this.path, position + got);
-    buf.fill(0, off + got, off + length);
+    if (got !== length) throw corruption('file is cut short', this.path, position + got);
   }
 
   /**
    * Repairs the block `buf[off, off + len)` by the parity section that follows it in `buf`, if the
-   * file has a code; both may be damaged. On success the block is inspected. Borrows `buf`.
+   * file has a code, else by the stripes of the file; both may be damaged. On success the block is
+   * inspected. Borrows `buf`.
    * @param len from a sound place
    */
   repair(type: number, buf: Uint8Array, off: number, len: number, position: number): boolean {
-    const isSound = () =>
-      this.inspect(buf, off, off + len, position) === 'none' &&
-      this.blockLen === len &&
-      this.blockType === type;
-    if (this.#ecc === undefined) return false;
+    const isSound = () => this.#isExpected(type, buf, off, len, position);
+    if (!this.isRestorable) return false;
     // Read once more for its parity, a block may be right: then the first read was not.
-    const done = isSound() ? NOTHING_DONE : this.#ecc.repair(buf, off, len, isSound);
-    if (done === undefined) return false;
+    const done = isSound() ? NOTHING_DONE : this.#ecc?.repair(buf, off, len, isSound);
+    if (done === undefined) return this.#rebuild(type, buf, off, len, position);
     this.#report(type, position, done.correctedShards, done.correctedBits);
     return true;
+  }
+
+  /** Restores block and parity section by stripes, and the rest by that section. */
+  #rebuild(type: number, buf: Uint8Array, off: number, len: number, position: number): boolean {
+    const whole = len + this.parityBytes(len);
+    const chunks = this.stripes?.restore(buf, off, whole, position) ?? 0;
+    if (chunks === 0) return false;
+    const isSound = () => this.#isExpected(type, buf, off, len, position);
+    const done = isSound() ? NOTHING_DONE : this.#ecc?.repair(buf, off, len, isSound);
+    if (done === undefined) return false;
+    this.#report(type, position, chunks + done.correctedShards, done.correctedBits);
+    return true;
+  }
+
+  #isExpected(type: number, buf: Uint8Array, off: number, len: number, position: number): boolean {
+    return (
+      this.inspect(buf, off, off + len, position) === 'none' &&
+      this.blockLen === len &&
+      this.blockType === type
+    );
   }
 
   /**
@@ -310,7 +348,10 @@ export class BlockReader {
     this.#report(type, position, 1, 0);
   }
 
-  /** Reports damage to copies of the frame before a block, or with type 0 of the file's header. */
+  /**
+   * Reports damage to copies of the frame before a block, or with type 0 of the file's header or of
+   * its stripe section.
+   */
   noteCopyRepair(type: number, position: number): void {
     this.#report(type, position, 1, 0);
   }
@@ -348,9 +389,8 @@ export class BlockReader {
     len: number,
     position: number,
   ): boolean {
-    const parityBytes = this.parityBytes(len);
-    if (parityBytes === 0) return false;
-    const whole = new Uint8Array(len + parityBytes);
+    if (!this.isRestorable) return false;
+    const whole = new Uint8Array(len + this.parityBytes(len));
     this.fill(whole, 0, whole.length, position);
     if (!this.repair(type, whole, 0, len, position)) return false;
     buf.set(whole.subarray(0, len), off);

@@ -12,6 +12,7 @@
 import { readU32 } from '../bytes/fixed.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { createEccCodec } from '../ecc/codec.ts';
+import { blockCodeOf } from '../ecc/options.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import type { ReadableFile } from '../fs/port.ts';
 import {
@@ -90,6 +91,7 @@ export interface FoundGap {
 export class BlockWalker {
   /** After a sound or corrected block was found, it can be decoded from the block's `buf`. */
   readonly reader: BlockReader;
+  /** Where blocks end: the size of the file, or where its stripe section begins. */
   readonly sizeBytes: number;
   readonly firstPosition: number;
   readonly records: SealedRecords;
@@ -104,7 +106,7 @@ export class BlockWalker {
     this.firstPosition = fileHeaderBytes(header.protection);
     this.records = new SealedRecords(reader, header);
     this.#window = new FileWindow(reader.file);
-    this.sizeBytes = this.#window.sizeBytes;
+    this.sizeBytes = reader.stripes?.layout.bodyBytes ?? this.#window.sizeBytes;
     this.#workLeft = Math.max(SEARCH_WORK * this.sizeBytes, SEARCH_WORK_MIN_BYTES);
     this.#lengthWorkLeft = this.#workLeft;
   }
@@ -232,14 +234,19 @@ export class BlockWalker {
     position: number,
   ): Uint8Array | undefined {
     const { ecc, reader } = this;
-    if (ecc === undefined) return undefined;
-    const whole = new Uint8Array(blockLen + ecc.parityBytes(blockLen));
+    if (!reader.isRestorable) return undefined;
+    const whole = new Uint8Array(blockLen + reader.parityBytes(blockLen));
     whole.set(stored.subarray(0, whole.length));
     const isSound = () =>
       reader.inspect(whole, 0, blockLen, position) === 'none' &&
       reader.blockLen === blockLen &&
       (type === undefined || reader.blockType === type);
-    return ecc.repair(whole, 0, blockLen, isSound) === undefined ? undefined : whole;
+    if (ecc?.repair(whole, 0, blockLen, isSound) !== undefined) return whole;
+    this.#workLeft -= REPAIR_WORK * whole.length;
+    const chunks = reader.stripes?.restore(whole, 0, whole.length, position) ?? 0;
+    if (chunks === 0) return undefined;
+    if (isSound() || ecc?.repair(whole, 0, blockLen, isSound) !== undefined) return whole;
+    return undefined;
   }
 
   #frameAt(start: number): FrameFacts {
@@ -407,13 +414,13 @@ export class BlockWalker {
   }
 }
 
-/** A walker that needs no key: blocks that it finds cannot be decoded. */
+/** A walker that needs no key: blocks that it finds cannot be decoded. It uses no stripes. */
 export function blindWalker(file: ReadableFile, header: FileHeader): BlockWalker {
-  const { ecc } = header.protection;
+  const code = blockCodeOf(header.protection.ecc);
   const reader = new BlockReader(file, {
     salt: header.salt,
     cipher: undefined,
-    ecc: ecc === undefined ? undefined : createEccCodec(ecc),
+    ecc: code === undefined ? undefined : createEccCodec(code),
     decompressor: () => undefined,
     onCorrection: () => {},
   });

@@ -16,7 +16,8 @@
  *
  * Integers are little-endian. There are two copies, or one more than the file's code has parity
  * shards if that is more; with SEC-DED a section over both copies follows. The first block stands
- * behind them. Where a file is encrypted, bytes 0 to 55 are bound to its key.
+ * behind them. A table with stripes has one more copy at its very end. Where a file is encrypted,
+ * bytes 0 to 55 are bound to its key.
  * @module
  */
 import { readU16, readU64, U64_TOO_LARGE, writeU16, writeU64 } from '../bytes/fixed.ts';
@@ -122,7 +123,7 @@ export function decodeFileHeader(
   let foreign: FileHeader | undefined;
   const end = Math.min(length, FILE_HEADER_BYTES_MAX);
   for (let off = 0; off + COPY_BYTES <= end; off += COPY_BYTES) {
-    const header = decodeCopy(buf, off, path);
+    const header = decodeHeaderCopy(buf, off, path);
     // Behind the header there may be anything, even what looks like a copy of one.
     if (header === undefined || off >= copyCount(header.protection) * COPY_BYTES) continue;
     if (own === undefined || isHeaderOf(header, own)) return header;
@@ -143,7 +144,8 @@ function decodeRepaired(buf: Uint8Array, length: number, path: string): FileHead
   if (length < parityEnd) return undefined;
   const repaired = buf.slice(0, parityEnd);
   if (!repairReplicas(repaired, 0, COPY_BYTES, COPIES_MIN)) return undefined;
-  const header = decodeCopy(repaired, 0, path) ?? decodeCopy(repaired, COPY_BYTES, path);
+  const header =
+    decodeHeaderCopy(repaired, 0, path) ?? decodeHeaderCopy(repaired, COPY_BYTES, path);
   return header?.protection.ecc?.scheme === 'secded' ? header : undefined;
 }
 
@@ -155,17 +157,17 @@ export function isIntactHeader(buf: Uint8Array, length: number, header: FileHead
 
 /**
  * Like {@link decodeFileHeader}, for a file that must have a given class and number.
+ * @param last gives a copy that stands elsewhere; asked when no copy is sound
  * @throws VarveError `CORRUPTION` when no copy is sound or the header belongs to another file
  */
 export function expectFileHeader(
   buf: Uint8Array,
   length: number,
   path: string,
-  fileClass: number,
-  fileNumber: number,
+  own: HeaderOwner,
+  last?: () => FileHeader | undefined,
 ): FileHeader {
-  const own = { fileClass, fileNumber };
-  const header = decodeFileHeader(buf, length, path, own);
+  const header = decodeFileHeader(buf, length, path, own) ?? last?.();
   if (header === undefined) throw corruption('file header is damaged', path, 0);
   if (!isHeaderOf(header, own)) {
     throw corruption('file header belongs to another file', path, 0);
@@ -177,7 +179,16 @@ function copyCount({ ecc }: FileProtection): number {
   return ecc?.scheme === 'reed-solomon' ? Math.max(COPIES_MIN, ecc.parity + 1) : COPIES_MIN;
 }
 
-function decodeCopy(buf: Uint8Array, off: number, path: string): FileHeader | undefined {
+/**
+ * Decodes the one copy of a header at `buf[off]`. Borrows `buf`; the salt is a fresh copy.
+ * @returns undefined when it is not sound
+ * @throws VarveError `UNSUPPORTED` as {@link decodeFileHeader}
+ */
+export function decodeHeaderCopy(
+  buf: Uint8Array,
+  off: number,
+  path: string,
+): FileHeader | undefined {
   for (let i = 0; i < MAGIC.length; i++) if (buf[off + i] !== MAGIC[i]) return undefined;
   if (!isSoundReplica(buf, off, COPY_BYTES)) return undefined;
   const version = readU16(buf, off + 6);

@@ -13,7 +13,7 @@ import type { FileCipher } from '../crypto/file-cipher.ts';
 import { KeyRing, type KeySet } from '../crypto/key-ring.ts';
 import { type CryptoPrimitives, SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { createEccCodec } from '../ecc/codec.ts';
-import type { EccOptions } from '../ecc/options.ts';
+import { blockCodeOf, type EccOptions } from '../ecc/options.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import type { Random } from '../env/port.ts';
 import { VarveError } from '../errors.ts';
@@ -23,6 +23,7 @@ import { BlockReader, type Correction } from './block-reader.ts';
 import { type BlockCompression, BlockWriter } from './block-writer.ts';
 import {
   expectFileHeader,
+  FILE_CLASS_TABLE,
   FILE_CLASS_WAL,
   FILE_HEADER_BYTES_MAX,
   type FileHeader,
@@ -31,7 +32,9 @@ import {
   SALT_BYTES,
 } from './file-header.ts';
 import { type FileProtection, UNPROTECTED } from './file-protection.ts';
+import { readAround } from './read-around.ts';
 import { frameBytes } from './record-frame.ts';
+import { readLastHeader, stripesOf } from './striped-file.ts';
 
 /** What a pipeline is made of. */
 export interface PipelineOptions {
@@ -40,7 +43,7 @@ export interface PipelineOptions {
   readonly compression: Compression;
   /** Undefined for a database without encryption; destroyed with the pipeline. */
   readonly keys: KeyRing | undefined;
-  /** Of the manifest and of logs that are written. */
+  /** Of the manifest and of logs that are written, which have no stripes. */
   readonly logEcc: EccOptions | undefined;
   readonly logCompression: 'none' | 'lz4';
   /** Told of damage that a read has put right. */
@@ -96,7 +99,7 @@ export class Pipeline {
     this.#eccCodecs = new Map();
     this.#decompressors = new Map();
     this.#dictionaries = new Map();
-    this.logProtection = this.protection(true, options.logEcc);
+    this.logProtection = this.protection(true, blockCodeOf(options.logEcc));
     this.logCompression =
       options.logCompression === 'none' ? undefined : this.#plainCompression(this.#lz4());
   }
@@ -185,23 +188,30 @@ export class Pipeline {
 
   /**
    * The reader of a file with this header.
+   * @param fileBytes size that the file should have; the one that it has, if absent
    * @throws VarveError `KEY` when the file is encrypted under a key that is not there,
    * `UNSUPPORTED` for a suite that this version does not know
    */
-  reader(file: ReadableFile, header: FileHeader): BlockReader {
-    return this.#reader(file, header, this.#cipher(header, file.path));
+  reader(file: ReadableFile, header: FileHeader, fileBytes?: number): BlockReader {
+    return this.#reader(file, header, this.#cipher(header, file.path), fileBytes);
   }
 
   /** A reader that inspects and repairs blocks, without the file's key: it decodes none. */
-  blindReader(file: ReadableFile, header: FileHeader): BlockReader {
-    return this.#reader(file, header, undefined);
+  blindReader(file: ReadableFile, header: FileHeader, fileBytes?: number): BlockReader {
+    return this.#reader(file, header, undefined, fileBytes);
   }
 
-  #reader(file: ReadableFile, header: FileHeader, cipher: FileCipher | undefined): BlockReader {
+  #reader(
+    file: ReadableFile,
+    header: FileHeader,
+    cipher: FileCipher | undefined,
+    fileBytes: number | undefined,
+  ): BlockReader {
     return new BlockReader(file, {
       salt: header.salt,
       cipher,
       ecc: this.#eccCodec(header.protection.ecc),
+      stripes: stripesOf(file, header, fileBytes),
       decompressor: (codecId) => this.#decompressor(codecId),
       onCorrection: this.onCorrection,
       onCloseFailed: this.onCloseFailed,
@@ -215,8 +225,17 @@ export class Pipeline {
    */
   readHeader(file: ReadableFile, fileClass: number, fileNumber: number): FileHeader {
     const buf = new Uint8Array(FILE_HEADER_BYTES_MAX);
-    const length = readAt(file, buf, 0, buf.length, 0);
-    const header = expectFileHeader(buf, length, file.path, fileClass, fileNumber);
+    const own = { fileClass, fileNumber };
+    const isTable = fileClass === FILE_CLASS_TABLE;
+    // The beginning may be lost to the device: then the last copy counts.
+    const error = isTable ? readAround(file, buf, 0, buf.length, 0) : undefined;
+    const length = isTable ? buf.length : readAt(file, buf, 0, buf.length, 0);
+    const last = () => {
+      const header = isTable ? readLastHeader(file, own) : undefined;
+      if (header === undefined && error !== undefined) throw error;
+      return header;
+    };
+    const header = expectFileHeader(buf, length, file.path, own, last);
     if (!isIntactHeader(buf, length, header)) this.noteRepair(file.path);
     return header;
   }
@@ -318,11 +337,12 @@ export class Pipeline {
 
   /** Working memory is shared: nothing here runs while something else does. */
   #eccCodec(ecc: EccOptions | undefined): EccCodec | undefined {
-    if (ecc === undefined) return undefined;
-    const name = JSON.stringify(ecc);
+    const code = blockCodeOf(ecc);
+    if (code === undefined) return undefined;
+    const name = JSON.stringify(code);
     let codec = this.#eccCodecs.get(name);
     if (codec === undefined) {
-      codec = createEccCodec(ecc);
+      codec = createEccCodec(code);
       this.#eccCodecs.set(name, codec);
     }
     return codec;

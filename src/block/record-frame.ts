@@ -129,7 +129,7 @@ export class RecordFrame {
 }
 
 function copiesOf(ecc: EccOptions | undefined): number {
-  if (ecc === undefined) return 0;
+  if (ecc === undefined || ecc.scheme === 'none') return 0;
   if (ecc.scheme === 'secded') return 1;
   return ecc.scheme === 'xor' ? 2 : ecc.parity + 1;
 }

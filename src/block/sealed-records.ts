@@ -7,6 +7,7 @@ import { readU16, readU32 } from '../bytes/fixed.ts';
 import { CODEC_NONE, CODEC_ZSTD_DICTIONARY } from '../compress/port.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
 import { createEccCodec } from '../ecc/codec.ts';
+import { blockCodeOf } from '../ecc/options.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import {
   BLOCK_CONTENT_BYTES_MAX,
@@ -40,7 +41,8 @@ export class SealedRecords {
     this.reader = reader;
     this.type = recordType(header.fileClass);
     this.frame = new RecordFrame(this.type === undefined ? undefined : ecc, header.salt);
-    this.ecc = ecc === undefined ? undefined : createEccCodec(ecc);
+    const code = blockCodeOf(ecc);
+    this.ecc = code === undefined ? undefined : createEccCodec(code);
     this.headBytes = this.frame.sizeBytes + BLOCK_HEADER_BYTES;
     this.#suiteId = suiteId;
     this.#epoch = epoch;

@@ -45,9 +45,15 @@ export function formatRatio(ratio: number | undefined): string {
   return ratio === undefined ? '-' : ratio.toFixed(2);
 }
 
-/** `reed-solomon 4+2`, `none`. */
+/** `reed-solomon 4+2`, `none`, `secded, stripe 20+2`. */
 export function eccName(ecc: EccOptions | undefined): string {
-  if (ecc === undefined) return 'none';
+  const code = codeName(ecc);
+  const stripe = ecc?.stripe;
+  return stripe === undefined ? code : `${code}, stripe ${stripe.data}+${stripe.parity}`;
+}
+
+function codeName(ecc: EccOptions | undefined): string {
+  if (ecc === undefined || ecc.scheme === 'none') return 'none';
   if (ecc.scheme === 'secded') return 'secded';
   return `${ecc.scheme} ${ecc.data}+${ecc.scheme === 'xor' ? 1 : ecc.parity}`;
 }

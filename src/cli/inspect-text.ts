@@ -17,6 +17,7 @@ import type {
   InspectionPart,
   ParityFacts,
   SlotPart,
+  StripesPart,
   SummaryPart,
 } from '../inspect/parts.ts';
 import { type Encoding, toShortText, toText } from './encoding.ts';
@@ -40,6 +41,8 @@ export function inspectionText(part: InspectionPart, encoding: Encoding): Iterab
       return blockLines(part);
     case 'gap':
       return [gapText(part)];
+    case 'stripes':
+      return stripesLines(part);
     case 'entry':
       return [entryText(part, encoding)];
     case 'field':
@@ -177,6 +180,22 @@ function shards(what: string, { count, numbers }: DamagedShards): string {
   if (count === 0) return '';
   const more = count > numbers.length ? ' and more' : '';
   return `damaged ${what} ${numbers.join(' ')}${more}`;
+}
+
+function* stripesLines(part: StripesPart): Generator<string> {
+  const { offset, sizeBytes, stripeCount, dataChunks, parityUnits, unitBytes, lostCount } = part;
+  const size = `${formatCount(sizeBytes)} bytes at ${offset}`;
+  const stripes = formatItems(stripeCount, 'stripe');
+  const parity = `${parityUnits} of parity of ${unitBytes} bytes`;
+  yield `stripes: ${size}; ${stripes} of up to ${dataChunks} chunks of 4096, ${parity}\n`;
+  const states = [
+    shards('chunks', part.damagedChunks),
+    shards('parity', part.damagedUnits),
+    lostCount === 0 ? '' : `${formatItems(lostCount, 'stripe')} beyond repair`,
+    part.headerCopy === 'sound' ? '' : 'damaged copy of the header',
+  ].filter((text) => text !== '');
+  yield line('state', states.length === 0 ? 'all sound' : states.join(', '));
+  yield line('heals', `any hole of up to ${formatCount(part.holeBytesMax)} bytes`);
 }
 
 function gapText({ offset, sizeBytes, isTorn, reason }: GapPart): string {

@@ -5,7 +5,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { ZSTD_LEVEL_MAX } from '../compress/zstd-limits.ts';
 import { DATA_SHARDS_MAX, PARITY_SHARDS_MAX } from '../ecc/coding-matrix.ts';
-import type { CompressionChoice, DbOptions, EccOptions } from '../index.ts';
+import type {
+  BlockCodeOptions,
+  CompressionChoice,
+  DbOptions,
+  EccOptions,
+  StripeOptions,
+} from '../index.ts';
 
 /** Options of commands that write. */
 export interface StorageOptions {
@@ -23,7 +29,8 @@ export function addStorage(command: Command): Command {
     )
     .option(
       '--ecc <code>',
-      'error correction of new files: none, secded, xor:DATA, rs:DATA,PARITY; none if absent',
+      'error correction of new files: none, secded, xor:DATA, rs:DATA,PARITY, each with ' +
+        '+stripe:DATA,PARITY if wanted; none if absent',
       parseEcc,
     );
 }
@@ -44,17 +51,37 @@ function parseCompression(text: string): CompressionChoice {
 }
 
 function parseEcc(text: string): EccOptions | false {
+  const at = text.indexOf('+');
+  const code = parseCode(at < 0 ? text : text.slice(0, at));
+  if (at < 0 && code !== undefined) return code;
+  const stripe = at < 0 ? undefined : parseShards('stripe', text.slice(at + 1));
+  if (code !== undefined && stripe !== undefined) {
+    return code === false ? { scheme: 'none', stripe } : { ...code, stripe };
+  }
+  throw new InvalidArgumentError(
+    `It must be none, secded, xor:DATA or rs:DATA,PARITY, and may go on with` +
+      ` +stripe:DATA,PARITY, with 1 to ${DATA_SHARDS_MAX} data and 1 to ${PARITY_SHARDS_MAX}` +
+      ` parity shards.`,
+  );
+}
+
+/** False for none, undefined for what is no code. */
+function parseCode(text: string): BlockCodeOptions | false | undefined {
   if (text === 'none') return false;
   if (text === 'secded') return { scheme: 'secded' };
-  const shards = numberIn(/^xor:(\d{1,3})$/, text, 1, DATA_SHARDS_MAX);
-  if (shards !== undefined) return { scheme: 'xor', data: shards };
-  const data = numberIn(/^rs:(\d{1,3}),\d+$/, text, 1, DATA_SHARDS_MAX);
-  const parity = numberIn(/^rs:\d+,(\d{1,3})$/, text, 1, PARITY_SHARDS_MAX);
-  if (data !== undefined && parity !== undefined) return { scheme: 'reed-solomon', data, parity };
-  throw new InvalidArgumentError(
-    `It must be none, secded, xor:DATA or rs:DATA,PARITY, with 1 to ${DATA_SHARDS_MAX} data and` +
-      ` 1 to ${PARITY_SHARDS_MAX} parity shards.`,
-  );
+  const data = numberIn(/^xor:(\d{1,3})$/, text, 1, DATA_SHARDS_MAX);
+  if (data !== undefined) return { scheme: 'xor', data };
+  const shards = parseShards('rs', text);
+  return shards === undefined ? undefined : { scheme: 'reed-solomon', ...shards };
+}
+
+/** `NAME:DATA,PARITY`. */
+function parseShards(name: string, text: string): StripeOptions | undefined {
+  if (!text.startsWith(`${name}:`)) return undefined;
+  const numbers = text.slice(name.length + 1);
+  const data = numberIn(/^(\d{1,3}),\d+$/, numbers, 1, DATA_SHARDS_MAX);
+  const parity = numberIn(/^\d+,(\d{1,3})$/, numbers, 1, PARITY_SHARDS_MAX);
+  return data === undefined || parity === undefined ? undefined : { data, parity };
 }
 
 function numberIn(pattern: RegExp, text: string, min: number, max: number): number | undefined {

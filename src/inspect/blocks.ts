@@ -19,6 +19,7 @@ import { NO_ROOM, type Room } from '../bytes/room.ts';
 import { CODEC_NONE, CODEC_ZSTD_DICTIONARY } from '../compress/port.ts';
 import { DATABASE_ID_BYTES } from '../crypto/derive.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
+import { blockCodeOf } from '../ecc/options.ts';
 import { isVarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
 import { blockFields, opaquePayload } from './block-fields.ts';
@@ -37,6 +38,7 @@ import type {
   ParityFacts,
 } from './parts.ts';
 import { findDamagedShards } from './shards.ts';
+import { stripesPart } from './stripes.ts';
 import { walkTable } from './table.ts';
 
 /** Inspects the blocks of one file. */
@@ -91,6 +93,9 @@ export class BlocksInspector {
       }
       if (found.found === 'block') ordinal++;
     }
+    const { stripes } = this.#reader;
+    if (wanted !== undefined || stripes === undefined) return;
+    yield stripesPart(this.#file, this.#header, stripes);
   }
 
   /** Forgets the file's key. */
@@ -184,7 +189,7 @@ export class BlocksInspector {
 
   #parityFacts(block: FoundBlock): ParityFacts | undefined {
     const codec = this.#walker.ecc;
-    const { ecc } = this.#header.protection;
+    const ecc = blockCodeOf(this.#header.protection.ecc);
     if (codec === undefined || ecc === undefined) return undefined;
     const { blockLen, position, start } = block;
     const sizeBytes = codec.parityBytes(blockLen);

@@ -18,6 +18,7 @@ import {
 } from '../block/file-header.ts';
 import { readProtection } from '../block/file-protection.ts';
 import { isSoundReplica } from '../block/replicas.ts';
+import { readLastHeader } from '../block/striped-file.ts';
 import { readU64 } from '../bytes/fixed.ts';
 import { isVarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
@@ -50,7 +51,7 @@ export function findHeader(
   const length = file.read(buf, 0, buf.length, 0);
   let problem: string | undefined;
   try {
-    const header = decodeFileHeader(buf, length, file.path, own);
+    const header = decodeFileHeader(buf, length, file.path, own) ?? readLastHeader(file, own);
     if (header !== undefined) return { part: soundPart(buf, length, header), header, problem };
   } catch (error) {
     if (!isVarveError(error)) throw error;

@@ -164,6 +164,28 @@ export interface BlockPart {
   readonly content: ContentState;
 }
 
+/** The stripe section at the end of a table, and the chunks of the file that it stands for. */
+export interface StripesPart {
+  readonly part: 'stripes';
+  readonly offset: number;
+  /** With the last copy of the header. */
+  readonly sizeBytes: number;
+  readonly stripeCount: number;
+  readonly dataChunks: number;
+  readonly parityUnits: number;
+  readonly unitBytes: number;
+  /** Longest hole that is rebuilt wherever it is. */
+  readonly holeBytesMax: number;
+  /** Chunks of 4 KiB of the file, counted from 0. */
+  readonly damagedChunks: DamagedShards;
+  /** Counted from 0 in the section. */
+  readonly damagedUnits: DamagedShards;
+  /** Stripes of which more is damaged than can be restored. */
+  readonly lostCount: number;
+  /** The copy of the file header behind the units. */
+  readonly headerCopy: 'sound' | 'damaged';
+}
+
 /** Bytes in which no block was found. */
 export interface GapPart {
   readonly part: 'gap';
@@ -325,6 +347,7 @@ export type InspectionPart =
   | SlotPart
   | BlockPart
   | GapPart
+  | StripesPart
   | DataPart
   | EntryPart
   | IndexPart

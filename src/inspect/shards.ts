@@ -5,7 +5,7 @@
  * @module
  */
 import { readU32 } from '../bytes/fixed.ts';
-import type { EccOptions } from '../ecc/options.ts';
+import type { BlockCodeOptions } from '../ecc/options.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import { ReedSolomon } from '../ecc/reed-solomon.ts';
 import { hashWords } from '../ecc/shard-checksum.ts';
@@ -31,7 +31,7 @@ export interface ShardDamage {
  * @param good the block as it should be, from its beginning; undefined when nobody knows
  */
 export function findDamagedShards(
-  ecc: EccOptions,
+  ecc: BlockCodeOptions,
   codec: EccCodec,
   stored: Uint8Array,
   blockLen: number,
@@ -60,7 +60,11 @@ class ShardSums {
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
 
-  constructor(ecc: Exclude<EccOptions, { scheme: 'secded' }>, shardBytes: number, count: number) {
+  constructor(
+    ecc: Exclude<BlockCodeOptions, { scheme: 'secded' }>,
+    shardBytes: number,
+    count: number,
+  ) {
     const { shardPackets } = new ReedSolomon(ecc.data, ecc.scheme === 'xor' ? 1 : ecc.parity);
     const touched = (1 + ecc.data * shardPackets) / shardPackets;
     let partCount = 1;

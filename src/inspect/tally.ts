@@ -9,6 +9,7 @@ import type {
   InspectedKind,
   InspectionPart,
   SlotPart,
+  StripesPart,
   SummaryPart,
 } from './parts.ts';
 
@@ -42,7 +43,8 @@ export class Tally {
     else if (part.part === 'gap') {
       if (part.isTorn) this.#isTorn = true;
       else this.#damageCount++;
-    } else if (part.part === 'problem' && part.isDamage) this.#damageCount++;
+    } else if (part.part === 'stripes' && isDamagedStripes(part)) this.#correctedCount++;
+    else if (part.part === 'problem' && part.isDamage) this.#damageCount++;
   }
 
   summary(): SummaryPart {
@@ -94,6 +96,12 @@ export function isDamagedAround({ frame, parity }: BlockPart): boolean {
   if (frame !== undefined && (frame.copies.some(isBad) || isBad(frame.section))) return true;
   if (parity === undefined) return false;
   return parity.damagedParity.count > 0 || (parity.damagedData?.count ?? 0) > 0;
+}
+
+/** Units can be made anew from a whole body; what of the body is lost shows in its blocks. */
+export function isDamagedStripes(part: StripesPart): boolean {
+  const { damagedChunks, damagedUnits, headerCopy } = part;
+  return damagedChunks.count + damagedUnits.count > 0 || headerCopy === 'damaged';
 }
 
 /** True if the checksum of a block is right and its content cannot be read all the same. */

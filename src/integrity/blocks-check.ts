@@ -28,7 +28,7 @@ import { LogWindow } from '../block/log-window.ts';
 import { TornEnd } from '../block/torn-end.ts';
 import { differences } from './differences.ts';
 import type { ExpectedFile, FileRange, RestoreSource } from './finding.ts';
-import type { PatchyFile } from './patchy-file.ts';
+import type { CheckedFile } from './patchy-file.ts';
 import type { Report } from './report.ts';
 
 /** The order of the blocks of a table. */
@@ -47,7 +47,7 @@ export class BlocksCheck {
   position: number;
   /** Where a log ends that was not completely written; undefined if it was. */
   tornAt: number | undefined;
-  readonly #file: PatchyFile;
+  readonly #file: CheckedFile;
   readonly #expected: ExpectedFile;
   readonly #sources: readonly RestoreSource[];
   readonly #report: Report;
@@ -63,10 +63,12 @@ export class BlocksCheck {
   #isOver: boolean;
   /** What is missing at the end has been told. */
   #isEndTold: boolean;
+  /** See {@link leaveEnd}. */
+  #leavesEnd: boolean;
 
   /** @param file stays the caller's */
   constructor(
-    file: PatchyFile,
+    file: CheckedFile,
     header: FileHeader,
     expected: ExpectedFile,
     sources: readonly RestoreSource[],
@@ -86,6 +88,7 @@ export class BlocksCheck {
     this.#lastType = UNKNOWN_TYPE;
     this.#isOver = false;
     this.#isEndTold = false;
+    this.#leavesEnd = false;
   }
 
   /**
@@ -95,6 +98,11 @@ export class BlocksCheck {
   resume(position: number): void {
     if (position <= this.position || this.#walker.intactEnd(position, this.#to) === 0) return;
     this.position = position;
+  }
+
+  /** What is missing behind the last block of a table, or stands there, is told by who calls. */
+  leaveEnd(): void {
+    this.#leavesEnd = true;
   }
 
   /** Looks at nothing but this range, at whose ends blocks begin. */
@@ -120,7 +128,7 @@ export class BlocksCheck {
       }
       if (this.position >= stop && !this.#isAtEnd()) return true;
     }
-    if (this.#stopAt === undefined) this.#finish();
+    if (this.#stopAt === undefined && !this.#leavesEnd) this.#finish();
     return false;
   }
 

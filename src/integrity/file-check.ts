@@ -1,8 +1,9 @@
 /**
  * Looks for damage in one file of any class, at the level of sealed bytes: checksums, parity
- * sections, copies and lengths. It needs no key, decompresses nothing, and reads past every cache
- * of the engine. Memory is one block and a read of 256 KiB. Sectors that cannot be read are damage
- * like any other.
+ * sections, stripes, copies and lengths. It needs no key, decompresses nothing, and reads past
+ * every cache of the engine. Memory is one block and a read of 256 KiB; of a table with stripes
+ * also one stripe, and a few bytes for each chunk that it restores. Sectors that cannot be read are
+ * damage like any other.
  *
  * What it does not see is what only contents can say: that a file is not the one that was written
  * last, or that a block says something else than it should under a checksum that is right.
@@ -22,6 +23,7 @@ import {
   isHeaderOf,
 } from '../block/file-header.ts';
 import { isSameProtection } from '../block/file-protection.ts';
+import { readLastHeader, stripesOf } from '../block/striped-file.ts';
 import { compareKeys } from '../bytes/compare.ts';
 import { isVarveError } from '../errors.ts';
 import { type Fs, type ReadableFile, readAt, sizeOf } from '../fs/port.ts';
@@ -39,6 +41,7 @@ import type {
 } from './finding.ts';
 import { PatchyFile } from './patchy-file.ts';
 import { Report } from './report.ts';
+import { StripesCheck } from './stripes-check.ts';
 
 const COPY_BYTES = 64;
 /** Where in a copy of a table's header the id of the database stands. */
@@ -74,7 +77,13 @@ export class FileCheck {
   readonly #options: FileCheckOptions;
   readonly #report: Report;
   /** Undefined before the header was looked at. */
+  #header: FileHeader | undefined;
+  /** Undefined in a file without stripes. */
+  #stripes: StripesCheck | undefined;
+  /** Undefined before stripes were looked at. */
   #blocks: BlocksCheck | undefined;
+  /** Findings before that. */
+  #earlierCount: number;
   #isDone: boolean;
 
   /**
@@ -98,7 +107,10 @@ export class FileCheck {
       if (only === undefined || isMeeting(finding, only)) onFinding(finding, restored);
     };
     this.#report = new Report(file.path, expected.fileClass, sink);
+    this.#header = undefined;
+    this.#stripes = undefined;
     this.#blocks = undefined;
+    this.#earlierCount = 0;
     this.#isDone = false;
   }
 
@@ -123,23 +135,63 @@ export class FileCheck {
       this.position = checkCurrent(this.#file, this.#report);
       return false;
     }
-    let blocks = this.#blocks;
-    if (blocks === undefined) {
-      const header = this.#checkHeader(CLASS_NUMBERS[fileClass]);
-      if (header === undefined) {
+    const { only } = this.#options;
+    if (this.#header === undefined) {
+      this.#header = this.#checkHeader(CLASS_NUMBERS[fileClass]);
+      if (this.#header === undefined) {
         this.position = this.sizeBytes;
         return false;
       }
-      const { sources = [], resumeAt, only } = this.#options;
       if (only?.part === 'header') return false;
-      blocks = new BlocksCheck(this.#file, header, this.#expected, sources, this.#report);
-      if (resumeAt !== undefined) blocks.resume(resumeAt);
-      if (only !== undefined && BLOCK_PARTS.has(only.part)) blocks.restrict(only);
-      this.#blocks = blocks;
+      this.#stripes = this.#stripesOf(this.#header);
     }
-    const goesOn = blocks.step(budgetBytes);
-    this.position = blocks.position;
-    return goesOn;
+    if (this.#blocks === undefined) {
+      const stripes = isOfBlocks(only) ? undefined : this.#stripes;
+      if (stripes?.step(budgetBytes)) return true;
+      this.#blocks = this.#blocksOf(this.#header);
+    }
+    const isNeeded = only?.part !== 'stripe' || this.#stripes?.isPending === true;
+    if (isNeeded && this.#blocks.step(budgetBytes)) {
+      this.position = this.#blocks.position;
+      return true;
+    }
+    this.position = this.sizeBytes;
+    if (!isOfBlocks(only)) {
+      const isBodySound = this.#report.findingCount === this.#earlierCount;
+      this.#stripes?.finish(isBodySound, this.sizeBytes);
+    }
+    return false;
+  }
+
+  #stripesOf(header: FileHeader): StripesCheck | undefined {
+    const stripes = stripesOf(this.#file, header, this.#expected.endBytes);
+    if (stripes === undefined) return undefined;
+    const check = new StripesCheck(this.#file, header, stripes, this.#report);
+    const { only } = this.#options;
+    if (only?.part === 'stripe') check.restrict(only);
+    return check;
+  }
+
+  #blocksOf(header: FileHeader): BlocksCheck {
+    const { sources = [], resumeAt, only } = this.#options;
+    const body = this.#stripes?.body;
+    const expected =
+      body === undefined ? this.#expected : { ...this.#expected, endBytes: body.size() };
+    this.#earlierCount = this.#report.findingCount;
+    const blocks = new BlocksCheck(body ?? this.#file, header, expected, sources, this.#report);
+    const hasStripes = header.protection.ecc?.stripe !== undefined;
+    if (hasStripes && header.fileClass === FILE_CLASS_TABLE) blocks.leaveEnd();
+    if (hasStripes && body === undefined) this.#tellCut();
+    if (resumeAt !== undefined) blocks.resume(resumeAt);
+    if (only !== undefined && isOfBlocks(only)) blocks.restrict(only);
+    return blocks;
+  }
+
+  /** Nobody knows where the stripe section begins. */
+  #tellCut(): void {
+    const cause = 'file is cut short: its stripes cannot be found';
+    const place = { offset: this.sizeBytes, lengthBytes: 0, blockType: 0, cause };
+    this.#report.lost({ ...place, part: 'end' });
   }
 
   /** The header, if what stands behind it can be checked. */
@@ -152,6 +204,7 @@ export class FileCheck {
     let header: FileHeader | undefined;
     try {
       header = decodeFileHeader(buf, length, path, own);
+      if (own.fileClass === FILE_CLASS_TABLE) header ??= readLastHeader(this.#file, own);
     } catch (error) {
       if (!isVarveError(error, 'CORRUPTION')) throw error;
     }
@@ -229,6 +282,11 @@ export class FileCheck {
     const lengthBytes = Math.min(this.sizeBytes, FILE_HEADER_BYTES_MAX);
     this.#report.lost({ part: 'header', offset: 0, lengthBytes, blockType: 0, cause });
   }
+}
+
+/** True if it concerns one block and no more. */
+function isOfBlocks(only: Finding | undefined): boolean {
+  return only !== undefined && BLOCK_PARTS.has(only.part);
 }
 
 /** True if some copy of a header in `buf` has enough of this id left. Borrows both. */

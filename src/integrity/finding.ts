@@ -17,9 +17,19 @@ export type FileClassName = 'table' | 'wal' | 'manifest' | 'current';
  * - `block`: a block; with its parity section, and in a log its frame, it has the range
  * - `frame`: only copies of the length before a record of a log
  * - `parity`: only the parity section of a block that is sound
+ * - `stripe`: a chunk of 4 KiB of a table that its stripe restores, whatever it holds; or a unit of
+ *   parity of a stripe, or the copy of the header behind those
  * - `end`: the file is too short, or something stands behind its end
  */
-export type DamagedPart = 'file' | 'header' | 'slot' | 'block' | 'frame' | 'parity' | 'end';
+export type DamagedPart =
+  | 'file'
+  | 'header'
+  | 'slot'
+  | 'block'
+  | 'frame'
+  | 'parity'
+  | 'stripe'
+  | 'end';
 
 /** Bytes of a file, in bytes from its beginning. */
 export interface FileRange {
@@ -46,11 +56,14 @@ export interface Finding extends FileRange {
   readonly state: 'healable' | 'lost';
   /** What is wrong, for people. */
   readonly cause: string;
-  /** Who knows the right bytes: `parity`, `copies`, or the name of another source; '' if lost. */
+  /**
+   * Who knows the right bytes: `parity`, `stripes`, `copies`, or the name of another source; '' if
+   * lost.
+   */
   readonly source: string;
   /**
-   * The wrong bytes of what is healable: at most one range for each damaged shard, copy or word.
-   * None for bytes behind the end, of which a file is healed by being cut.
+   * The wrong bytes of what is healable: at most one range for each damaged shard, chunk, copy or
+   * word. None for bytes behind the end, of which a file is healed by being cut.
    */
   readonly ranges: readonly FileRange[];
 }

@@ -14,8 +14,20 @@ const PIECE_BYTES = 4096;
 /** With more of them the file as a whole cannot be read. */
 const HOLES_MAX = 4096;
 
+/** A file, and what of it was read in vain. */
+export interface CheckedFile extends ReadableFile {
+  /** True if some of the range was read in vain. */
+  hasHole(from: number, to: number): boolean;
+  /**
+   * Makes those bytes of `stored` wrong that were read in vain: what stands in their place may be
+   * right by chance, and has to be written all the same.
+   * @param right what should stand at `position`; as long as `stored` at least. Both are borrowed
+   */
+  spoil(stored: Uint8Array, right: Uint8Array, position: number): void;
+}
+
 /** Reads around what cannot be read; see the module head. */
-export class PatchyFile implements ReadableFile {
+export class PatchyFile implements CheckedFile {
   readonly path: string;
   readonly #file: ReadableFile;
   /** What could not be read, in the order in which it was met. */
@@ -56,18 +68,12 @@ export class PatchyFile implements ReadableFile {
     this.#file.close();
   }
 
-  /** True if some of the range was read in vain. */
   hasHole(from: number, to: number): boolean {
     return this.#holes.some(({ offset, lengthBytes }) => {
       return offset < to && from < offset + lengthBytes;
     });
   }
 
-  /**
-   * Makes those bytes of `stored` wrong that were read in vain: what stands in their place may be
-   * right by chance, and has to be written all the same.
-   * @param right what should stand at `position`; as long as `stored` at least. Both are borrowed
-   */
   spoil(stored: Uint8Array, right: Uint8Array, position: number): void {
     const end = position + stored.length;
     for (const { offset, lengthBytes } of this.#holes) {

@@ -17,9 +17,11 @@ import {
   decodeFileHeader,
   encodeFileHeader,
   FILE_CLASS_TABLE,
+  type FileHeader,
   fileHeaderBytes,
   isIntactHeader,
 } from '../block/file-header.ts';
+import { bodyBytesOf } from '../block/striped-file.ts';
 import { compareBytes, compareKeys } from '../bytes/compare.ts';
 import { hash32 } from '../bytes/hash32.ts';
 import { NO_ROOM, type Room } from '../bytes/room.ts';
@@ -32,6 +34,7 @@ import type { TableFooter } from './table-footer.ts';
 import { footerBlockBytes } from './table-footer.ts';
 import type { TableMeta } from './table-meta.ts';
 import type { TableProperties } from './table-properties.ts';
+import { checkStripes } from './table-stripes.ts';
 
 const READ_BYTES = 1024 * 1024;
 
@@ -66,6 +69,7 @@ export class TableCheck {
   readonly #checksum: FileChecksum;
   readonly #entries: EntryChecker;
   readonly #block: CachedBlock;
+  #header: FileHeader | undefined;
   #properties: TableProperties | undefined;
   /** Where contents go that do not stand in `#buf`. */
   #content: Room;
@@ -89,6 +93,7 @@ export class TableCheck {
     this.#onFault = onFault;
     this.#checksum = new FileChecksum();
     this.#entries = new EntryChecker(parts.blocks);
+    this.#header = undefined;
     this.#properties = undefined;
     this.#block = new CachedBlock();
     this.#content = NO_ROOM;
@@ -157,14 +162,20 @@ export class TableCheck {
     const buf = new Uint8Array(fileHeaderBytes(meta.protection));
     blocks.reader.fill(buf, 0, buf.length, 0);
     const own = { fileClass: FILE_CLASS_TABLE, fileNumber: meta.fileNumber };
-    const header = decodeFileHeader(buf, buf.length, blocks.path, own);
-    if (header === undefined) throw corruption('file header is damaged', blocks.path, 0);
-    if (!isIntactHeader(buf, buf.length, header)) {
-      if (!blocks.reader.hasParity) {
-        throw corruption('a copy of the file header is damaged', blocks.path, 0);
-      }
-      blocks.reader.noteCopyRepair(0, 0);
+    const { reader } = blocks;
+    const decode = () => decodeFileHeader(buf, buf.length, blocks.path, own);
+    let header = decode();
+    const isIntact = header !== undefined && isIntactHeader(buf, buf.length, header);
+    if (!isIntact && reader.stripes !== undefined) {
+      reader.stripes.restore(buf, 0, buf.length, 0);
+      header ??= decode();
     }
+    if (header === undefined) throw corruption('file header is damaged', blocks.path, 0);
+    if (!isIntact && !reader.isRestorable) {
+      throw corruption('a copy of the file header is damaged', blocks.path, 0);
+    }
+    if (!isIntact) reader.noteCopyRepair(0, 0);
+    this.#header = header;
     this.#checksum.update(encodeFileHeader(header), 0, buf.length);
   }
 
@@ -205,7 +216,8 @@ export class TableCheck {
     const { blocks, footer, meta } = this.#parts;
     const { reader } = blocks;
     const tailOff = footer.dictionaryOff;
-    const buf = new Uint8Array(meta.sizeBytes - tailOff);
+    const bodyBytes = bodyBytesOf(meta.protection, meta.sizeBytes)!;
+    const buf = new Uint8Array(bodyBytes - tailOff);
     if (!this.#attempt(() => reader.fill(buf, 0, buf.length, tailOff))) return;
     const check = (type: number, position: number, length: number): void => {
       if (length === 0) return;
@@ -219,8 +231,12 @@ export class TableCheck {
     check(BLOCK_INDEX, footer.indexOff, footer.indexLen);
     check(BLOCK_PROPERTIES, footer.propertiesOff, footer.propertiesLen);
     const footerLen = footerBlockBytes(meta.protection);
-    check(BLOCK_FOOTER, meta.sizeBytes - footerLen - reader.parityBytes(footerLen), footerLen);
+    check(BLOCK_FOOTER, bodyBytes - footerLen - reader.parityBytes(footerLen), footerLen);
     this.#checksum.update(buf, 0, buf.length);
+    checkStripes(reader, this.#header, this.#checksum, (fault) => {
+      this.#isWhole = false;
+      this.#onFault(fault);
+    });
   }
 
   /** What only the whole table shows. */

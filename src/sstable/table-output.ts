@@ -8,7 +8,9 @@ import type { BlockCompression, BlockWriter } from '../block/block-writer.ts';
 import { type Digest64, FileChecksum } from '../block/checksum.ts';
 import { encodeFileHeader, type FileHeader } from '../block/file-header.ts';
 import type { Pipeline } from '../block/pipeline.ts';
+import { StripeWriter } from '../block/stripe-writer.ts';
 import type { ByteWriter } from '../bytes/byte-writer.ts';
+import { stripeGrowth } from '../ecc/stripe-layout.ts';
 import { VarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
 
@@ -28,6 +30,9 @@ export class TableOutput {
   readonly #file: FileHandle;
   readonly #blocks: BlockWriter;
   readonly #checksum: FileChecksum;
+  readonly #stripes: StripeWriter | undefined;
+  /** Bytes in the file for each byte of its body: more than 1 with stripes. */
+  readonly stripeGrowth: number;
   /** Bytes already handed to the file. */
   #flushedBytes: number;
 
@@ -42,17 +47,20 @@ export class TableOutput {
     this.#blocks = pipeline.writer(file.path, header);
     this.#checksum = new FileChecksum();
     this.#flushedBytes = 0;
+    const stripe = header.protection.ecc?.stripe;
+    this.#stripes = stripe === undefined ? undefined : new StripeWriter(file, header, stripe);
+    this.stripeGrowth = stripeGrowth(stripe);
     out.reset();
     const bytes = encodeFileHeader(header);
     this.out.bytes(bytes, 0, bytes.length);
   }
 
-  /** Where in the file the next byte goes. */
+  /** Where in the file the next byte goes; behind everything once it is finished. */
   get position(): number {
     return this.#flushedBytes + this.out.length;
   }
 
-  /** Bytes in the file for each byte of a block of this length: more than 1 with parity. */
+  /** Bytes of its body for each byte of a block of this length: more than 1 with parity. */
   growth(blockLen: number): number {
     return 1 + this.#blocks.parityBytes(blockLen) / blockLen;
   }
@@ -98,6 +106,12 @@ export class TableOutput {
   /** Hands the rest to the file. @param digest receives the checksum of the whole file */
   finish(digest: Digest64): void {
     this.#flush();
+    if (this.#stripes !== undefined) {
+      const { fileBytes } = this.#stripes;
+      if (fileBytes > TABLE_BYTES_MAX) throw tooLarge();
+      this.#stripes.finish(this.#checksum);
+      this.#flushedBytes = fileBytes;
+    }
     this.#checksum.digest(digest);
     this.#blocks.close();
   }
@@ -116,6 +130,7 @@ export class TableOutput {
     const { out } = this;
     this.#file.write(out.buf, 0, out.length, this.#flushedBytes);
     this.#checksum.update(out.buf, 0, out.length);
+    this.#stripes?.update(out.buf, 0, out.length);
     this.#flushedBytes += out.length;
     out.restart(BUFFER_KEPT_BYTES_MAX, OUTPUT_BUFFER_BYTES);
   }

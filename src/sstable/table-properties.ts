@@ -6,8 +6,8 @@
  *     each         varint n, n bytes of name (ASCII) | varint m, m bytes of value
  *
  * A number is a varint, a key the bytes themselves; table-origin.ts has some more. Every property
- * named in `NUMBERS`, `LATER_NUMBERS` and `KEYS` is written once; older versions did not write
- * those of `LATER_NUMBERS`, nor an origin. Unknown names are ignored.
+ * named in `NUMBERS` and `KEYS` is written once; those of `LATER_NUMBERS` and of an origin may be
+ * missing. Unknown names are ignored.
  * @module
  */
 import { ByteWriter } from '../bytes/byte-writer.ts';
@@ -39,7 +39,7 @@ export interface TableProperties {
   readonly suiteId: number;
   /** Epoch of the key, 0 without encryption. */
   readonly keyEpoch: number;
-  /** The error-correcting code, as in its record (ecc/options.ts); 0 without one. */
+  /** The code of the blocks, numbered as in its record (ecc/options.ts); 0 without one. */
   readonly eccScheme: number;
   readonly eccDataShards: number;
   readonly eccParityShards: number;
@@ -56,6 +56,9 @@ export interface TableProperties {
   readonly asOfSeqno: number | undefined;
   /** Undefined in a table of an older version. */
   readonly origin: TableOrigin | undefined;
+  /** Chunks and units of a stripe; absent in a table without stripes. */
+  readonly stripeDataChunks?: number | undefined;
+  readonly stripeParityUnits?: number | undefined;
 }
 
 const NUMBERS = [
@@ -79,7 +82,7 @@ const NUMBERS = [
   'writerVersion',
   'entryChecksums',
 ] as const;
-const LATER_NUMBERS = ['asOfSeqno'] as const;
+const LATER_NUMBERS = ['asOfSeqno', 'stripeDataChunks', 'stripeParityUnits'] as const;
 const KEYS = ['smallestKey', 'largestKey'] as const;
 const NAME_BYTES_MAX = 64;
 const VALUE_SCRATCH_BYTES = 16;

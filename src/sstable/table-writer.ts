@@ -1,6 +1,7 @@
 /**
  * Writes a table: file header | data blocks | dictionary | filter | index | properties | footer,
- * each but the first a block of block-format.ts. Entries come in order, and nothing is read back.
+ * each but the first a block of block-format.ts, and the stripe section, if there are stripes.
+ * Entries come in order, and nothing is read back but for the stripes.
  * @module
  */
 import {
@@ -27,7 +28,7 @@ import { hash32 } from '../bytes/hash32.ts';
 import type { CodecSettings } from '../compress/options.ts';
 import { CODEC_NONE } from '../compress/port.ts';
 import { NO_DICTIONARY } from '../compress/zstd-dictionary.ts';
-import { ECC_DESCRIPTOR_BYTES, writeEccDescriptor } from '../ecc/options.ts';
+import { blockCodeOf, ECC_DESCRIPTOR_BYTES, writeEccDescriptor } from '../ecc/options.ts';
 import { assert } from '../errors.ts';
 import { BloomFilterBuilder, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
 import type { FileHandle } from '../fs/port.ts';
@@ -74,7 +75,7 @@ export class TableWriter {
   private readonly compressor: BlockCompressor;
   private readonly block: DataBlockBuilder;
   private readonly hasEntryChecksums: boolean;
-  /** Bytes in the file for each that was not sealed yet, about. */
+  /** Bytes in the body of the file for each that was not sealed yet, about. */
   private readonly growth: number;
   private readonly index: TableIndexBuilder;
   private readonly filter: BloomFilterBuilder | undefined;
@@ -142,7 +143,7 @@ export class TableWriter {
     return Math.max(this.index.sizeBytes, this.filter?.sizeBytes ?? 0) > PART_BYTES_MAX;
   }
 
-  /** About the file size if the table ended now, parity, filter and index included. */
+  /** About the file size if the table ended now, parity, stripes, filter and index included. */
   get sizeBytes(): number {
     const { position, out, contentOff } = this.output;
     const filterBytes = this.filter === undefined ? 0 : this.filter.sizeBytes;
@@ -152,7 +153,7 @@ export class TableWriter {
       written -= out.length - contentOff;
       unwritten += this.block.contentBytes();
     }
-    return written + unwritten * this.growth;
+    return (written + unwritten * this.growth) * this.output.stripeGrowth;
   }
 
   /** Appends an entry, which must stand behind the last in internal order. Borrows both buffers. */
@@ -413,7 +414,7 @@ export class TableWriter {
   private appendProperties(createdAtMs: number): void {
     const { protection } = this.options;
     const ecc = new Uint8Array(ECC_DESCRIPTOR_BYTES);
-    writeEccDescriptor(ecc, 0, protection.ecc);
+    writeEccDescriptor(ecc, 0, blockCodeOf(protection.ecc));
     encodeProperties(this.output.out, {
       entryCount: this.entries,
       tombstoneCount: this.tombstoneCount,
@@ -438,6 +439,8 @@ export class TableWriter {
       entryChecksums: this.hasEntryChecksums ? 1 : 0,
       asOfSeqno: Math.max(this.largestSeqno, this.options.asOfSeqno ?? 0),
       origin: this.options.origin,
+      stripeDataChunks: protection.ecc?.stripe?.data,
+      stripeParityUnits: protection.ecc?.stripe?.parity,
     });
   }
 

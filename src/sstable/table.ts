@@ -16,6 +16,7 @@ import { BlockPosition } from '../block/data-block-reader.ts';
 import { FILE_CLASS_TABLE, FILE_HEADER_BYTES_MIN, fileHeaderBytes } from '../block/file-header.ts';
 import { type FileProtection, isSameProtection } from '../block/file-protection.ts';
 import type { Pipeline } from '../block/pipeline.ts';
+import { bodyBytesOf } from '../block/striped-file.ts';
 import { compareBytes, compareKeys, successorOf } from '../bytes/compare.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
 import { CODEC_NONE } from '../compress/port.ts';
@@ -281,16 +282,17 @@ function openReader(file: ReadableFile, meta: TableMeta, pipeline: Pipeline): Bl
   if (meta.salt !== undefined && compareKeys(header.salt, meta.salt) !== 0) {
     throw corruption('table is another one than the manifest says', file.path, 0);
   }
-  return pipeline.reader(file, header);
+  return pipeline.reader(file, header, meta.sizeBytes);
 }
 
 function readFooter(
   reader: BlockReader,
   protection: FileProtection,
-  sizeBytes: number,
+  fileBytes: number,
 ): TableFooter {
   const length = footerBlockBytes(protection);
-  const position = sizeBytes - length - reader.parityBytes(length);
+  const bodyBytes = bodyBytesOf(protection, fileBytes) ?? 0;
+  const position = bodyBytes - length - reader.parityBytes(length);
   const dataOff = fileHeaderBytes(protection);
   if (position < dataOff) throw corruption('table is cut short', reader.path, 0);
   reader.read(BLOCK_FOOTER, length, position);

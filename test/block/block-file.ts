@@ -16,7 +16,7 @@ import {
 import type { Pipeline } from '../../src/block/pipeline.ts';
 import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { createEccCodec } from '../../src/ecc/codec.ts';
-import type { EccOptions } from '../../src/ecc/options.ts';
+import { type BlockCodeOptions, blockCodeOf } from '../../src/ecc/options.ts';
 import { isVarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 
@@ -26,7 +26,7 @@ export const FILE_PATH = 'd/000007.sst';
 export const FILE_NUMBER = 7;
 
 /** Every kind of code, and none. */
-export const ECC_CHOICES: readonly (EccOptions | undefined)[] = [
+export const ECC_CHOICES: readonly (BlockCodeOptions | undefined)[] = [
   undefined,
   { scheme: 'reed-solomon', data: 4, parity: 2 },
   { scheme: 'reed-solomon', data: 3, parity: 6 },
@@ -35,7 +35,7 @@ export const ECC_CHOICES: readonly (EccOptions | undefined)[] = [
 ];
 
 /** For test names. */
-export function eccName(ecc: EccOptions | undefined): string {
+export function eccName(ecc: BlockCodeOptions | undefined): string {
   if (ecc === undefined) return 'no code';
   if (ecc.scheme === 'secded') return ecc.scheme;
   return ecc.scheme === 'xor' ? `xor(${ecc.data})` : `rs(${ecc.data},${ecc.parity})`;
@@ -58,7 +58,7 @@ export class BlockFile {
   readonly #writer: BlockWriter;
   #sizeBytes: number;
 
-  constructor(pipeline: Pipeline, ecc?: EccOptions, fileNumber: number = FILE_NUMBER) {
+  constructor(pipeline: Pipeline, ecc?: BlockCodeOptions, fileNumber: number = FILE_NUMBER) {
     this.fs = new MemoryFs();
     this.fs.createDirectory('d');
     this.header = pipeline.newHeader({
@@ -115,7 +115,7 @@ export class BlockFile {
     const bytes = this.bytes(position, this.storedBytes(block));
     change(bytes);
     resealChecksum(bytes, length, this.header.salt, position);
-    const { ecc } = this.header.protection;
+    const ecc = blockCodeOf(this.header.protection.ecc);
     if (ecc !== undefined) createEccCodec(ecc).append(bytes, 0, length);
     this.change(position, bytes);
   }

@@ -11,7 +11,7 @@ import type { Pipeline } from '../../src/block/pipeline.ts';
 import { readU32, writeU16, writeU32 } from '../../src/bytes/fixed.ts';
 import type { Compressor } from '../../src/compress/port.ts';
 import { ZstdDictionary } from '../../src/compress/zstd-dictionary.ts';
-import type { EccOptions } from '../../src/ecc/options.ts';
+import type { BlockCodeOptions } from '../../src/ecc/options.ts';
 import { isVarveError } from '../../src/errors.ts';
 import { jsonContent } from '../compress/contents.ts';
 import {
@@ -25,7 +25,7 @@ import {
 import { codecSettings, DATABASE_ID, pipelineOf } from './pipelines.ts';
 
 const SUITES = ['aes-256-gcm', 'chacha20-poly1305'] as const;
-const RS42: EccOptions = { scheme: 'reed-solomon', data: 4, parity: 2 };
+const RS42: BlockCodeOptions = { scheme: 'reed-solomon', data: 4, parity: 2 };
 const sealedPipelines: Pipeline[] = [];
 for (const suiteName of SUITES) {
   sealedPipelines.push(await pipelineOf({ suite: suiteName, epoch: 2 }));
@@ -34,7 +34,7 @@ const plain = await pipelineOf({});
 const DICTIONARIES = [1, 2].map((seed) => new ZstdDictionary(jsonContent(2000, seed)));
 
 /** Three compressed blocks of one type and length class. */
-function fileOf(pipeline: Pipeline, ecc?: EccOptions): BlockFile {
+function fileOf(pipeline: Pipeline, ecc?: BlockCodeOptions): BlockFile {
   const file = new BlockFile(pipeline, ecc);
   const compression = pipeline.compression(codecSettings('lz4'), undefined);
   for (let seed = 1; seed <= 3; seed++) file.add(BLOCK_DATA, jsonContent(900, seed), compression);

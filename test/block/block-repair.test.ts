@@ -10,7 +10,7 @@ import type { Correction } from '../../src/block/block-reader.ts';
 import type { Pipeline } from '../../src/block/pipeline.ts';
 import { Room } from '../../src/bytes/room.ts';
 import { createEccCodec } from '../../src/ecc/codec.ts';
-import type { EccOptions } from '../../src/ecc/options.ts';
+import type { BlockCodeOptions } from '../../src/ecc/options.ts';
 import { isVarveError } from '../../src/errors.ts';
 import { jsonContent, noise } from '../compress/contents.ts';
 import {
@@ -29,11 +29,14 @@ const PIPELINES: readonly [string, Pipeline][] = [
   ['in the clear', await pipelineOf({ corrections })],
   ['encrypted', await pipelineOf({ corrections, suite: 'chacha20-poly1305' })],
 ];
-const CODES = ECC_CHOICES.filter((ecc): ecc is EccOptions => ecc !== undefined);
+const CODES = ECC_CHOICES.filter((ecc): ecc is BlockCodeOptions => ecc !== undefined);
 const SHARD_CODES = CODES.filter(({ scheme }) => scheme !== 'secded');
 
 /** A file of three blocks; the middle one is going to be damaged. */
-function fileOf(pipeline: Pipeline, ecc: EccOptions): { file: BlockFile; block: PlacedBlock } {
+function fileOf(
+  pipeline: Pipeline,
+  ecc: BlockCodeOptions,
+): { file: BlockFile; block: PlacedBlock } {
   const file = new BlockFile(pipeline, ecc);
   const compression = pipeline.compression(codecSettings('lz4'), undefined);
   file.add(BLOCK_DATA, noise(200, 1));
@@ -43,7 +46,7 @@ function fileOf(pipeline: Pipeline, ecc: EccOptions): { file: BlockFile; block: 
 }
 
 /** Begin and end, from the start of the block, of its data shards and then its parity shards. */
-function shardsOf(ecc: EccOptions, length: number): [from: number, to: number][] {
+function shardsOf(ecc: BlockCodeOptions, length: number): [from: number, to: number][] {
   const layout = createEccCodec(ecc).layout(length);
   const data = Array.from({ length: layout.dataShards }, (_, i): [number, number] => [
     i * layout.dataShardBytes,
@@ -237,7 +240,7 @@ for (const [name, pipeline] of PIPELINES) {
 
 suite('a repair', () => {
   const [, pipeline] = PIPELINES[1]!;
-  const ecc: EccOptions = { scheme: 'reed-solomon', data: 4, parity: 2 };
+  const ecc: BlockCodeOptions = { scheme: 'reed-solomon', data: 4, parity: 2 };
 
   test('leaves the bytes around the block and a lent buffer as they are', () => {
     const { file, block } = fileOf(pipeline, ecc);
@@ -301,7 +304,7 @@ suite('a repair', () => {
     const bytes = file.bytes(block.position, block.length);
     bytes[20]! ^= 1;
     assert.equal(reader.repair(block.type, bytes, 0, block.length, block.position), false);
-    assert.equal(reader.hasParity, false);
+    assert.equal(reader.isRestorable, false);
     file.fs.fileAt(FILE_PATH)!.resize(block.position + 50);
     assertCorrupt(() => open(file, pipeline, block), block.position + 50, /cut short/);
   });

@@ -179,7 +179,7 @@ suite('a damaged file header', () => {
       for (let i = 0; i < copies; i++) spoil(buf, i, 2 * (i % 2));
       assert.equal(decodeFileHeader(buf, buf.length, PATH), undefined);
       assert.throws(
-        () => expectFileHeader(buf, buf.length, PATH, FILE_CLASS_WAL, 7),
+        () => expectFileHeader(buf, buf.length, PATH, { fileClass: FILE_CLASS_WAL, fileNumber: 7 }),
         (error) => isVarveError(error, 'CORRUPTION') && error.file === PATH && error.offset === 0,
       );
     });
@@ -268,7 +268,7 @@ suite('a sound header that does not fit', () => {
   test('of another class or number is corrupt', () => {
     const buf = encodeFileHeader(HEADER);
     const expect = (fileClass: number, fileNumber: number): FileHeader =>
-      expectFileHeader(buf, buf.length, PATH, fileClass, fileNumber);
+      expectFileHeader(buf, buf.length, PATH, { fileClass, fileNumber });
     assert.deepEqual(expect(FILE_CLASS_WAL, 7), HEADER);
     const isCorrupt = (error: unknown): boolean => isVarveError(error, 'CORRUPTION');
     assert.throws(() => expect(FILE_CLASS_TABLE, 7), isCorrupt);

@@ -76,6 +76,10 @@ suite('the record of the protection', () => {
       [0, 0, 0, 0, 0, 0, 0, 1],
       [0, 0, 0, 0, 1, 1, 0, 0],
       [0, 0, 0, 0, 3, 4, 7, 0],
+      [0, 0, 0, 0, 3, 4 + 32, 2 + 8, 0],
+      [0, 0, 0, 0, 4, 0, 0, 0],
+      [0, 0, 0, 0, 4, 32, 8 * 25, 0],
+      [0, 0, 0, 0, 4, 32 * 7, 8, 0],
     ];
     for (const bytes of wrong) {
       assert.throws(
@@ -84,7 +88,7 @@ suite('the record of the protection', () => {
       );
     }
     assert.throws(
-      () => readProtection(Uint8Array.of(0, 0, 0, 0, 4, 0, 0, 0), 0, FILE, 48),
+      () => readProtection(Uint8Array.of(0, 0, 0, 0, 8, 0, 0, 0), 0, FILE, 48),
       (error) => isVarveError(error, 'UNSUPPORTED'),
     );
   });

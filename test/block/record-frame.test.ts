@@ -5,15 +5,15 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { FRAME_COPY_BYTES, NO_FRAME, RecordFrame } from '../../src/block/record-frame.ts';
-import type { EccOptions } from '../../src/ecc/options.ts';
+import type { BlockCodeOptions } from '../../src/ecc/options.ts';
 import { ECC_CHOICES, eccName } from './block-file.ts';
 
 const SALT = Uint8Array.from({ length: 16 }, (_, i) => 29 * i + 7);
-const CODES = ECC_CHOICES.filter((ecc): ecc is EccOptions => ecc !== undefined);
+const CODES = ECC_CHOICES.filter((ecc): ecc is BlockCodeOptions => ecc !== undefined);
 const PLACES = fc.oneof(fc.nat(100_000), fc.nat(2 ** 31), fc.maxSafeNat());
 const LENGTHS = fc.oneof(fc.nat(5000), fc.nat(0x4000_0028));
 
-function copiesOf(ecc: EccOptions): number {
+function copiesOf(ecc: BlockCodeOptions): number {
   if (ecc.scheme === 'secded') return 1;
   return ecc.scheme === 'xor' ? 2 : ecc.parity + 1;
 }

@@ -13,7 +13,7 @@ import { RecordLogWriter } from '../../src/block/record-log-writer.ts';
 import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import type { SuiteName } from '../../src/crypto/port.ts';
 import { createEccCodec } from '../../src/ecc/codec.ts';
-import type { EccOptions } from '../../src/ecc/options.ts';
+import type { BlockCodeOptions } from '../../src/ecc/options.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { jsonContent, noise } from '../compress/contents.ts';
 import { ECC_CHOICES, eccName } from './block-file.ts';
@@ -27,7 +27,7 @@ const SUITES: readonly (SuiteName | undefined)[] = [undefined, 'aes-256-gcm', 'c
 export interface Kind {
   readonly name: string;
   readonly pipeline: Pipeline;
-  readonly ecc: EccOptions | undefined;
+  readonly ecc: BlockCodeOptions | undefined;
 }
 
 /** Told by the pipelines of all kinds. */
@@ -66,7 +66,7 @@ export class Log {
   readonly salt: Uint8Array;
   readonly records: Placed[];
   readonly writer: RecordLogWriter;
-  readonly #ecc: EccOptions | undefined;
+  readonly #ecc: BlockCodeOptions | undefined;
 
   constructor({ pipeline, ecc }: Kind, fileNumber: number = NUMBER) {
     this.fs = new MemoryFs();

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createEccCodec } from '../../src/ecc/codec.ts';
-import type { EccOptions } from '../../src/ecc/options.ts';
+import type { BlockCodeOptions } from '../../src/ecc/options.ts';
 import { findDamagedShards } from '../../src/inspect/shards.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 
-const CODES: EccOptions[] = [
+const CODES: BlockCodeOptions[] = [
   { scheme: 'reed-solomon', data: 4, parity: 2 },
   { scheme: 'reed-solomon', data: 10, parity: 4 },
   { scheme: 'reed-solomon', data: 1, parity: 3 },
@@ -15,7 +15,7 @@ const CODES: EccOptions[] = [
 const LENGTHS = [1, 25, 100, 4103, 70_001, 3_000_001];
 
 /** A block with its section. */
-function protect(ecc: EccOptions, blockLen: number): Uint8Array {
+function protect(ecc: BlockCodeOptions, blockLen: number): Uint8Array {
   const codec = createEccCodec(ecc);
   const whole = new Uint8Array(blockLen + codec.parityBytes(blockLen));
   new SeededRandom(blockLen).fill(whole.subarray(0, blockLen));
@@ -62,7 +62,7 @@ for (const ecc of CODES) {
 }
 
 test('damaged words and check bytes of SEC-DED are named', () => {
-  const ecc: EccOptions = { scheme: 'secded' };
+  const ecc: BlockCodeOptions = { scheme: 'secded' };
   const codec = createEccCodec(ecc);
   const sound = protect(ecc, 101);
   const stored = sound.slice();

@@ -140,6 +140,9 @@ test('options of keys without sense are refused', async (t) => {
     [['put', db, 'k', 'v', '--ecc', 'rs:4'], /rs:DATA,PARITY/],
     [['put', db, 'k', 'v', '--ecc', 'rs:25,2'], /1 to 24 data/],
     [['put', db, 'k', 'v', '--ecc', 'xor:0'], /rs:DATA,PARITY/],
+    [['put', db, 'k', 'v', '--ecc', 'rs:4,2+stripe:20'], /stripe:DATA,PARITY/],
+    [['put', db, 'k', 'v', '--ecc', 'stripe:20,2'], /stripe:DATA,PARITY/],
+    [['put', db, 'k', 'v', '--ecc', 'none+stripe:25,2'], /1 to 24 data/],
   ];
   await ok(['put', db, 'k', 'v']);
   for (const [args, message] of wrong) assert.match(await fails(2, args), message);
@@ -168,6 +171,8 @@ test('compression and error correction of what is written can be chosen', async 
   for (const [code, name] of [
     ['xor:3', 'xor 3+1'],
     ['secded', 'secded'],
+    ['none+stripe:20,2', 'none, stripe 20+2'],
+    ['xor:3+stripe:4,1', 'xor 3+1, stripe 4+1'],
     ['none', 'none'],
   ] as const) {
     await ok(['put', db, 'k', 'v', '--ecc', code, '--compression', 'lz4']);

@@ -37,6 +37,8 @@ const AES = { encryption: { ...AES_KEYS, epoch: 1 } } as const;
 const SECDED = { ecc: { scheme: 'secded' } } as const;
 const XOR = { ecc: { scheme: 'xor', data: 4 } } as const;
 const RS = { ecc: { scheme: 'reed-solomon', data: 4, parity: 2 } } as const;
+const STRIPED = { ecc: { scheme: 'none', stripe: { data: 4, parity: 1 } } } as const;
+const STRIPED_RS = { ecc: { ...RS.ecc, stripe: { data: 6, parity: 2 } } } as const;
 const CHECKED = { entryChecksums: true } as const;
 
 /** Those that change their options die: a close would rewrite what is small and made by others. */
@@ -74,6 +76,8 @@ export const RECIPES: readonly GoldenRecipe[] = [
   },
   { ...exact('killed', PLAIN, []), end: 'killed' },
   { ...exact('killed-all', { ...LZ4, ...AES, ...RS }, ['codec 1', 'suite 1']), end: 'killed' },
+  exact('striped', { ...PLAIN, ...STRIPED }, ['scheme 0', 'stripe 4 1']),
+  exact('striped-all', { ...LZ4, ...AES, ...STRIPED_RS }, ['suite 1', 'scheme 3', 'stripe 6 2']),
   { ...exact('zstd', ZSTD, ['codec 2']), isExact: false },
   { ...exact('zstd-dictionary', DICTIONARY, ['codec 3']), isExact: false },
   {

@@ -1,3 +1,7 @@
+/**
+ * The databases of test/golden/: read by both readers, cut, and made again.
+ * @slow
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,8 +40,10 @@ for (const folder of OLDER_GOLDEN) {
   const path = join(GOLDEN, '..', folder);
 
   test(`the golden databases of ${folder} open, verify and hold what they held`, async () => {
-    assert.deepEqual(goldenNames(path).sort(), goldenNames().sort());
-    for (const recipe of RECIPES) {
+    const names = goldenNames(path);
+    const recipes = RECIPES.filter(({ name }) => names.includes(name));
+    assert.equal(recipes.length, names.length);
+    for (const recipe of recipes) {
       await opensAndVerifies(loadGolden(recipe.name, path), recipe);
       independentReaderReads(loadGolden(recipe.name, path), recipe);
     }

@@ -90,8 +90,9 @@ export function readDatabase(
 }
 
 function stagesOf({ header, codecs }: RawFile): string[] {
-  const { suite, epoch, code } = header.protection;
+  const { suite, epoch, code, stripe } = header.protection;
   const names = [`suite ${suite}`, `epoch ${epoch}`, `scheme ${code.scheme}`];
+  if (stripe !== undefined) names.push(`stripe ${stripe.k} ${stripe.m}`);
   return [...names, ...[...codecs].map((codec) => `codec ${codec}`)];
 }
 

@@ -32,6 +32,8 @@ const XOR = { ecc: { scheme: 'xor', data: 3 } } as const;
 const RS: DbOptions = { ecc: { scheme: 'reed-solomon', data: 4, parity: 2 } };
 /** A code over GF(2^8), with five copies of headers. */
 const WIDE: DbOptions = { ecc: { scheme: 'reed-solomon', data: 20, parity: 4 } };
+const STRIPES = { ecc: { scheme: 'none', stripe: { data: 5, parity: 2 } } } as const;
+const STRIPED_XOR: DbOptions = { ecc: { ...XOR.ecc, stripe: { data: 12, parity: 3 } } };
 const MIRROR: DbOptions = { ecc: { scheme: 'reed-solomon', data: 1, parity: 1 } };
 
 /** Options, and what their files must say they were made with. */
@@ -50,6 +52,12 @@ const COMBINATIONS: readonly [name: string, options: DbOptions, stages: readonly
   ['lz4 and a code over bytes', { ...LZ4, ...WIDE }, ['codec 1', 'scheme 3']],
   ['AES and XOR', { compression: false, ...AES, ...XOR }, ['suite 1', 'scheme 2']],
   ['AES and a mirror', { compression: false, ...AES, ...MIRROR }, ['suite 1', 'scheme 3']],
+  ['stripes', { compression: false, ...STRIPES }, ['scheme 0', 'stripe 5 2']],
+  [
+    'lz4, AES, XOR and stripes',
+    { ...LZ4, ...AES, ...STRIPED_XOR },
+    ['suite 1', 'scheme 2', 'stripe 12 3'],
+  ],
   ['lz4, AES and Reed-Solomon', { ...LZ4, ...AES, ...RS }, ['codec 1', 'suite 1', 'scheme 3']],
   [
     'a dictionary, ChaCha20, SEC-DED',
@@ -143,6 +151,36 @@ for (const [name, options] of [
     await db.close();
   });
 }
+
+test('it rebuilds what a table with stripes lost in one piece, as the engine does', async () => {
+  for (const options of [STRIPES, { ...STRIPED_XOR, ...AES }]) {
+    const fs = new MemoryFs();
+    const db = await openIn(fs, 1, options);
+    await fill(db, 1, STEPS);
+    await db.flush();
+    // Background work goes on.
+    const whole = fs.clone();
+    const raw = read(whole);
+    const random = new SeededRandom(9);
+    for (let round = 0; round < 2 * DAMAGE_ROUNDS; round++) {
+      const hurt = whole.clone();
+      for (const file of raw.files) {
+        if (file.header.protection.stripe === undefined) continue;
+        const bytes = file.bytes.slice();
+        const from = round === 0 ? 0 : random.below(bytes.length);
+        if (round === 1) writeFile(hurt, file.name, bytes.subarray(0, -4096));
+        else writeFile(hurt, file.name, bytes.fill(round, from, from + 4096));
+      }
+      const found = read(hurt);
+      compareContent(found, db);
+      assert.ok(found.corrected >= raw.tableCount, `${found.corrected} corrections`);
+      for (const [i, { bytes }] of found.files.entries())
+        assert.deepEqual(bytes, raw.files[i]!.bytes);
+      await compareWithEngine(found, hurt, round, options);
+    }
+    await db.close();
+  }
+});
 
 function encryption(
   suite: 'aes-256-gcm' | 'chacha20-poly1305',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEccCodec } from '../../src/ecc/codec.ts';
-import type { EccOptions } from '../../src/ecc/options.ts';
+import type { BlockCodeOptions } from '../../src/ecc/options.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { type RawCode, section } from './raw-codes.ts';
 
@@ -17,7 +17,7 @@ test('the sections of all codes are what docs/FORMAT.md makes of the same blocks
 });
 
 /** For a short block, which does not fill its shards, and a longer one. */
-function compareSections(ecc: EccOptions, code: RawCode, random: SeededRandom): void {
+function compareSections(ecc: BlockCodeOptions, code: RawCode, random: SeededRandom): void {
   const codec = createEccCodec(ecc);
   for (const length of [1 + random.below(100), 1000 + random.below(1000)]) {
     const block = new Uint8Array(length);

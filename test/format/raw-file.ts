@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { ascii, Bytes, littleEndian, xxh64 } from './raw-bytes.ts';
 import { correct, type RawCode, SEC_DED, section, sectionBytes } from './raw-codes.ts';
 import { decompress, decrypt, dictionaryId, fileKey, type RawIdentity } from './raw-stages.ts';
+import { bodyBytes, checkStripes, type RawStripe, restoreStripes } from './raw-stripes.ts';
 
 const COPY_BYTES = 64;
 const COPIES_MAX = 7;
@@ -25,6 +26,8 @@ export interface RawProtection {
   readonly suite: number;
   readonly epoch: number;
   readonly code: RawCode;
+  /** Only in tables. */
+  readonly stripe: RawStripe | undefined;
 }
 
 /** The header of a file. */
@@ -54,11 +57,14 @@ export function readProtection(reader: Bytes): RawProtection {
   const suite = reader.u8();
   assert.equal(reader.u8(), 0);
   const epoch = reader.u16();
-  const code = { scheme: reader.u8(), k: reader.u8(), m: reader.u8() };
+  const [scheme, first, second] = [reader.u8(), reader.u8(), reader.u8()];
+  const code = { scheme: scheme % 4, k: first % 32, m: second % 8 };
+  const stripe = { k: Math.floor(second / 8), m: Math.floor(first / 32) };
   assert.equal(reader.u8(), 0);
   assert.equal(suite === 0, epoch === 0, 'an epoch goes with a suite');
-  assert.ok(suite <= 2 && code.scheme <= 3);
-  return { suite, epoch, code };
+  assert.ok(suite <= 2 && scheme <= 7);
+  assert.deepEqual([stripe.k > 0, stripe.m > 0], [scheme > 3, scheme > 3]);
+  return { suite, epoch, code, stripe: scheme > 3 ? stripe : undefined };
 }
 
 /** Bytes of a file whose damage is undone apart from that of all others. */
@@ -165,9 +171,37 @@ export class RawFile {
     const stored = new Uint8Array(sectionBytes(code, length));
     stored.set(this.bytes.subarray(end, end + stored.length));
     if (!isSound(block)) block = correct(code, block, stored, isSound);
-    if (block === undefined) return undefined;
+    if (block === undefined) {
+      return this.rebuild() ? this.blockOf(position, length, type) : undefined;
+    }
     this.write(position, Buffer.concat([block, section(code, block)]));
     return this.openBlock(position, length);
+  }
+
+  /** Where the parts of a table end. */
+  get bodyBytes(): number {
+    const { stripe } = this.header.protection;
+    return stripe === undefined ? this.bytes.length : bodyBytes(stripe, this.bytes.length);
+  }
+
+  /** The stripe section of a table that was read whole, and the copy of the header behind it. */
+  checkStripes(): void {
+    const { protection, salt, copy } = this.header;
+    if (protection.stripe === undefined) return;
+    this.rebuild();
+    checkStripes(this.bytes, protection.stripe, salt);
+    this.write(this.bytes.length - COPY_BYTES, copy);
+  }
+
+  /** Restores what stripes can; false if that changes nothing. */
+  private rebuild(): boolean {
+    const { stripe } = this.header.protection;
+    if (stripe === undefined) return false;
+    const before = this.bytes.slice();
+    restoreStripes(this.bytes, stripe, this.header.salt);
+    const isChanged = Buffer.compare(before, this.bytes) !== 0;
+    if (isChanged) this.corrected++;
+    return isChanged;
   }
 
   /** What the header of the block at a position says of its length. */
@@ -329,6 +363,8 @@ function findHeader(
   }
   const corrected = found.length > 0 ? undefined : correctedHeader(file);
   if (corrected !== undefined) found.push(corrected);
+  const last = readCopy(file.subarray(Math.max(0, file.length - COPY_BYTES)));
+  if (found.length === 0 && last?.protection.stripe !== undefined) found.push(last);
   if (found.length === 0) return undefined;
   const own = found.find(isOwn);
   assert.ok(own !== undefined, 'the header belongs to another file');

@@ -180,7 +180,7 @@ function addTable(state: RawState, body: Bytes): void {
 }
 
 function storage(body: Bytes | undefined): Pick<RawTableFacts, 'codec' | 'protection' | 'salt'> {
-  const protection = { suite: 0, epoch: 0, code: NO_CODE };
+  const protection = { suite: 0, epoch: 0, code: NO_CODE, stripe: undefined };
   if (body === undefined) return { codec: 0, protection, salt: undefined };
   assert.ok(body.bytes.some((byte) => byte !== 0));
   const found = { codec: body.u8(), protection: readProtection(body) };

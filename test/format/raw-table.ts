@@ -76,13 +76,14 @@ export function readTable(file: RawFile, facts: RawTableFacts): RawEntry[] {
   checkStorage(facts, named, file.dictionary);
   const flags = new Set(blocks.map(({ hasChecksums }) => Number(hasChecksums)));
   assert.deepEqual([...flags], [new Bytes(named.get('entryChecksums')!).varint()]);
+  file.checkStripes();
   assert.equal(xxh64(file.bytes), facts.checksum, 'checksum of the file');
   return entries;
 }
 
 function readFooter(file: RawFile): RawFooter {
   const length = FOOTER_CONTENT_BYTES + 24 + (file.header.protection.suite === 0 ? 0 : 16);
-  const position = file.bytes.length - file.wholeBytes(length);
+  const position = file.bodyBytes - file.wholeBytes(length);
   const content = file.expectBlock(position, length, TYPE_FOOTER);
   assert.equal(ascii(content.take(8)), 'VRVTABLE');
   const footer = {
@@ -315,6 +316,9 @@ function checkStorage(
     eccScheme: protection.code.scheme,
     eccDataShards: protection.code.k,
     eccParityShards: protection.code.m,
+    ...(protection.stripe === undefined
+      ? {}
+      : { stripeDataChunks: protection.stripe.k, stripeParityUnits: protection.stripe.m }),
   };
   for (const [name, value] of Object.entries(stored)) {
     assert.equal(new Bytes(properties.get(name)!).varint(), value, name);

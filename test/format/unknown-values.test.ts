@@ -30,7 +30,7 @@ const FORGERIES: Record<string, Forgery> = {
     base: 'aes-256-gcm',
   },
   'an unknown suite in CURRENT': { ...plain('UNSUPPORTED', inCurrent(11, 9)), base: 'aes-256-gcm' },
-  'an unknown code in a WAL': plain('UNSUPPORTED', inHeaders('W', 52, 4)),
+  'an unknown code in a WAL': plain('UNSUPPORTED', inHeaders('W', 52, 8)),
   'data shards without a code': plain('CORRUPTION', inHeaders('W', 53, 4)),
   'an epoch without a suite': plain('CORRUPTION', inHeaders('W', 50, 1)),
   'a reserved byte in the protection': plain('CORRUPTION', inHeaders('W', 55, 1)),

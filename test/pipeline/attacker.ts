@@ -17,6 +17,7 @@ import { RecordFrame } from '../../src/block/record-frame.ts';
 import { writeReplicaParity, writeReplicas } from '../../src/block/replicas.ts';
 import { readU32, writeU16, writeU32 } from '../../src/bytes/fixed.ts';
 import { createEccCodec } from '../../src/ecc/codec.ts';
+import { blockCodeOf } from '../../src/ecc/options.ts';
 
 const SLOT_BYTES = 1024;
 const COPY_BYTES = 128;
@@ -158,7 +159,8 @@ export function declareClear(copy: Uint8Array): void {
 }
 
 function eccOf({ protection }: FileHeader): ReturnType<typeof createEccCodec> | undefined {
-  return protection.ecc === undefined ? undefined : createEccCodec(protection.ecc);
+  const code = blockCodeOf(protection.ecc);
+  return code === undefined ? undefined : createEccCodec(code);
 }
 
 /** Only the records of logs have frames. */

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { createEccCodec } from '../../src/ecc/codec.ts';
-import type { EccOptions } from '../../src/ecc/options.ts';
+import type { BlockCodeOptions } from '../../src/ecc/options.ts';
 import type { MemoryFs } from '../../src/fs/memory.ts';
 import { contentOf, fileOf } from '../prove/damage.ts';
 import { DIRECTORY } from '../prove/environment.ts';
@@ -51,7 +51,7 @@ const SLOT_COPIES = 7;
 const HEADER_COPY_BYTES = 64;
 const FRAME_COPY_BYTES = 8;
 const BLOCK_OVERHEAD_BYTES = 24;
-const SCHEMES: Readonly<Record<number, EccOptions['scheme'] | undefined>> = {
+const SCHEMES: Readonly<Record<number, BlockCodeOptions['scheme'] | undefined>> = {
   1: 'secded',
   2: 'xor',
   3: 'reed-solomon',
@@ -87,7 +87,7 @@ export function wordsOf({ from, dataEnd }: Unit): { from: number; to: number; ch
 }
 
 /** The code that the header of a file names. */
-function eccOf(bytes: Uint8Array): EccOptions | undefined {
+function eccOf(bytes: Uint8Array): BlockCodeOptions | undefined {
   const [scheme, data, parity] = [bytes[52]!, bytes[53]!, bytes[54]!];
   const name = SCHEMES[scheme];
   if (name === 'secded') return { scheme: name };
@@ -126,7 +126,7 @@ function fileUnits(file: string, bytes: Uint8Array): Unit[] {
   return units;
 }
 
-function blockUnit(file: string, bytes: Uint8Array, from: number, ecc: EccOptions): Unit {
+function blockUnit(file: string, bytes: Uint8Array, from: number, ecc: BlockCodeOptions): Unit {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const length = view.getUint32(from + 8, true) + BLOCK_OVERHEAD_BYTES;
   const codec = createEccCodec(ecc);
@@ -160,7 +160,7 @@ function copiedUnit(
   from: number,
   copyBytes: number,
   count: number,
-  ecc: EccOptions,
+  ecc: BlockCodeOptions,
 ): Unit {
   const copies = copiesAt(from, copyBytes, count);
   const dataEnd = copies.at(-1)!.to;

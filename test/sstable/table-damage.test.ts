@@ -55,6 +55,8 @@ const REPAIRABLE: Readonly<Record<string, TableWriterOptions>> = {
   shards: storage('none', 'shards'),
   'XOR and lz4': storage('lz4', 'xor'),
   bits: storage('none', 'bits'),
+  stripes: storage('none', 'stripes'),
+  'stripes, XOR and ChaCha': storage('lz4', 'shards and stripes'),
   'shards, AES and zstd with a dictionary': storage('zstd, given dictionary', 'both'),
 };
 

@@ -183,6 +183,12 @@ export const PROTECTIONS: Readonly<Record<string, FileProtection>> = {
     epoch: 3,
     ecc: { scheme: 'reed-solomon', data: 10, parity: 3 },
   },
+  stripes: { ...UNPROTECTED, ecc: { scheme: 'none', stripe: { data: 6, parity: 2 } } },
+  'shards and stripes': {
+    suiteId: SUITE_CHACHA20_POLY1305,
+    epoch: 2,
+    ecc: { scheme: 'xor', data: 4, stripe: { data: 3, parity: 1 } },
+  },
 };
 
 const anyForm = fc.record({

@@ -115,6 +115,8 @@ suite('a table of each codec and protection', () => {
         );
         const parity = ecc?.scheme === 'reed-solomon' ? ecc.parity : ecc?.scheme === 'xor' ? 1 : 0;
         assert.equal(properties.eccParityShards, parity);
+        assert.equal(properties.stripeDataChunks, ecc?.stripe?.data);
+        assert.equal(properties.stripeParityUnits, ecc?.stripe?.parity);
         const hasDictionary = codec.includes('dictionary');
         assert.equal(properties.dictionaryId > 0, hasDictionary);
         assert.equal(meta.codecId === CODEC_ZSTD_DICTIONARY, hasDictionary);
@@ -126,7 +128,7 @@ suite('a table of each codec and protection', () => {
 });
 
 function codeOf(scheme: string | undefined): number {
-  return [undefined, 'secded', 'xor', 'reed-solomon'].indexOf(scheme);
+  return ['none', 'secded', 'xor', 'reed-solomon'].indexOf(scheme ?? 'none');
 }
 
 test('compression makes a table smaller, a dictionary for small blocks smaller still', () => {

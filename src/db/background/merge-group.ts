@@ -3,6 +3,7 @@
  * @module
  */
 import type { Pipeline } from '../../block/pipeline.ts';
+import { stripeGrowth } from '../../ecc/stripe-layout.ts';
 import type { ErrorCode, VarveError } from '../../errors.ts';
 import type { Executor } from '../../executor/executor.ts';
 import type { JobTask } from '../../executor/job-task.ts';
@@ -35,7 +36,8 @@ export function storedBytesMax(
 ): number {
   // Short blocks have the more parity for their size.
   const blockLen = Math.floor(blockSizeBytes / 2);
-  const growth = 1 + pipeline.parityBytes(protection.ecc, blockLen) / blockLen;
+  const parity = 1 + pipeline.parityBytes(protection.ecc, blockLen) / blockLen;
+  const growth = parity * stripeGrowth(protection.ecc?.stripe);
   return (rawBytes * COPIES + entryCount * ENTRY_OVERHEAD_BYTES) * growth;
 }
 

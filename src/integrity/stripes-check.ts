@@ -1,0 +1,222 @@
+/**
+ * The check of the stripes of a table: every chunk of its body and every unit of parity, and what
+ * stands behind them. Stripes come before blocks: what they restore is told here, chunk by chunk,
+ * and blocks are then looked at as if it were restored already.
+ *
+ * A stripe without a sound unit, or with too many losses, says nothing of its chunks. Its units are
+ * made anew when the look at the blocks has found nothing wrong with the body.
+ * @module
+ */
+import { encodeFileHeader, type FileHeader } from '../block/file-header.ts';
+import type { StripeReader } from '../block/stripe-reader.ts';
+import { CHUNK_BYTES, HEADER_COPY_BYTES, type StripeLayout } from '../ecc/stripe-layout.ts';
+import { readAt } from '../fs/port.ts';
+import { differences } from './differences.ts';
+import type { FileRange } from './finding.ts';
+import type { CheckedFile } from './patchy-file.ts';
+import type { Report } from './report.ts';
+
+const CHUNK_CAUSE = 'chunk is damaged';
+const UNIT_CAUSE = 'unit of a stripe is damaged';
+const COPY_CAUSE = 'last copy of the file header is damaged';
+const BEHIND_CAUSE = 'something stands behind the end';
+
+/** Checks the stripes of one file. */
+export class StripesCheck {
+  /** The body of the file, with what stripes restore in its place. */
+  readonly body: MendedBody;
+  readonly #file: CheckedFile;
+  readonly #header: FileHeader;
+  readonly #stripes: StripeReader;
+  readonly #report: Report;
+  /** Stripes that are still to be looked at: from here on, or the given ones. */
+  #next: number;
+  #only: FileRange | undefined;
+  /** Stripes that could not be restored. */
+  readonly #pending: number[];
+
+  /** @param file stays the caller's */
+  constructor(file: CheckedFile, header: FileHeader, stripes: StripeReader, report: Report) {
+    this.body = new MendedBody(file, stripes);
+    this.#file = file;
+    this.#header = header;
+    this.#stripes = stripes;
+    this.#report = report;
+    this.#next = 0;
+    this.#only = undefined;
+    this.#pending = [];
+  }
+
+  /** True if units wait for a look at all of the body. */
+  get isPending(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  /** Looks at nothing but the stripes of this range. */
+  restrict(only: FileRange): void {
+    this.#only = only;
+  }
+
+  /**
+   * Looks at stripes of about `budgetBytes` more, one at least.
+   * @returns false when all were looked at
+   */
+  step(budgetBytes: number): boolean {
+    const { layout } = this.#stripes;
+    const stripeBytes = layout.data * CHUNK_BYTES + layout.parity * layout.unitBytes;
+    for (let left = budgetBytes; this.#next < layout.stripeCount; ) {
+      const stripe = this.#next++;
+      if (!this.#isWanted(stripe)) continue;
+      this.#check(stripe);
+      left -= stripeBytes;
+      if (left <= 0) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Ends the check, after the look at the blocks.
+   * @param isBodySound that has found nothing
+   * @param sizeBytes of the file
+   */
+  finish(isBodySound: boolean, sizeBytes: number): void {
+    const { layout } = this.#stripes;
+    if (isBodySound) for (const stripe of this.#pending) this.#remake(stripe);
+    const copy = encodeFileHeader(this.#header).subarray(0, HEADER_COPY_BYTES);
+    this.#compare(copy, layout.headerCopyPosition, COPY_CAUSE, 'copies');
+    const lengthBytes = sizeBytes - layout.fileBytes;
+    if (lengthBytes <= 0) return;
+    const place = { offset: layout.fileBytes, lengthBytes, blockType: 0, cause: BEHIND_CAUSE };
+    this.#report.healable({ ...place, part: 'end' }, 'copies', []);
+  }
+
+  #isWanted(stripe: number): boolean {
+    const only = this.#only;
+    if (only === undefined) return true;
+    const { layout } = this.#stripes;
+    if (only.offset < layout.bodyBytes) {
+      return layout.stripeOf(Math.floor(only.offset / CHUNK_BYTES)) === stripe;
+    }
+    const q = Math.floor((only.offset - layout.bodyBytes) / layout.unitBytes);
+    return q % layout.stripeCount === stripe;
+  }
+
+  #check(stripe: number): void {
+    const { state, chunks, units } = this.#stripes.check(stripe);
+    if (state === 'sound') return;
+    if (state !== 'restored') {
+      this.#pending.push(stripe);
+      return;
+    }
+    for (const chunk of chunks) {
+      this.body.mend(chunk);
+      const right = this.#stripes.restoredChunk(chunk);
+      this.#compare(right, chunk * CHUNK_BYTES, CHUNK_CAUSE, 'stripes');
+    }
+    this.#compareUnits(stripe, units);
+  }
+
+  /** Makes the units of chunks that are as they should be. */
+  #remake(stripe: number): void {
+    this.#stripes.encode(stripe);
+    this.#compareUnits(stripe, layoutUnits(this.#stripes.layout));
+  }
+
+  #compareUnits(stripe: number, units: readonly number[]): void {
+    const { layout } = this.#stripes;
+    for (const j of units) {
+      const right = new Uint8Array(layout.unitBytes);
+      this.#stripes.restoredUnit(stripe, j, right, 0);
+      this.#compare(right, layout.unitPosition(stripe, j), UNIT_CAUSE, 'stripes');
+    }
+  }
+
+  /** Tells where the file differs from what should stand at `offset`, if it does. */
+  #compare(right: Uint8Array, offset: number, cause: string, source: string): void {
+    const lengthBytes = right.length;
+    const stored = new Uint8Array(lengthBytes);
+    const length = readAt(this.#file, stored, 0, lengthBytes, offset);
+    this.#file.spoil(stored.subarray(0, length), right, offset);
+    const runs = [{ lengthBytes, unitBytes: lengthBytes }];
+    const restored = differences(right, stored.subarray(0, length), offset, runs);
+    if (restored.length === 0) return;
+    const place = { part: 'stripe', offset, lengthBytes, blockType: 0, cause } as const;
+    this.#report.healable(place, source, restored);
+  }
+}
+
+function layoutUnits({ parity }: StripeLayout): number[] {
+  return Array.from({ length: parity }, (_, j) => j);
+}
+
+/** The body of a table, in which damaged chunks are restored as they are read. */
+class MendedBody implements CheckedFile {
+  readonly path: string;
+  readonly #file: CheckedFile;
+  readonly #stripes: StripeReader;
+  /** Numbers of the chunks that their stripes restore. */
+  readonly #chunks: Set<number>;
+
+  constructor(file: CheckedFile, stripes: StripeReader) {
+    this.path = file.path;
+    this.#file = file;
+    this.#stripes = stripes;
+    this.#chunks = new Set();
+  }
+
+  /** From here on this chunk is restored where it is read. */
+  mend(chunk: number): void {
+    this.#chunks.add(chunk);
+  }
+
+  read(buf: Uint8Array, off: number, length: number, position: number): number {
+    const { bodyBytes } = this.#stripes.layout;
+    const count = Math.max(0, Math.min(length, bodyBytes - position));
+    const got = readAt(this.#file, buf, off, count, position);
+    if (this.#chunks.size === 0) return got;
+    buf.fill(0, off + got, off + count);
+    const end = position + count;
+    let mendedEnd = position + got;
+    for (let chunk = Math.floor(position / CHUNK_BYTES); chunk * CHUNK_BYTES < end; chunk++) {
+      if (!this.#chunks.has(chunk)) continue;
+      const from = Math.max(position, chunk * CHUNK_BYTES);
+      const to = Math.min(end, (chunk + 1) * CHUNK_BYTES);
+      this.#stripes.restore(buf, off + from - position, to - from, from);
+      mendedEnd = Math.max(mendedEnd, to);
+    }
+    return mendedEnd - position;
+  }
+
+  /** Chunks that are restored have no holes. */
+  hasHole(from: number, to: number): boolean {
+    for (const [start, end] of this.#unmended(from, to)) {
+      if (this.#file.hasHole(start, end)) return true;
+    }
+    return false;
+  }
+
+  spoil(stored: Uint8Array, right: Uint8Array, position: number): void {
+    for (const [start, end] of this.#unmended(position, position + stored.length)) {
+      const [from, to] = [start - position, end - position];
+      this.#file.spoil(stored.subarray(from, to), right.subarray(from, to), start);
+    }
+  }
+
+  /** The parts of a range that stand in chunks that are not restored. */
+  *#unmended(from: number, to: number): Generator<[start: number, end: number]> {
+    for (let start = from; start < to; ) {
+      const chunk = Math.floor(start / CHUNK_BYTES);
+      const end = Math.min(to, (chunk + 1) * CHUNK_BYTES);
+      if (!this.#chunks.has(chunk)) yield [start, end];
+      start = end;
+    }
+  }
+
+  /** Where blocks end, also in a file that is too short or too long. */
+  size(): number {
+    return this.#stripes.layout.bodyBytes;
+  }
+
+  /** Leaves the file to its owner. */
+  close(): void {}
+}
