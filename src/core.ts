@@ -27,6 +27,7 @@ export type { CopyOptions } from './copy/pace.ts';
 export type { EncryptionOptions, KeyProvider } from './crypto/key-options.ts';
 export { nobleCrypto } from './crypto/noble.ts';
 export type { AeadCipher, AeadSuite, CryptoPrimitives, SuiteName } from './crypto/port.ts';
+export type { ScrubCycleStats, ScrubStats } from './db/background/scrubber.ts';
 export type { StallStats } from './db/background/stall-log.ts';
 export type {
   CompactOptions,
@@ -51,12 +52,15 @@ export type {
   DbEvent,
   DroppedEvent,
   ErrorEvent,
+  FileDamagedEvent,
   FileKeptEvent,
   FlushEvent,
+  HealedEvent,
   KeptFile,
   LostEvent,
   RecoveryDroppedEvent,
   RecoveryProgressEvent,
+  ScrubProgressEvent,
   StallEvent,
   StallKind,
   StallReason,
@@ -69,6 +73,8 @@ export type { MemoryUse } from './db/memory-budget.ts';
 export { openDatabase } from './db/open.ts';
 export type { ColumnFamilyOptions, DbOptions, Environment, ProfileName } from './db/options.ts';
 export type { RangeOptions } from './db/range.ts';
+export type { DbScrubOptions, DbScrubReport, ScrubProgress } from './db/scrub.ts';
+export type { BackgroundScrubOptions } from './db/scrub-options.ts';
 export { Snapshot } from './db/snapshot.ts';
 export type {
   Amplification,
@@ -117,13 +123,20 @@ export type {
   OpenMode,
   ReadableFile,
 } from './fs/port.ts';
-export type { DamagedPart, FileClassName, FileRange, Finding } from './integrity/finding.ts';
+export type {
+  DamagedPart,
+  FileClassName,
+  FileRange,
+  Finding,
+  ScrubFinding,
+} from './integrity/finding.ts';
 export {
-  type ScrubFinding,
   type ScrubOptions,
   type ScrubReport,
   scrubDirectory,
 } from './integrity/scrub-directory.ts';
+export type { ScrubHours } from './integrity/scrub-hours.ts';
+export type { FinishedCycle, ScrubCounts, ScrubTotals } from './integrity/scrub-state.ts';
 export type { LostRange } from './integrity/table-health.ts';
 export type { Damage } from './integrity/table-verification.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './key/kind.ts';

@@ -81,6 +81,7 @@ const PARITY: Preset = {
     // db_bench has two background jobs by default.
     workers: { value: 2 },
     rateLimitBytesPerSecond: { leftBecause: 'neither side has a limit' },
+    scrub: { leftBecause: 'a run is over before it begins' },
     wal: { value: true },
   },
   dbBenchFlags: [
@@ -129,6 +130,7 @@ const DEFAULT: Preset = {
     openTablesMax: isDefault,
     workers: isDefault,
     rateLimitBytesPerSecond: isDefault,
+    scrub: isDefault,
     wal: isDefault,
   },
   dbBenchFlags: [

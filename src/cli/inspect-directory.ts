@@ -114,7 +114,7 @@ function lineOf(directory: string, name: string, options: InspectOptions): FileL
 }
 
 function rowOf({ name, kind, sizeBytes, facts, summary }: FileLine): Cell[] {
-  const isFile = kind !== 'unknown' && kind !== 'lock';
+  const isFile = kind !== 'unknown' && kind !== 'lock' && kind !== 'scrub';
   const suite = facts === undefined ? '-' : facts.suite;
   const epoch = facts === undefined || facts.epoch === 0 ? '' : `, epoch ${facts.epoch}`;
   return [

@@ -105,6 +105,13 @@ export const COPY_CHECKS: Readonly<Record<'signal' | 'onProgress', TypeCheck>> =
   onProgress: callback,
 };
 
+function choice(...values: readonly string[]): TypeCheck {
+  return (value, name) => {
+    if (value === undefined || values.some((one) => one === value)) return;
+    throw new TypeError(`${name} must be one of ${values.join(', ')}`);
+  };
+}
+
 const RANGE_CHECKS = {
   gte: bytes,
   gt: bytes,
@@ -147,6 +154,15 @@ export const CHECKPOINT_OPTIONS: CallOptions = new CallOptions('checkpoint', COP
 export const VERIFY_OPTIONS: CallOptions = new CallOptions('verify', {
   ...COPY_CHECKS,
   bytesPerSecond,
+});
+export const SCRUB_OPTIONS: CallOptions = new CallOptions('scrub', {
+  signal: stopSignal,
+  onProgress: callback,
+  heal: flag,
+  bytesPerSecond,
+  files: choice('all', 'damaged'),
+  table: number,
+  columnFamily: family,
 });
 export const BATCH_OPTIONS: CallOptions = new CallOptions('a write batch', {
   entryChecksums: flag,

@@ -32,13 +32,36 @@ export interface ManualRange {
 }
 
 /**
+ * Compacts one family after the other, as {@link compactRange} does each.
+ * @param mayGo whether a family that is dropped meanwhile is passed over: one of all is no failure
+ * of the others
+ */
+export async function compactFamilies(
+  core: DbCore,
+  scheduler: Scheduler,
+  families: readonly Family[],
+  mayGo: boolean,
+  range: ManualRange,
+  seqno: number,
+): Promise<void> {
+  for (const family of families) {
+    try {
+      await compactRange(core, scheduler, family, range, seqno);
+    } catch (error) {
+      const isDropped = core.families.get(family.handle.id) !== family;
+      if (!mayGo || !isDropped) throw error;
+    }
+  }
+}
+
+/**
  * Merges a key range of a family into one sorted run. What is one already is rewritten as far as it
  * is under another key, suite or code than new tables are, or holds what a snapshot held.
  * Lost tables are stepped around.
  * @param seqno what was written after this one is left to whoever wrote it
  * @throws VarveError of a lost table of the range, when all around it is done
  */
-export async function compactRange(
+async function compactRange(
   core: DbCore,
   scheduler: Scheduler,
   family: Family,

@@ -23,6 +23,7 @@ import { Memtable } from '../memtable/memtable.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import { TableCache, type TableSlot } from '../tables/table-cache.ts';
 import type { LogEnd, ReplayResult } from '../wal/wal-replay.ts';
+import type { HealRequests } from './background/heal-requests.ts';
 import type { TableRequests } from './background/table-requests.ts';
 import { ColumnFamily } from './column-family.ts';
 import { Counters } from './counters.ts';
@@ -40,6 +41,7 @@ export interface Location extends Environment {
   readonly pipeline: Pipeline;
   readonly events: EventSink;
   readonly requests: TableRequests;
+  readonly heals: HealRequests;
 }
 
 /** A memtable fills up to this much more than the write buffer before it is weighed. */

@@ -27,6 +27,8 @@ export class Counters {
   compactionBytesRead: number;
   /** Bytes of the tables that compactions have written. */
   compactionBytesWritten: number;
+  /** Damaged places that were written back, and found right in a second look. */
+  healCount: number;
   /** Versions and tombstones that flushes and compactions left out. */
   entriesDropped: number;
   /** Times at which a write had to wait for background work. */
@@ -48,6 +50,7 @@ export class Counters {
     this.dropCount = 0;
     this.compactionBytesRead = 0;
     this.compactionBytesWritten = 0;
+    this.healCount = 0;
     this.entriesDropped = 0;
     this.stallCount = 0;
     this.stallMs = 0;

@@ -56,8 +56,11 @@ export function notePlanFailure(core: DbCore, fileNumber: number, error: VarveEr
   }
 }
 
-/** A verification has found damage that cannot be put right. */
-export function noteDamage(core: DbCore, { file, offset, message }: Damage): void {
+/** A verification, or a scrub, has found damage that cannot be put right. */
+export function noteDamage(
+  core: DbCore,
+  { file, offset, message }: Pick<Damage, 'file' | 'offset' | 'message'>,
+): void {
   const fileNumber = tableNumberOf(file);
   const slot = fileNumber === undefined ? undefined : core.tables.find(fileNumber);
   if (slot === undefined) return;

@@ -7,7 +7,6 @@ import { needsZstd } from '../compress/options.ts';
 import type { Capture } from '../copy/capture.ts';
 import type { CheckpointReport } from '../copy/checkpoint.ts';
 import type { CopyOptions } from '../copy/pace.ts';
-import { VarveError } from '../errors.ts';
 import type { Executor } from '../executor/executor.ts';
 import { Scheduler } from './background/scheduler.ts';
 import {
@@ -17,6 +16,7 @@ import {
   ENTRIES_OPTIONS,
   FLUSH_OPTIONS,
   RANGE_OPTIONS,
+  SCRUB_OPTIONS,
   VERIFY_OPTIONS,
   WRITE_ASYNC_OPTIONS,
   WRITE_OPTIONS,
@@ -32,13 +32,14 @@ import type {
 } from './call-options.ts';
 import { captureDatabase, makeCheckpoint } from './checkpoint.ts';
 import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
-import { compactRange } from './compact.ts';
+import { compactFamilies } from './compact.ts';
 import type { DbCore } from './core.ts';
 import { watchForDamage } from './damage.ts';
 import { DbCursor } from './db-cursor.ts';
 import { checkLimit, type EntriesOptions, EntryIterator, type EntryPart } from './entries.ts';
 import { createFamily, dropFamily } from './families.ts';
 import type { Family } from './family.ts';
+import { familyNamed, familyOf } from './find-family.ts';
 import type { Bytes } from './input.ts';
 import { balanceMemory } from './memory-budget.ts';
 import type { ColumnFamilyOptions } from './options.ts';
@@ -46,6 +47,7 @@ import { approximateSize, keyRangeOf, type RangeOptions } from './range.ts';
 import { ReadPath } from './read.ts';
 import { refreshReader } from './refresh.ts';
 import { resolveNewFamily } from './resolve-options.ts';
+import type { DbScrubOptions, DbScrubReport } from './scrub.ts';
 import { closeDatabase } from './shutdown.ts';
 import { Snapshot, viewOf } from './snapshot.ts';
 import { type DbStats, statsOf } from './stats.ts';
@@ -75,7 +77,8 @@ export class Db {
   /** Made by `open`; takes both. */
   constructor(core: DbCore, executor: Executor) {
     this.#core = core;
-    this.#scheduler = new Scheduler(core, executor);
+    const leaveLogs = () => void this.#writes.freeze([...core.families.values()]);
+    this.#scheduler = new Scheduler(core, executor, { leaveLogs });
     this.#writes = new WritePath(core, this.#scheduler);
     this.#reads = new ReadPath(core);
     this.#default = core.families.get(DEFAULT_FAMILY_ID)!;
@@ -223,7 +226,7 @@ export class Db {
    */
   columnFamily(name: string): ColumnFamily {
     this.#core.assertOpen();
-    return this.#familyNamed(name).handle;
+    return familyNamed(this.#core, name).handle;
   }
 
   /** Names of all column families. */
@@ -254,7 +257,7 @@ export class Db {
    */
   dropColumnFamily(columnFamily: ColumnFamily | string): void {
     this.#core.assertWritable();
-    dropFamily(this.#core, this.#scheduler, this.#familyOf(columnFamily));
+    dropFamily(this.#core, this.#scheduler, familyOf(this.#core, columnFamily));
     this.#core.events.deliver();
   }
 
@@ -279,7 +282,7 @@ export class Db {
     const wanted =
       columnFamily === undefined
         ? [...this.#core.families.values()]
-        : this.#writes.flushGroup(this.#familyOf(columnFamily));
+        : this.#writes.flushGroup(familyOf(this.#core, columnFamily));
     const frozen = this.#freeze(wanted);
     if (frozen === undefined && this.#scheduler.isFlushed) return;
     await this.#scheduler.untilFlushed();
@@ -301,19 +304,12 @@ export class Db {
     const families =
       columnFamily === undefined
         ? [...this.#core.families.values()]
-        : [this.#familyOf(columnFamily)];
+        : [familyOf(this.#core, columnFamily)];
     const { lastSeqno } = this.#core;
     await this.flush(columnFamily === undefined ? {} : { columnFamily });
     const range = { from, to, bottommost: options.bottommost === true };
-    for (const family of families) {
-      try {
-        await compactRange(this.#core, this.#scheduler, family, range, lastSeqno);
-      } catch (error) {
-        // One of all that is dropped meanwhile is no failure of the others.
-        const isDropped = this.#core.families.get(family.handle.id) !== family;
-        if (columnFamily !== undefined || !isDropped) throw error;
-      }
-    }
+    const isAll = columnFamily === undefined;
+    await compactFamilies(this.#core, this.#scheduler, families, isAll, range, lastSeqno);
   }
 
   /**
@@ -382,6 +378,29 @@ export class Db {
     VERIFY_OPTIONS.check(options);
     this.#core.assertOpen();
     return verifyDatabase(this.#core, this.#scheduler.patientJobs, options);
+  }
+
+  /**
+   * Looks for damage in every byte of every file, or of some, and heals what it can; damage is
+   * reported, not thrown. Reads and writes may go on.
+   * @throws VarveError `INVALID` for a table or family that is not there; the reason of a signal
+   */
+  async scrub(options: DbScrubOptions = {}): Promise<DbScrubReport> {
+    SCRUB_OPTIONS.check(options);
+    this.#core.assertWritable();
+    return this.#scheduler.scrubber!.scrub(options);
+  }
+
+  /** Lets no scrub look at a further part of a file, in the background or of {@link scrub}. */
+  pauseScrub(): void {
+    this.#core.assertWritable();
+    this.#scheduler.scrubber!.pause();
+  }
+
+  /** Ends a {@link pauseScrub}; without one, nothing happens. */
+  continueScrub(): void {
+    this.#core.assertOpen();
+    this.#scheduler.scrubber?.continue();
   }
 
   /**
@@ -455,39 +474,25 @@ export class Db {
   /** The operations of a batch, for the families that their names mean now. */
   #encoderOf(batch: WriteBatch): BatchEncoder {
     if (!(batch instanceof WriteBatch)) throw new TypeError('a write takes a WriteBatch');
-    return WriteBatch.encoderOf(batch).resolved((name) => this.#familyNamed(name).handle);
+    return WriteBatch.encoderOf(batch).resolved((name) => familyNamed(this.#core, name).handle);
   }
 
   #writeFamily(options: PutOptions | undefined): ColumnFamily | undefined {
     const columnFamily = options?.columnFamily;
-    return typeof columnFamily === 'string' ? this.#familyNamed(columnFamily).handle : columnFamily;
+    return typeof columnFamily === 'string'
+      ? familyNamed(this.#core, columnFamily).handle
+      : columnFamily;
   }
 
   #readFamily(options: ReadOptions | RangeOptions | undefined): Family {
     this.#core.assertOpen();
     const columnFamily = options?.columnFamily;
-    return columnFamily === undefined ? this.#default : this.#familyOf(columnFamily);
+    return columnFamily === undefined ? this.#default : familyOf(this.#core, columnFamily);
   }
 
   #readSeqno(snapshot: Snapshot | undefined): number {
     if (snapshot === undefined) return this.#core.lastSeqno;
     return Snapshot.seqnoFor(snapshot, this.#core.snapshots);
-  }
-
-  #familyOf(columnFamily: ColumnFamily | string): Family {
-    if (typeof columnFamily === 'string') return this.#familyNamed(columnFamily);
-    const family = this.#core.families.get(columnFamily.id);
-    if (family?.handle !== columnFamily) {
-      const text = `column family '${columnFamily.name}' was dropped or is of another database`;
-      throw new VarveError('INVALID', text);
-    }
-    return family;
-  }
-
-  #familyNamed(name: string): Family {
-    const family = this.#core.familyNamed(name);
-    if (family !== undefined) return family;
-    throw new VarveError('INVALID', `there is no column family '${name}'`);
   }
 }
 

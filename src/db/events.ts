@@ -5,6 +5,7 @@
 import type { Correction } from '../block/block-reader.ts';
 import type { CompactionKind, CompactionReason } from '../compaction/plan.ts';
 import type { VarveError } from '../errors.ts';
+import type { DamagedPart, FileClassName } from '../integrity/finding.ts';
 import type { LostRange } from '../integrity/table-health.ts';
 import type { DroppedRange } from '../wal/log-flaw.ts';
 
@@ -22,11 +23,58 @@ export type StallReason = 'memtables' | 'l0-count' | 'l0-size' | 'garbage' | 'co
 export type StallKind = 'slowdown' | 'stop';
 
 /**
- * Damage was found and put right on the way to the reader; the file still has it. Told once for all
- * reads of the place between two turns of the host.
+ * Damage was found and put right on the way to the reader, or could be by a scrub; the file still
+ * has it until `healed` says otherwise. Told once for all reads of the place between two turns of
+ * the host.
  */
 export interface CorrectedEvent extends Correction {
   readonly type: 'corrected';
+}
+
+/**
+ * A damaged place was put right on disk: written back, synced, and found right in a second look.
+ */
+export interface HealedEvent {
+  readonly type: 'healed';
+  /** Path of the file. */
+  readonly file: string;
+  /** What kind of file it is. */
+  readonly fileClass: FileClassName;
+  /** Which part of the file was damaged. */
+  readonly part: DamagedPart;
+  /** Where the part begins. */
+  readonly offset: number;
+  /** Length of the part; not all of it was wrong. */
+  readonly lengthBytes: number;
+  /** As in docs/FORMAT.md; 0 where no block is concerned. */
+  readonly blockType: number;
+  /** Who knew the right bytes: `parity`, `copies`, or the name of another source. */
+  readonly source: string;
+}
+
+/**
+ * A scrub has found bytes of a file that nothing puts right. Told once for a place, and again by
+ * later processes; `lost` tells of the keys that this costs, if it costs some.
+ */
+export interface FileDamagedEvent extends Omit<HealedEvent, 'type' | 'source'> {
+  readonly type: 'file-damaged';
+  /** Family of the table; undefined for other files. */
+  readonly columnFamily: string | undefined;
+  /** What is wrong. */
+  readonly cause: string;
+}
+
+/** How far the background scrub has come: with each percent, and at the end of a cycle. */
+export interface ScrubProgressEvent {
+  readonly type: 'scrub-progress';
+  /** Number of the cycle, from 1. */
+  readonly cycle: number;
+  /** Bytes that were looked at in it. */
+  readonly bytesChecked: number;
+  /** Bytes that the cycle is to look at, about. */
+  readonly bytesTotal: number;
+  /** It has looked at all files. */
+  readonly isDone: boolean;
 }
 
 /** Memtables have become tables of L0. */
@@ -211,6 +259,9 @@ export type DbEvent =
   | CompactionFailedEvent
   | LostEvent
   | FileKeptEvent
+  | HealedEvent
+  | FileDamagedEvent
+  | ScrubProgressEvent
   | WorkersUnavailableEvent
   | ErrorEvent
   | CloseFailedEvent

@@ -17,6 +17,7 @@ import { HeldFs } from '../fs/held.ts';
 import { joinPath } from '../fs/port.ts';
 import { newRateShare, RateLimiter } from '../job/rate-limiter.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
+import { HealRequests } from './background/heal-requests.ts';
 import { TableRequests } from './background/table-requests.ts';
 import type { DbCore, Location } from './core.ts';
 import { Db } from './database.ts';
@@ -90,6 +91,7 @@ async function locate(
 ): Promise<Location> {
   const events = new EventSink(onEvent);
   const requests = new TableRequests();
+  const heals = new HealRequests(settings.scrub.heal && !settings.readOnly);
   const pipeline = new Pipeline({
     random: environment.random,
     compression: environment.compression,
@@ -97,14 +99,14 @@ async function locate(
     logEcc: settings.familyDefaults.ecc,
     logCompression: settings.walCompression,
     onCorrection: (correction) => {
-      requests.health.noteCorrection(correction);
+      heals.note(correction);
       events.corrected(correction);
     },
     onCloseFailed: (error) => events.tell({ type: 'close-failed', error }),
   });
   const policies = [settings.familyDefaults, ...settings.families.values()];
   if (policies.some(({ compression }) => needsZstd(compression))) await pipeline.loadZstd();
-  return { ...environment, directory, pipeline, events, requests };
+  return { ...environment, directory, pipeline, events, requests, heals };
 }
 
 async function openLocked(location: Location, settings: DbSettings): Promise<Db> {

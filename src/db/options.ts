@@ -21,6 +21,7 @@ import type { TableOrigin } from '../sstable/table-origin.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { WalRecoveryMode } from '../wal/wal-replay.ts';
 import type { DbEvent } from './events.ts';
+import type { BackgroundScrubOptions, ScrubSettings } from './scrub-options.ts';
 
 /**
  * - `default` a library in a process that does other things: 128 MiB
@@ -158,6 +159,12 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
    */
   readonly rateLimitBytesPerSecond?: number;
   /**
+   * How files are looked at for damage in the background, and healed; `false` for not at all. If
+   * absent, all files once in 30 days, with at most 4 MiB a second, and from a minute after the
+   * opening on. See docs/INTEGRITY.md.
+   */
+  readonly scrub?: BackgroundScrubOptions | false;
+  /**
    * Log every write before it is applied; true if absent. With false, writes reach the disk only
    * with a flush; `close` flushes.
    */
@@ -228,6 +235,7 @@ export interface DbSettings {
   readonly workers: number | undefined;
   /** 0 for no limit. */
   readonly rateLimitBytesPerSecond: number;
+  readonly scrub: ScrubSettings;
   readonly wal: boolean;
   readonly walRecovery: WalRecoveryMode;
   readonly walCompression: 'none' | 'lz4';

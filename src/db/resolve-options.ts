@@ -15,6 +15,7 @@ import type {
   ProfileName,
 } from './options.ts';
 import { PROFILES, type Profile } from './profiles.ts';
+import { resolveScrub } from './scrub-options.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -68,6 +69,7 @@ export function resolveOptions(options: DbOptions): DbSettings {
     openTablesMax: integer(openTablesMax, 'openTablesMax', 16, profile.openTablesMax),
     workers: workers === undefined ? profile.workers : integer(workers, 'workers', 0, 0, 64),
     rateLimitBytesPerSecond: rateLimit(options.rateLimitBytesPerSecond),
+    scrub: resolveScrub(options.scrub),
     wal: flag(options.wal, 'wal', true),
     walRecovery,
     walCompression: walCompression(options.walCompression),
@@ -229,6 +231,7 @@ export const DB_OPTION_NAMES: ReadonlySet<string> = new Set([
   'openTablesMax',
   'workers',
   'rateLimitBytesPerSecond',
+  'scrub',
   'wal',
   'walRecovery',
   'walCompression',

@@ -8,6 +8,7 @@ import type { WorkerStats } from '../executor/executor.ts';
 import type { LostRange } from '../integrity/table-health.ts';
 import type { DroppedRange } from '../wal/log-flaw.ts';
 import type { Scheduler } from './background/scheduler.ts';
+import type { ScrubStats } from './background/scrubber.ts';
 import type { StallStats } from './background/stall-log.ts';
 import type { DbCore } from './core.ts';
 import type { Counters } from './counters.ts';
@@ -185,6 +186,8 @@ export interface DbStats {
     /** Files that nothing refers to and that may hold data; see the event `file-kept`. */
     readonly keptFiles: readonly KeptFile[];
   };
+  /** How the scrub stands; undefined in a database that is open read-only. */
+  readonly scrub: ScrubStats | undefined;
   /**
    * What could not be read of tables, by block where that is known. It stays until the file can be
    * read again, or is no part of the database any more.
@@ -237,6 +240,7 @@ export function statsOf(core: DbCore, scheduler: Scheduler): DbStats {
       dropped: core.recovery?.dropped ?? [],
       keptFiles: core.keptFiles,
     },
+    scrub: scheduler.scrubber?.stats,
     damage: lostRanges(core),
     backgroundError: core.backgroundError?.message,
     spaceError: core.spaceError?.message,

@@ -89,7 +89,7 @@ class Verification {
     const result = await this.#jobs.run(job, { memtables: [], tables }, { signal, onProgress });
     this.#results[part] = result;
     for (const correction of result.corrected) {
-      location.requests.health.noteCorrection(correction);
+      location.heals.note(correction);
       events.corrected(correction);
     }
     for (const damage of result.uncorrectable) noteDamage(this.#core, damage);

@@ -13,6 +13,11 @@ import type { LogIdentity, WalEnd } from '../manifest/version-edit.ts';
 import { WalWriter } from '../wal/wal-writer.ts';
 import type { BatchEncoder } from './write-batch.ts';
 
+/** A log that is live. */
+export interface LogFile extends WalEnd {
+  readonly identity: LogIdentity | undefined;
+}
+
 /** See the module head. Not safe to use after a method threw: the database then stops writing. */
 export class WalSet {
   readonly #fs: Fs;
@@ -192,6 +197,15 @@ export class WalSet {
     } catch (error) {
       if (!isVarveError(error)) throw error;
     }
+  }
+
+  /** Every live log up to its end; what its header says where this process has written it. */
+  files(): LogFile[] {
+    const kept = this.#kept.map((end) => ({ ...end, identity: undefined }));
+    const own = this.#logs.map(({ fileNumber: logNumber, sizeBytes, identity }) => {
+      return { logNumber, sizeBytes, identity };
+    });
+    return [...kept, ...own];
   }
 
   /** Where every live log ends. */

@@ -29,6 +29,8 @@ export interface Executor {
   /** Called, after other work of the host, when tasks have settled in the meantime. */
   onReport: () => void;
   start<J extends AnyJob>(job: J): JobTask<J>;
+  /** The same, in the caller's time, whatever threads there are. */
+  startHere<J extends AnyJob>(job: J): JobTask<J>;
   /** Asks a task to end soon; it settles with an error unless it has settled before. */
   cancel(task: JobTask): void;
   /**

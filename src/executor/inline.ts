@@ -65,6 +65,10 @@ export class InlineExecutor implements Executor {
     return task;
   }
 
+  startHere<J extends AnyJob>(job: J): JobTask<J> {
+    return this.start(job);
+  }
+
   /** The same, for a task that others were to do and have not begun. */
   adopt(task: JobTask): void {
     const { urgency } = task.job;

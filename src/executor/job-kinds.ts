@@ -3,6 +3,7 @@
  * else of the executor knows what a job does.
  * @module
  */
+import { type ScrubJob, ScrubJobRun, type ScrubResult } from '../integrity/scrub-job.ts';
 import { type VerifyJob, VerifyJobRun, type VerifyResult } from '../integrity/verify-job.ts';
 import type { JobRun } from '../job/job.ts';
 import type { JobContext } from '../job/job-context.ts';
@@ -12,6 +13,7 @@ import { type MergeJob, MergeJobRun, type MergeResult } from '../merge/merge-job
 interface Kinds {
   flush: { job: MergeJob; result: MergeResult };
   compaction: { job: MergeJob; result: MergeResult };
+  scrub: { job: ScrubJob; result: ScrubResult };
   verify: { job: VerifyJob; result: VerifyResult };
 }
 
@@ -28,6 +30,7 @@ type Begin<K extends Kind> = (job: Kinds[K]['job'], context: JobContext) => JobR
 const KINDS: { readonly [K in Kind]: Begin<K> } = {
   flush: (job, context) => new MergeJobRun(job, context),
   compaction: (job, context) => new MergeJobRun(job, context),
+  scrub: (job, context) => new ScrubJobRun(job, context),
   verify: (job, context) => new VerifyJobRun(job, context),
 };
 

@@ -84,6 +84,10 @@ export class WorkerExecutor implements Executor, PoolClient {
     return task;
   }
 
+  startHere<J extends AnyJob>(job: J): JobTask<J> {
+    return this.#inline.start(job);
+  }
+
   cancel(task: JobTask): void {
     this.#inline.cancel(task);
     for (const pooled of this.tasks) {

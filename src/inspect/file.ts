@@ -67,6 +67,8 @@ function* fileParts(
     yield* inspectCurrent(file, options.pipeline, options.block);
   } else if (kind === 'lock') {
     yield lockPart(file);
+  } else if (kind === 'scrub') {
+    yield problem('it says how far the scrub has come; no data depends on it', undefined, false);
   } else if (kind === 'unknown') {
     yield problem('it is no file of a database', undefined, false);
   } else {

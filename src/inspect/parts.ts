@@ -9,7 +9,7 @@ import type { TableFooter } from '../sstable/table-footer.ts';
 import type { TableProperties } from '../sstable/table-properties.ts';
 
 /** What a file is. */
-export type InspectedKind = 'table' | 'wal' | 'manifest' | 'current' | 'lock' | 'unknown';
+export type InspectedKind = 'table' | 'wal' | 'manifest' | 'current' | 'lock' | 'scrub' | 'unknown';
 
 /** The file as the file system has it. */
 export interface FilePart {

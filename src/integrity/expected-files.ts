@@ -10,7 +10,6 @@ import type { Fs } from '../fs/port.ts';
 import { type CurrentSlot, readCurrent } from '../manifest/current.ts';
 import {
   CURRENT_NAME,
-  CURRENT_REPLACEMENT_NAME,
   manifestName,
   parseFileName,
   tableName,
@@ -85,8 +84,7 @@ export function expectedFiles(fs: Fs, directory: string): ExpectedFiles {
   const unnamed: string[] = [];
   for (const name of names.sort()) {
     const { kind, number: fileNumber } = parseFileName(name)!;
-    if (known.has(name) || kind === 'lock' || name === CURRENT_REPLACEMENT_NAME) continue;
-    if (kind === 'current') continue;
+    if (known.has(name) || kind === 'lock' || kind === 'scrub' || kind === 'current') continue;
     const isClosed = kind === 'wal' && current?.isClean === true;
     const isObsolete = kind === 'manifest' && current !== undefined;
     // A clean close names every log that is needed.

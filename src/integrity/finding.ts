@@ -68,6 +68,14 @@ export interface Finding extends FileRange {
   readonly ranges: readonly FileRange[];
 }
 
+/** A damage, and what became of it. */
+export interface ScrubFinding extends Finding {
+  /** Its bytes are right again, on stable storage, and were read once more. */
+  readonly isHealed: boolean;
+  /** Why it was not healed although that was asked for and the bytes are known. */
+  readonly refusal: string | undefined;
+}
+
 /** Bytes that should stand at `offset`; lent. */
 export interface RestoredRange {
   readonly offset: number;

@@ -14,7 +14,7 @@ import { LOCK_NAME, parseFileName } from '../manifest/file-names.ts';
 import { refuseForeign } from '../manifest/foreign.ts';
 import { type ExpectedFiles, expectedFiles, type NamedFile } from './expected-files.ts';
 import { FileCheck, openToCheck } from './file-check.ts';
-import type { Finding } from './finding.ts';
+import type { Finding, ScrubFinding } from './finding.ts';
 import { healFile } from './heal.ts';
 
 const STEP_BYTES = 1024 * 1024;
@@ -37,14 +37,6 @@ export interface ScrubOptions {
   readonly signal?: StopSignal | undefined;
   /** Gives the host turns between two steps; that of the runtime if absent. */
   readonly hostLoop?: HostLoop | undefined;
-}
-
-/** A damage, and what became of it. */
-export interface ScrubFinding extends Finding {
-  /** Its bytes are right again, on stable storage, and were read once more. */
-  readonly isHealed: boolean;
-  /** Why it was not healed although that was asked for and the bytes are known. */
-  readonly refusal: string | undefined;
 }
 
 /** What a scrub has found. */

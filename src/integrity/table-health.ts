@@ -1,7 +1,8 @@
 /**
  * What is known of the tables of an open database: a table is sound unless something else is noted.
  *
- * - *Healable*: damage was put right as the table was read. It is written anew.
+ * - *Healable*: it has damage that can be put right, and could not be in its file. It is written
+ *   anew.
  * - *Lost*: data blocks, or all of the table, cannot be read: gone, damaged beyond the code, not
  *   the file that the manifest means, or refused by the device. Reads of those keys fail, and
  *   compactions step around the table for as long as that is so. It is looked at again after a
@@ -11,10 +12,8 @@
  * not repeat is none of the table.
  * @module
  */
-import type { Correction } from '../block/block-reader.ts';
 import { compareKeys } from '../bytes/compare.ts';
 import type { LostKeys, VarveError } from '../errors.ts';
-import { tableNumberOf } from '../manifest/file-names.ts';
 
 /** How long a lost table is left alone before it is looked at; doubles each time. */
 const WAIT_MIN_MS = 10_000;
@@ -66,7 +65,7 @@ interface Entry {
 
 /** See the module head. */
 export class TableHealth {
-  /** Numbers of tables that are damaged on disk, and were put right in reading. */
+  /** Numbers of tables with damage that can be put right, and could not be in their files. */
   readonly healable: Set<number>;
   readonly #lost: Map<number, Entry>;
   /** Numbers of those that are lost for certain; made anew when that changes. */
@@ -89,12 +88,6 @@ export class TableHealth {
   /** What is lost, whether it was looked at again or not. */
   get all(): readonly LostTable[] {
     return [...this.#lost.values()];
-  }
-
-  /** Damage was put right in reading. */
-  noteCorrection({ file }: Correction): void {
-    const fileNumber = tableNumberOf(file);
-    if (fileNumber !== undefined) this.healable.add(fileNumber);
   }
 
   /** Something could not be read, which counts once it was looked at again: with the next look. */

@@ -5,6 +5,7 @@
  *     CURRENT.new      what is to replace it, of a process that died over it
  *     LOCK             belongs to the Fs
  *     UNFINISHED       without CURRENT: a copy that is being made, or was cut off; no database
+ *     SCRUB            how far the scrub has come (integrity/scrub-file.ts); nothing depends on it
  *     MANIFEST-000012  manifest
  *     000012.sst       table
  *     000012.wal       log
@@ -21,11 +22,13 @@ export const CURRENT_REPLACEMENT_NAME = 'CURRENT.new';
 export const LOCK_NAME = 'LOCK';
 /** Marks a directory that is being filled by a checkpoint or restore (copy/new-directory.ts). */
 export const UNFINISHED_NAME = 'UNFINISHED';
+/** Nothing depends on this one either. */
+export const SCRUB_NAME = 'SCRUB';
 
 const MANIFEST_PREFIX = 'MANIFEST-';
 const LOST_SUFFIX = '.lost';
 
-export type FileKind = 'current' | 'lock' | 'manifest' | 'table' | 'wal';
+export type FileKind = 'current' | 'lock' | 'manifest' | 'scrub' | 'table' | 'wal';
 
 /** What a name says about its file. */
 export interface ParsedFileName {
@@ -52,6 +55,7 @@ export function parseFileName(name: string): ParsedFileName | undefined {
     return { kind: 'current', number: 0 };
   }
   if (name === LOCK_NAME) return { kind: 'lock', number: 0 };
+  if (name === SCRUB_NAME) return { kind: 'scrub', number: 0 };
   const match = /^(MANIFEST-)?(\d{6,16})(\.sst|\.wal)?$/.exec(name);
   if (match === null) return undefined;
   const number = Number(match[2]);

@@ -81,6 +81,13 @@ suite('without options', () => {
       openTablesMax: 500,
       workers: undefined,
       rateLimitBytesPerSecond: 0,
+      scrub: {
+        isOn: true,
+        cycleMs: 30 * 86_400_000,
+        bytesPerSecond: 4 * 1_048_576,
+        hours: undefined,
+        heal: true,
+      },
       wal: true,
       walRecovery: 'tolerate-tail',
       walCompression: 'none',

@@ -1,5 +1,6 @@
 /**
- * Tables in which damage was put right as they were read, and that are written anew for it.
+ * Tables in which damage was put right as they were read: they are healed in their files, and
+ * written anew where that cannot be.
  * @module
  */
 import assert from 'node:assert/strict';
@@ -7,7 +8,7 @@ import { suite, test } from 'node:test';
 import type { CompactionEvent, DbEvent } from '../../src/db/events.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { openHeld } from './held-workers.ts';
-import { code, keyAt, onlyTable } from './helpers.ts';
+import { code, keyAt, onlyTable, PATH, tableNames } from './helpers.ts';
 
 const COUNT = 100;
 const ECC = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
@@ -21,11 +22,14 @@ function damage(fs: MemoryFs, from: number, to: number): void {
   file.write(bytes, 0, bytes.length, from);
 }
 
-async function openDamaged(workers: number) {
+/** @param isShared whether the table has a second name, and is not written to for that */
+async function openDamaged(workers: number, isShared = false) {
   const fs = new MemoryFs();
   const done: CompactionEvent[] = [];
+  const healed: DbEvent[] = [];
   const onEvent = (event: DbEvent): void => {
     if (event.type === 'compaction') done.push(event);
+    if (event.type === 'healed') healed.push(event);
   };
   const options = { ecc: ECC, workers, onEvent, blockCacheBytes: 0 };
   const { db, clock } = await openHeld(options, [], fs);
@@ -33,6 +37,7 @@ async function openDamaged(workers: number) {
   await db.compact();
   done.length = 0;
   damage(fs, 1000, 1001);
+  if (isShared) fs.link(`${PATH}/${tableNames(fs)[0]}`, 'elsewhere');
   const read = (count: number): number => {
     for (let i = 0; i < count; i++) assert.equal(db.get(keyAt(i))?.[99], i);
     return db.stats().counters.corrections;
@@ -45,13 +50,28 @@ async function openDamaged(workers: number) {
     await db.pauseBackgroundWork();
     db.continueBackgroundWork();
   };
-  return { db, fs, done, read, goOn };
+  return { db, fs, done, healed, read, goOn };
 }
 
 for (const workers of [0, 2]) {
   suite(`a damaged table, ${workers} workers`, () => {
-    test('is written anew once a read has put it right', async () => {
-      const { db, done, read, goOn } = await openDamaged(workers);
+    test('is healed in its file once a read has put it right', async () => {
+      const { db, fs, done, healed, read, goOn } = await openDamaged(workers);
+      const [name] = tableNames(fs);
+      assert.ok(read(COUNT) > 0, 'it is damaged');
+      await goOn();
+      assert.deepEqual(done, []);
+      assert.ok(tableNames(fs).includes(name!));
+      assert.equal(healed.length, 1);
+      assert.equal(db.stats().counters.healCount, 1);
+      const { corrections } = db.stats().counters;
+      assert.equal(read(COUNT), corrections, 'it is sound again');
+      assert.deepEqual((await db.verify()).corrected, []);
+      await db.close();
+    });
+
+    test('is written anew where its file is not to be written to', async () => {
+      const { db, done, healed, read, goOn } = await openDamaged(workers, true);
       assert.ok(read(COUNT) > 0, 'it is damaged');
       await goOn();
       assert.deepEqual(
@@ -62,6 +82,7 @@ for (const workers of [0, 2]) {
       assert.equal(read(COUNT), corrections, 'it is sound again');
       await goOn();
       assert.equal(done.length, 1);
+      assert.deepEqual(healed, []);
       await db.close();
     });
 

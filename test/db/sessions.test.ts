@@ -340,7 +340,7 @@ test('a process that lasts looks for compactions without a write', async () => {
       return () => callsOff++;
     },
   };
-  const db = await open(PATH, { fs: disk, hostLoop });
+  const db = await open(PATH, { fs: disk, hostLoop, scrub: false });
   callback!();
   await db.flush();
   await db.pauseBackgroundWork();

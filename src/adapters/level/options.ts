@@ -21,6 +21,7 @@ const ENGINE_OPTIONS: { readonly [name in Exclude<keyof DbOptions, 'fs'>]-?: tru
   compactionDebtStopBytes: true,
   profile: true,
   rateLimitBytesPerSecond: true,
+  scrub: true,
   memoryBudgetBytes: true,
   writeBufferBytes: true,
   blockCacheBytes: true,

@@ -20,7 +20,9 @@ import { balanceMemory } from '../memory-budget.ts';
 import { CompactionQueue, type Wish } from './compaction-queue.ts';
 import type { Flush, FlushMember } from './flush.ts';
 import { FlushQueue } from './flush-queue.ts';
+import type { HealFallbacks } from './healer.ts';
 import { PatientJobs } from './patient-jobs.ts';
+import { Scrubber } from './scrubber.ts';
 import { StallLog, type StallStats } from './stall-log.ts';
 import { type Pressure, PressureGauge } from './write-pressure.ts';
 
@@ -75,8 +77,11 @@ export class Scheduler {
   /** Called when the last pause ends. */
   #unpaused: (() => void)[];
   #callOff: (() => void) | undefined;
+  /** Undefined in a database that cannot be written. */
+  readonly scrubber: Scrubber | undefined;
 
-  constructor(core: DbCore, executor: Executor) {
+  /** @param fallbacks what the scrub needs of those who write */
+  constructor(core: DbCore, executor: Executor, fallbacks: HealFallbacks) {
     const losses = new LossLimit();
     this.#core = core;
     this.#executor = executor;
@@ -90,7 +95,21 @@ export class Scheduler {
     this.#pauseCount = 0;
     this.#unpaused = [];
     this.#callOff = undefined;
+    this.scrubber = core.manifest === undefined ? undefined : this.#newScrubber(fallbacks);
     executor.onReport = () => this.#pump();
+  }
+
+  #newScrubber(fallbacks: HealFallbacks): Scrubber {
+    return new Scrubber(this.#core, this.#executor, {
+      ...fallbacks,
+      hasWork: () => this.#hasWork,
+      isPaused: () => this.isPaused,
+      untilUnpaused: () => this.#untilUnpaused(),
+      turn: async () => {
+        await this.#executor.turn();
+        this.#pump();
+      },
+    });
   }
 
   /** True when no flush is waiting or under way. */
@@ -277,6 +296,7 @@ export class Scheduler {
    * short one began would come to nothing.
    */
   async settle(): Promise<void> {
+    this.scrubber?.start();
     const families = [...this.#core.families.values()];
     if (families.some((family) => isL0Crowded(family, new Set(family.view.levels[0])))) {
       return this.settleL0(families);
@@ -311,6 +331,7 @@ export class Scheduler {
   /** Ends all background work, and the threads that did it. */
   async close(): Promise<void> {
     this.#callOff?.();
+    this.scrubber?.close();
     this.stop();
     this.patientJobs.cancelAll();
     this.unpauseAll();
@@ -326,7 +347,8 @@ export class Scheduler {
   }
 
   get #isRunning(): boolean {
-    return this.#flushes.isRunning || this.#compactions.isRunning;
+    const isScrubbing = this.scrubber?.isRunning === true;
+    return this.#flushes.isRunning || this.#compactions.isRunning || isScrubbing;
   }
 
   /**
@@ -343,11 +365,17 @@ export class Scheduler {
       const mayCompact = this.#executor.isParallel || this.#flushes.count === 0;
       const hasCompacted = this.#compactions.pump(mayCompact && !this.isPaused);
       if (hasFlushed || hasCompacted) balanceMemory(core);
+      this.scrubber?.pump();
     } catch (error) {
       core.fail(error);
       this.stop();
       return false;
     }
+    return this.#hasWork;
+  }
+
+  /** Flushes or compactions are under way, or wait. */
+  get #hasWork(): boolean {
     const { isRunning, hasRequests } = this.#compactions;
     return this.#flushes.count > 0 || isRunning || hasRequests;
   }
