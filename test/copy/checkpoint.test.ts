@@ -1,5 +1,6 @@
 /**
  * Checkpoints: whole databases of their own, as of one write, while writes go on.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';
@@ -173,6 +174,69 @@ test('a reader makes a checkpoint of the newest state beside a writer', async ()
   await writer.db.close();
   await expectState(fs, COPY, SMALL, seqno);
 });
+
+test('a log with room ahead of its records counts up to them', async () => {
+  const fs = new MemoryFs();
+  let isBusy = false;
+  let count = 0;
+  const writeSynced = (db: Db) => db.put(`k${count}`, `${++count}`, { sync: true });
+  const db: Db = await openCopied(fs, SMALL, SOURCE, {
+    turn: () => {
+      for (let i = 0; isBusy && i < 5; i++) writeSynced(db);
+    },
+  });
+  // Enough for zeros ahead: from here on the file does not grow.
+  for (let i = 0; i < 40; i++) writeSynced(db);
+  isBusy = true;
+  const { seqno } = await db.checkpoint(COPY);
+  isBusy = false;
+  assert.ok(count > seqno);
+  await db.close();
+  const copy = await openCopied(fs, SMALL, COPY, { seed: 2 });
+  assert.equal(copy.seqno, seqno);
+  assert.equal([...copy.keys()].length, seqno);
+  await copy.close();
+});
+
+/** Calls a hook before each call. */
+function hooked(inner: MemoryFs, hook: () => void): Fs {
+  return new Proxy(inner, {
+    get: (target, name) => {
+      const member = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]) => {
+        hook();
+        return member.apply(target, args);
+      };
+    },
+  });
+}
+
+for (const burst of [1, 40, 600]) {
+  test(`a reader's checkpoint beside a writer that writes ${burst} at any call`, async () => {
+    for (let at = 1; at < 60; at += burst === 1 ? 5 : 2) {
+      const fs = new MemoryFs();
+      const writer = await filled(fs);
+      let calls = 0;
+      let isCounting = false;
+      const act = () => {
+        if (!isCounting || ++calls !== at) return;
+        isCounting = false;
+        writer.write(burst);
+        // Begins a log, of which the one before says so.
+        void writer.db.flush();
+        writer.write(burst);
+      };
+      const options = { ...SMALL, readOnly: true };
+      const reader = await openCopied(hooked(fs, act), options);
+      isCounting = true;
+      const { seqno } = await reader.checkpoint(COPY);
+      await reader.close();
+      await writer.db.close();
+      await expectState(fs, COPY, SMALL, seqno);
+    }
+  });
+}
 
 suite('a checkpoint is refused', () => {
   test('where there is a database, or anything else', async () => {

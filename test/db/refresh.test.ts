@@ -295,6 +295,31 @@ test('what is damaged now leaves the reader with what it had', async () => {
   await reader.close();
 });
 
+test('damage in the midst of what is new is no end of the log', async () => {
+  const fs = new MemoryFs();
+  const writer = new NumberedWriter(await openCopied(fs));
+  writer.write(50);
+  const reader = await openReader(fs);
+  const name = fs.list(SOURCE).find((one) => one.endsWith('.wal'))!;
+  const file = fs.fileAt(`${SOURCE}/${name}`)!;
+  const at = file.size + 100;
+  writer.write(50);
+  const byte = new Uint8Array(1);
+  const flip = () => {
+    file.read(byte, 0, 1, at);
+    byte[0]! ^= 1;
+    file.write(byte, 0, 1, at);
+  };
+  flip();
+  await assert.rejects(reader.refresh(), code('CORRUPTION'));
+  assert.deepEqual(contentOf(reader), contentAfter(50));
+  flip();
+  assert.equal(await reader.refresh(), 100);
+  assert.deepEqual(contentOf(reader), contentAfter(100));
+  await reader.close();
+  await writer.db.close();
+});
+
 test('another database in the place of the first is STALE, and the reader stays', async () => {
   const fs = new MemoryFs();
   const writer = new NumberedWriter(await openCopied(fs, COMBINATIONS[2]));
