@@ -125,7 +125,8 @@ export async function recoverForReading(
   try {
     addFamilies(core);
     for (const name of settings.families.keys()) {
-      if (core.familyNamed(name) === undefined) {
+      // A writer may have dropped one that was there.
+      if (core.familyNamed(name) === undefined && live === undefined) {
         throw new VarveError('INVALID', `there is no column family '${name}'`);
       }
     }

@@ -1,6 +1,6 @@
 /**
- * Targets and databases on a file system that can do no more than it must: no renames, no hard links,
- * no names that are synced, one handle for each file.
+ * Targets and databases on a file system that can do no more than it must: no renames, no hard
+ * links, no names that are synced, one handle for each file.
  * @module
  */
 import assert from 'node:assert/strict';

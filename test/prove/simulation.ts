@@ -15,6 +15,7 @@ import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { Driver } from './driver.ts';
 import { expectSame } from './expect.ts';
+import { Follower } from './follower.ts';
 import { ForgetfulFamily } from './forgetful-family.ts';
 import { History } from './history.ts';
 import { ModelFamily } from './model.ts';
@@ -50,6 +51,8 @@ export interface SimulationTotals {
   trivialMoves: number;
   /** Times that a FIFO family let go of tables. */
   drops: number;
+  /** Refreshes of a reader beside the writer. */
+  refreshes: number;
   /** Hash of everything that happened. */
   trace: string;
 }
@@ -82,6 +85,9 @@ class Simulation {
   private disk: CrashFs;
   private history: History;
   private life: Life | undefined;
+  /** Reads beside the lives, until the power goes. */
+  private follower: Follower;
+  private readonly seed: number;
   /** The last process lost the power. */
   private wasCut: boolean;
   /** What the last process wrote up to this seqno, the next one finds if the power stayed on. */
@@ -97,6 +103,8 @@ class Simulation {
       this.schedule.isForgetful(name) ? new ForgetfulFamily(name) : new ModelFamily(name),
     );
     this.life = undefined;
+    this.seed = seed;
+    this.follower = new Follower(seed);
     this.wasCut = false;
     this.survivingSeqno = 0;
     this.totals = {
@@ -113,6 +121,7 @@ class Simulation {
       compactions: 0,
       trivialMoves: 0,
       drops: 0,
+      refreshes: 0,
       trace: '',
     };
   }
@@ -141,6 +150,7 @@ class Simulation {
       await this.perform(life, step);
       if (this.totals.steps % FULL_CHECK_INTERVAL === 0) this.life?.reader.checkAll();
       if (this.life !== undefined && this.fate.chance(PROBE_CHANCE)) await this.probe(this.life);
+      if (this.life !== undefined) await this.follow(this.life);
       for (let turns = this.fate.below(4); turns > 0; turns--) await Promise.resolve();
     } catch (error) {
       if (!this.disk.isOff) throw error;
@@ -261,6 +271,7 @@ class Simulation {
     const variant = CRASH_VARIANTS[this.fate.below(CRASH_VARIANTS.length)]!;
     this.trace.step(`the power was cut at operation ${this.disk.operations}: ${variant}`);
     this.disk = new CrashFs(this.disk.crash(variant, this.fate));
+    this.follower = new Follower(this.seed + this.totals.powerCuts);
     this.wasCut = true;
     this.survivingSeqno = 0;
   }
@@ -283,6 +294,15 @@ class Simulation {
       throw new Error(`after a power cut (${variant}): ${String(cause)}`, { cause });
     }
     this.totals.probes++;
+  }
+
+  /** A reader goes to the newest state, now and then. */
+  private async follow({ driver, options }: Life): Promise<void> {
+    if (this.disk.isOff || !this.follower.isDue()) return;
+    // With a log all that was written is there to be read.
+    const oldest = options.wal === false ? 0 : driver.db.seqno;
+    await this.follower.follow(this.disk, options, this.history, oldest);
+    this.totals.refreshes++;
   }
 
   /** Opens the database in a new process, however often the power goes meanwhile. */
