@@ -73,6 +73,8 @@ export type { MemoryUse } from './db/memory-budget.ts';
 export { openDatabase } from './db/open.ts';
 export type { ColumnFamilyOptions, DbOptions, Environment, ProfileName } from './db/options.ts';
 export type { RangeOptions } from './db/range.ts';
+export { repairDatabase } from './db/repair.ts';
+export type { RepairOptions } from './db/repair-options.ts';
 export type { DbScrubOptions, DbScrubReport, ScrubProgress } from './db/scrub.ts';
 export type { BackgroundScrubOptions } from './db/scrub-options.ts';
 export { Snapshot } from './db/snapshot.ts';
@@ -130,6 +132,14 @@ export type {
   Finding,
   ScrubFinding,
 } from './integrity/finding.ts';
+export type {
+  KeySpan,
+  PutAside,
+  RepairDoubt,
+  RepairedFamily,
+  RepairLoss,
+  RepairReport,
+} from './integrity/repair-report.ts';
 export {
   type ScrubOptions,
   type ScrubReport,

@@ -6,11 +6,15 @@ import { nodeCompression } from './compress/node.ts';
 import type { CryptoPrimitives } from './crypto/port.ts';
 import type { Db } from './db/database.ts';
 import { openDatabase } from './db/open.ts';
-import type { DbOptions } from './db/options.ts';
+import type { DbOptions, Environment } from './db/options.ts';
+import { repairDatabase } from './db/repair.ts';
+import type { RepairOptions } from './db/repair-options.ts';
 import { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
 import { VarveError } from './errors.ts';
 import { nodeThreads } from './executor/node.ts';
 import { NodeFs } from './fs/node.ts';
+import type { Fs } from './fs/port.ts';
+import type { RepairReport } from './integrity/repair-report.ts';
 
 /** Options of {@link open}. */
 export interface OpenOptions extends DbOptions {
@@ -37,19 +41,48 @@ export async function open(path: string, options: OpenOptions = {}): Promise<Db>
   if (isAlone && programUrl !== undefined) {
     throw new VarveError('UNSUPPORTED', 'workerUrl is of no use with an fs, clock or random');
   }
-  const fs = options?.fs ?? new NodeFs();
+  const ports = portsOf(options);
   // Before anything is awaited: the working directory may be another then.
-  const directory = typeof path === 'string' && path !== '' ? fs.resolve(path) : path;
+  const directory = resolved(path, ports.fs);
   const environment = {
-    fs,
-    clock: options?.clock ?? systemClock,
-    random: options?.random ?? systemRandom,
-    hostLoop: options?.hostLoop ?? systemHostLoop,
-    compression: nodeCompression(),
+    ...ports,
     crypto: await cryptoFor(options),
     threads: isAlone ? undefined : await nodeThreads(programUrl),
   };
   return openDatabase(directory, options === null ? options : dbOptions, environment);
+}
+
+/**
+ * Finds out what is wrong with a database that is not open, and puts together again what is left of
+ * it. By default nothing is changed: the report says what `dryRun: false` would do. Nothing is ever
+ * deleted: files that are no part of the database get the ending `.lost`. When it is cut off it can
+ * be done again.
+ * @param path the directory, in the terms of `options.fs`: by default one of the local file system
+ * @throws TypeError, RangeError for wrong options
+ * @throws VarveError `LOCKED` when it is open, `KEY` when keys are missing or wrong, `INVALID` when
+ * there is no database, `CORRUPTION` when an encrypted one has lost its id and none was given, `IO`,
+ * `NOSPACE`, `UNSUPPORTED`
+ */
+export async function repair(path: string, options: RepairOptions = {}): Promise<RepairReport> {
+  const ports = portsOf(options);
+  const directory = resolved(path, ports.fs);
+  return repairDatabase(directory, options, { ...ports, crypto: await cryptoFor(options) });
+}
+
+function portsOf(
+  options: Pick<DbOptions, 'fs' | 'clock' | 'random' | 'hostLoop'> | undefined,
+): Omit<Environment, 'crypto' | 'threads'> {
+  return {
+    fs: options?.fs ?? new NodeFs(),
+    clock: options?.clock ?? systemClock,
+    random: options?.random ?? systemRandom,
+    hostLoop: options?.hostLoop ?? systemHostLoop,
+    compression: nodeCompression(),
+  };
+}
+
+function resolved(path: string, fs: Fs): string {
+  return typeof path === 'string' && path !== '' ? fs.resolve(path) : path;
 }
 
 function checkedUrl(url: OpenOptions['workerUrl']): string | undefined {

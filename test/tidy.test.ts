@@ -195,6 +195,7 @@ const LAYERS: readonly Layer[] = [
       'fs/port',
       'env',
       'env/system',
+      'integrity',
       'key',
       'errors',
     ],

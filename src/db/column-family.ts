@@ -3,9 +3,7 @@
  * @module
  */
 
-/** Names the column family that exists in every database and cannot be dropped. */
-export const DEFAULT_FAMILY_NAME = 'default';
-export const DEFAULT_FAMILY_ID = 0;
+export { DEFAULT_FAMILY_ID, DEFAULT_FAMILY_NAME } from '../manifest/family-version.ts';
 
 /**
  * A column family of one open database: a key space of its own that shares the WAL and atomic

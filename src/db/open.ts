@@ -43,20 +43,44 @@ export async function openDatabase(
   options: DbOptions,
   environment: Environment,
 ): Promise<Db> {
-  if (typeof path !== 'string' || path === '') {
-    throw new TypeError('the path of a database must be a string that is not empty');
-  }
-  const settings = resolveOptions(options);
-  // Before anything is awaited: the working directory may be another then.
-  const directory = environment.fs.resolve(path);
+  const settings = resolveOptions(checkedPath(path, options));
   // Those of a profile are a wish; what `options` has is asked for.
   if ((options.workers ?? 0) > 0 && environment.threads === undefined) {
     const text =
       'workers need a file system that other threads have too: leave out fs, clock, random';
     throw new VarveError('UNSUPPORTED', text);
   }
+  const location = await makeLocation(path, options, settings, environment);
+  try {
+    return await (settings.readOnly
+      ? openReadOnly(location, settings)
+      : openLocked(location, settings));
+  } catch (error) {
+    location.pipeline.close();
+    throw error;
+  }
+}
+
+/** The options, when the path can be one. @throws TypeError */
+function checkedPath(path: string, options: DbOptions): DbOptions {
+  if (typeof path === 'string' && path !== '') return options;
+  throw new TypeError('the path of a database must be a string that is not empty');
+}
+
+/**
+ * What a database that is about to be opened, or worked on, is made of; nothing is touched yet. The
+ * caller closes the pipeline.
+ * @throws VarveError `KEY`, or of what loads
+ */
+export async function makeLocation(
+  path: string,
+  { encryption, onEvent }: DbOptions,
+  settings: DbSettings,
+  environment: Environment,
+): Promise<Location> {
+  // Before anything is awaited: the working directory may be another then.
+  const directory = environment.fs.resolve(path);
   await loadChecksum();
-  const { encryption } = options;
   const keys =
     encryption === undefined || encryption === false
       ? undefined
@@ -67,10 +91,7 @@ export async function openDatabase(
       clock: new CheckedClock(environment.clock),
       random: new CheckedRandom(environment.random),
     };
-    const location = await locate(directory, settings, checked, keys, options.onEvent);
-    return await (settings.readOnly
-      ? openReadOnly(location, settings)
-      : openLocked(location, settings));
+    return await locate(directory, settings, checked, keys, onEvent);
   } catch (error) {
     keys?.destroy();
     throw error;
@@ -131,7 +152,7 @@ async function openLocked(location: Location, settings: DbSettings): Promise<Db>
 }
 
 /** Who does the background work. */
-function executorOf(core: DbCore): Executor {
+export function executorOf(core: DbCore): Executor {
   const { location, settings, lock } = core;
   const { clock, hostLoop, threads } = location;
   const workerCount = settings.workers ?? threads?.defaultCount ?? 0;

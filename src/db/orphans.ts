@@ -18,8 +18,8 @@
  * @module
  */
 import { compareKeys } from '../bytes/compare.ts';
-import { corruption, isVarveError, VarveError } from '../errors.ts';
-import { closeFile, type FileHandle, type Fs, joinPath, readAt } from '../fs/port.ts';
+import { corruption, isVarveError, type VarveError } from '../errors.ts';
+import { closeFile, type FileHandle, joinPath } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import type { DirectoryContents } from '../manifest/directory.ts';
 import {
@@ -29,15 +29,13 @@ import {
   tableName,
   walName,
 } from '../manifest/file-names.ts';
+import { keepAsLost } from '../manifest/lost-files.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { isTableOf, readOwnProperties } from '../sstable/table.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import type { TableProperties } from '../sstable/table-properties.ts';
 import type { ReplayResult } from '../wal/wal-replay.ts';
 import type { DbCore } from './core.ts';
-
-/** What a file system without rename copies at a time. */
-const COPY_BYTES = 0x10_0000;
 
 /** A table that nothing refers to. */
 interface OrphanTable {
@@ -80,7 +78,7 @@ export class Orphans {
     const { directory } = location;
     const keptFiles = this.#kept.map(([name, reason]) => {
       const file = joinPath(directory, lostName(name));
-      moveFile(fs, directory, name, lostName(name));
+      keepAsLost(fs, directory, name);
       events.tell({ type: 'file-kept', file, reason });
       return { file, reason };
     });
@@ -208,43 +206,4 @@ function isHeir({ fileNumber, properties }: OrphanTable, missing: TableMeta): bo
     compareKeys(properties.smallestKey, missing.largestKey) <= 0 &&
     compareKeys(properties.largestKey, missing.smallestKey) >= 0
   );
-}
-
-/** Gives a file another name in its directory, by a copy where there is no rename. */
-function moveFile(fs: Fs, directory: string, name: string, newName: string): void {
-  const from = joinPath(directory, name);
-  const to = joinPath(directory, newName);
-  if (fs.exists(to)) throw new VarveError('IO', `a file is in the way (${to})`, { file: to });
-  if (fs.capabilities.atomicRename) {
-    fs.rename(from, to);
-    return;
-  }
-  copyFile(fs, from, to);
-  fs.syncDirectory(directory);
-  fs.remove(from);
-}
-
-function copyFile(fs: Fs, from: string, to: string): void {
-  const source = fs.open(from, 'read');
-  try {
-    const target = fs.open(to, 'create');
-    try {
-      copyContent(source, target);
-      target.sync();
-    } finally {
-      closeFile(target);
-    }
-  } finally {
-    closeFile(source);
-  }
-}
-
-function copyContent(source: FileHandle, target: FileHandle): void {
-  const buf = new Uint8Array(COPY_BYTES);
-  for (let at = 0; ; ) {
-    const length = readAt(source, buf, 0, buf.length, at);
-    if (length === 0) return;
-    target.write(buf, 0, length, at);
-    at += length;
-  }
 }

@@ -40,6 +40,11 @@ export interface Found {
   readonly contents: DirectoryContents;
   /** Undefined where there is no database yet. */
   readonly manifest: Manifest | undefined;
+  /**
+   * By family id: operations in logs up to this seqno do not count, because a repair found that what
+   * tables have may be newer.
+   */
+  readonly staleThrough?: ReadonlyMap<number, number>;
 }
 
 /** Reads the manifest, if there is a database; the pipeline learns what it has to know of it. */
@@ -79,7 +84,7 @@ export async function recoverForWriting(
     addFamilies(core);
     core.startWriting(manifest);
     if (!contents.isFresh) manifest.passOver(contents.numbers);
-    const { logs, neededLogs } = await replay(core, manifest, contents, tables);
+    const { logs, neededLogs } = await replay(core, manifest, found, tables);
     const orphans = new Orphans(core, manifest, contents, logs);
     if (contents.isFresh || (tables.isEmpty && mayRest(core, neededLogs))) {
       if (!contents.isFresh) manifest.startLater();
@@ -115,10 +120,11 @@ export async function recoverForWriting(
 export async function recoverForReading(
   location: Location,
   settings: DbSettings,
-  { contents, manifest }: Found,
+  found: Found,
   keepTables: (core: DbCore) => void,
   live?: DbCore,
 ): Promise<DbCore> {
+  const { manifest } = found;
   if (manifest === undefined) throw missingDatabase(location.directory);
   const known = live?.tables.numbers();
   const core = new DbCore(location, settings, undefined, manifest, live);
@@ -131,7 +137,7 @@ export async function recoverForReading(
       }
     }
     keepTables(core);
-    await replay(core, manifest, contents);
+    await replay(core, manifest, found);
   } catch (error) {
     giveUpReader(core, known);
     throw error;
@@ -190,13 +196,14 @@ interface Replayed {
 async function replay(
   core: DbCore,
   manifest: Manifest,
-  contents: DirectoryContents,
+  { contents, staleThrough }: Found,
   tables?: RecoveryTables,
 ): Promise<Replayed> {
   const { location, settings } = core;
   const options = replayOptionsOf(location, manifest, contents.logNumbers, settings.walRecovery);
   const { logNumbers } = options;
-  const result = await core.events.onceAsync(() => applyLogs(core, options, tables));
+  const operations = new OperationReplay(core, staleThrough);
+  const result = await core.events.onceAsync(() => applyLogs(core, options, operations, tables));
   // With a WAL, an edit that names a seqno follows a sync of the logs up to there.
   const isLogged = result.recordsRead > 0 || manifest.walEnds.size > 0;
   const isShort = isLogged && result.lastSeqno < manifest.lastSeqno;
@@ -216,9 +223,9 @@ async function replay(
 async function applyLogs(
   core: DbCore,
   options: ReplayOptions,
+  operations: OperationReplay,
   tables: RecoveryTables | undefined,
 ): Promise<ReplayResult> {
-  const operations = new OperationReplay(core);
   const visit: RecordVisitor = (logNumber, firstSeqno, count, buf, off, len) => {
     operations.apply(logNumber, firstSeqno, count, buf, off, len);
   };

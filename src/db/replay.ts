@@ -13,10 +13,13 @@ import { OperationReader } from './write-batch.ts';
 /** See the module head. */
 export class OperationReplay {
   readonly #core: DbCore;
+  readonly #staleThrough: ReadonlyMap<number, number>;
   readonly #operations: OperationReader;
 
-  constructor(core: DbCore) {
+  /** @param staleThrough as in `Found` of recover.ts */
+  constructor(core: DbCore, staleThrough: ReadonlyMap<number, number> = new Map()) {
     this.#core = core;
+    this.#staleThrough = staleThrough;
     this.#operations = new OperationReader();
   }
 
@@ -56,7 +59,7 @@ export class OperationReplay {
     // An id that was given out but is not there any more belonged to a family that was dropped.
     if (family === undefined) return;
     const first = this.#core.version.families.get(familyId)!.logNumber;
-    if (logNumber < first) return;
+    if (logNumber < first || seqno <= (this.#staleThrough.get(familyId) ?? 0)) return;
     if (kind !== KIND_DELETE) family.skipped.notePut(buf, keyOff, keyLen);
     const hash = hash32(buf, keyOff, keyLen);
     const { memtable } = family.active;

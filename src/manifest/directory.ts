@@ -24,7 +24,7 @@ export interface DirectoryContents {
 }
 
 /** A file whose number is so much higher than the next one to be given out is somebody else's. */
-const FOREIGN_GAP = 2 ** 32;
+export const FOREIGN_GAP: number = 2 ** 32;
 
 /**
  * What of a directory belongs to a database that gives out this file number next. Numbers are set

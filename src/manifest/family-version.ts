@@ -5,6 +5,10 @@
 import { compareBytes } from '../bytes/compare.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 
+/** Names the column family that exists in every database and cannot be dropped. */
+export const DEFAULT_FAMILY_NAME = 'default';
+export const DEFAULT_FAMILY_ID = 0;
+
 /** Levels of every family: L0 to L6. */
 export const LEVEL_COUNT = 7;
 

@@ -81,7 +81,7 @@ export function lostName(name: string): string {
 export function parseLostName(name: string): ParsedFileName | undefined {
   if (!name.endsWith(LOST_SUFFIX)) return undefined;
   const parsed = parseFileName(name.slice(0, -LOST_SUFFIX.length));
-  return parsed === undefined || parsed.number === 0 ? undefined : parsed;
+  return parsed?.kind === 'lock' ? undefined : parsed;
 }
 
 function digits(fileNumber: number): string {

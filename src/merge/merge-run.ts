@@ -196,7 +196,7 @@ export class MergeRun {
     if (kind >= KIND_UNKNOWN_MIN) {
       throw new VarveError('UNSUPPORTED', `an entry is of kind ${kind}, which is not known`);
     }
-    if (queue.isMisplaced || (queue.isSameKey && seqno >= this.lastSeqno)) {
+    if (queue.isMisplaced || (queue.isSameKey && !this.mayFollow(seqno))) {
       throw ofInput(top, new VarveError('CORRUPTION', 'the entries of a table are out of order'));
     }
     this.noteKey(top);
@@ -210,6 +210,14 @@ export class MergeRun {
     }
     const isAgeless = stratum === 0 && kind === KIND_PUT && this.options.isBottommost;
     return isAgeless ? 0 : seqno;
+  }
+
+  /**
+   * Whether a version may come behind the one before of its key. Only where a repair has put tables
+   * together, two inputs may have the same one; the second of them is shadowed by the first.
+   */
+  private mayFollow(seqno: number): boolean {
+    return seqno < this.lastSeqno || (seqno === this.lastSeqno && this.options.inputs.length > 1);
   }
 
   /** Ends the current table if it is full: never between two versions of a key. */

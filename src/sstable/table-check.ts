@@ -53,6 +53,8 @@ export interface TableCounts {
 export interface TableParts {
   readonly blocks: TableBlocks;
   readonly meta: TableMeta;
+  /** False where the checksum of the file in `meta` says nothing. */
+  readonly isChecksumKnown: boolean;
   readonly footer: TableFooter;
   /** Both throw as reading a block does. */
   readonly readFilter: () => BloomFilter | undefined;
@@ -83,6 +85,8 @@ export class TableCheck {
   #isDone: boolean;
   /** Everything before was looked at. */
   position: number;
+  /** Of the whole file as it should be; undefined until all was found to be sound. */
+  digest: Digest64 | undefined;
 
   /**
    * @param parts borrowed until the check is over
@@ -103,6 +107,7 @@ export class TableCheck {
     this.#isWhole = true;
     this.#isDone = false;
     this.position = 0;
+    this.digest = undefined;
   }
 
   /** What was read; complete if there was no fault. */
@@ -241,13 +246,15 @@ export class TableCheck {
 
   /** What only the whole table shows. */
   #checkWhole(): void {
-    const { blocks, meta } = this.#parts;
+    const { blocks, meta, isChecksumKnown } = this.#parts;
     const digest = new Digest64();
     this.#checksum.digest(digest);
-    if (digest.low !== meta.checksumLow || digest.high !== meta.checksumHigh) {
+    const isSame = digest.low === meta.checksumLow && digest.high === meta.checksumHigh;
+    if (isChecksumKnown && !isSame) {
       throw corruption('checksum of the table is not the one in the manifest', blocks.path, 0);
     }
     checkFacts(this.#parts, this.#properties!, this.#entries);
+    this.digest = digest;
   }
 }
 

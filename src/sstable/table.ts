@@ -13,7 +13,12 @@ import {
 } from '../block/block-format.ts';
 import type { BlockReader } from '../block/block-reader.ts';
 import { BlockPosition } from '../block/data-block-reader.ts';
-import { FILE_CLASS_TABLE, FILE_HEADER_BYTES_MIN, fileHeaderBytes } from '../block/file-header.ts';
+import {
+  FILE_CLASS_TABLE,
+  FILE_HEADER_BYTES_MIN,
+  type FileHeader,
+  fileHeaderBytes,
+} from '../block/file-header.ts';
 import { type FileProtection, isSameProtection } from '../block/file-protection.ts';
 import type { Pipeline } from '../block/pipeline.ts';
 import { bodyBytesOf } from '../block/striped-file.ts';
@@ -188,9 +193,13 @@ export class Table {
     return check.counts;
   }
 
-  /** The same in steps, which tells damage and passes over it; to be over before `close`. */
-  check(onFault: FaultSink): TableCheck {
+  /**
+   * The same in steps, which tells damage and passes over it; to be over before `close`.
+   * @param isChecksumKnown false where the meta has no checksum of the file
+   */
+  check(onFault: FaultSink, isChecksumKnown = true): TableCheck {
     const parts = {
+      isChecksumKnown,
       blocks: this.#blocks,
       meta: this.meta,
       footer: this.#footer,
@@ -239,6 +248,12 @@ export function isTableOf(file: ReadableFile, meta: TableMeta, pipeline: Pipelin
   return ifSound(() => openReader(file, meta, pipeline)) !== undefined;
 }
 
+/** What a table file says of itself. */
+export interface OwnFacts {
+  readonly header: FileHeader;
+  readonly properties: TableProperties;
+}
+
 /**
  * Reads what a table says of itself, where nothing else is known of it but its name.
  * @param file borrowed
@@ -250,11 +265,28 @@ export function readOwnProperties(
   fileNumber: number,
   pipeline: Pipeline,
 ): TableProperties | undefined {
-  return ifSound(() => {
-    const header = pipeline.readHeader(file, FILE_CLASS_TABLE, fileNumber);
-    const reader = pipeline.reader(file, header);
-    return readProperties(reader, readFooter(reader, header.protection, sizeOf(file)));
-  });
+  return ifSound(() => readOwnFacts(file, fileNumber, pipeline).properties);
+}
+
+/**
+ * The same, where a table that is not complete or damaged is an error.
+ * @param sizeBytes of the file, which a file with a code may have lost the end of
+ * @throws VarveError `CORRUPTION`, `KEY`, `UNSUPPORTED`, or of the `Fs`
+ */
+export function readOwnFacts(
+  file: ReadableFile,
+  fileNumber: number,
+  pipeline: Pipeline,
+  sizeBytes: number = sizeOf(file),
+): OwnFacts {
+  const header = pipeline.readHeader(file, FILE_CLASS_TABLE, fileNumber);
+  const reader = pipeline.reader(file, header);
+  try {
+    const footer = readFooter(reader, header.protection, sizeBytes);
+    return { header, properties: readProperties(reader, footer) };
+  } finally {
+    reader.close();
+  }
 }
 
 function ifSound<T>(read: () => T): T | undefined {

@@ -1,0 +1,84 @@
+/**
+ * Files that are kept under another name, because nothing refers to them and they may hold data.
+ * @module
+ */
+import { VarveError } from '../errors.ts';
+import { closeFile, type FileHandle, type Fs, joinPath, readAt } from '../fs/port.ts';
+import { lostName } from './file-names.ts';
+
+/** What a file system without rename copies, or compares, at a time. */
+const COPY_BYTES = 0x10_0000;
+
+/**
+ * Gives a file of a database the name of one that is kept, by a copy where there is no rename. What
+ * was cut off is done to its end by the next call. The caller syncs the directory.
+ * @throws VarveError `IO` when another file has that name, or of the `Fs`
+ */
+export function keepAsLost(fs: Fs, directory: string, name: string): void {
+  const from = joinPath(directory, name);
+  const to = joinPath(directory, lostName(name));
+  const isInTheWay = fs.exists(to) && (fs.capabilities.atomicRename || !isBeginning(fs, to, from));
+  if (isInTheWay) throw new VarveError('IO', `a file is in the way (${to})`, { file: to });
+  if (fs.capabilities.atomicRename) {
+    fs.rename(from, to);
+    return;
+  }
+  if (fs.exists(to)) fs.remove(to);
+  copyFile(fs, from, to);
+  fs.syncDirectory(directory);
+  fs.remove(from);
+}
+
+/** Copies a file to a name that is free; the bytes are on stable storage on return. */
+export function copyFile(fs: Fs, from: string, to: string): void {
+  const source = fs.open(from, 'read');
+  try {
+    const target = fs.open(to, 'create');
+    try {
+      copyContent(source, target);
+      target.sync();
+    } finally {
+      closeFile(target);
+    }
+  } finally {
+    closeFile(source);
+  }
+}
+
+function copyContent(source: FileHandle, target: FileHandle): void {
+  const buf = new Uint8Array(COPY_BYTES);
+  for (let at = 0; ; ) {
+    const length = readAt(source, buf, 0, buf.length, at);
+    if (length === 0) return;
+    target.write(buf, 0, length, at);
+    at += length;
+  }
+}
+
+/** True if the first file is what a copy of the second one begins with, or all of it. */
+function isBeginning(fs: Fs, path: string, wholePath: string): boolean {
+  const part = fs.open(path, 'read');
+  try {
+    const whole = fs.open(wholePath, 'read');
+    try {
+      return hasSameBytes(part, whole);
+    } finally {
+      closeFile(whole);
+    }
+  } finally {
+    closeFile(part);
+  }
+}
+
+/** True if the first file has no byte that the other one has not at the same place. */
+function hasSameBytes(part: FileHandle, whole: FileHandle): boolean {
+  const bytes = new Uint8Array(COPY_BYTES);
+  const others = new Uint8Array(COPY_BYTES);
+  for (let at = 0; ; ) {
+    const length = readAt(part, bytes, 0, bytes.length, at);
+    if (length === 0) return true;
+    if (readAt(whole, others, 0, length, at) < length) return false;
+    for (let i = 0; i < length; i++) if (bytes[i] !== others[i]) return false;
+    at += length;
+  }
+}
