@@ -20,6 +20,7 @@ export type {
   KeyIteratorOptions,
   OpenOptions,
   PutOptions,
+  RepairOptions,
   ScanOptions,
   StartEndOptions,
   ValueIteratorOptions,

@@ -128,6 +128,10 @@ const MODULES: readonly CommandModule[] = [
     load: async (output) => [(await import('./inspect.ts')).inspectCommand(output)],
   },
   {
+    names: ['repair'],
+    load: async (output) => [(await import('./repair.ts')).repairCommand(output)],
+  },
+  {
     names: ['unlock'],
     load: async (output) => [(await import('./unlock.ts')).unlockCommand(output)],
   },

@@ -148,11 +148,22 @@ function requireFamily(db: Db, family: string | undefined, canCreate: boolean): 
   throw new CommandError('INVALID', text, EXIT_OTHER);
 }
 
-/** Opens with the keys that were named; a `KEY` error says what to do about it. */
-async function openWith(path: string, settings: DbOptions, options: KeyOptions): Promise<Db> {
+/** Opens with the keys that were named. */
+function openWith(path: string, settings: DbOptions, options: KeyOptions): Promise<Db> {
+  return withKeys(path, options, (encryption) =>
+    open(path, encryption === undefined ? settings : { ...settings, encryption }),
+  );
+}
+
+/** Does work with the keys that were named; a `KEY` error says what to do about it. */
+export async function withKeys<T>(
+  path: string,
+  options: KeyOptions,
+  work: (encryption: ReadKeys | undefined) => Promise<T>,
+): Promise<T> {
   const encryption = readKeys(options);
   try {
-    return await open(path, encryption === undefined ? settings : { ...settings, encryption });
+    return await work(encryption);
   } catch (error) {
     throw isVarveError(error, 'KEY') ? withHint(error, path, encryption) : error;
   } finally {

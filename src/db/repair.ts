@@ -14,7 +14,7 @@ import { applyRepair } from '../integrity/repair-apply.ts';
 import { type BatchLook, type FoundLogs, surveyLogs } from '../integrity/repair-logs.ts';
 import { type RepairHints, type RepairPlan, RepairPlanner } from '../integrity/repair-plan.ts';
 import type { RepairReport } from '../integrity/repair-report.ts';
-import { type Survey, surveyDatabase } from '../integrity/repair-survey.ts';
+import { findLostEnd, type Survey, surveyDatabase } from '../integrity/repair-survey.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
 import { Manifest } from '../manifest/manifest.ts';
 import { replayOptionsOf } from '../wal/replay-options.ts';
@@ -82,10 +82,11 @@ class Repair {
 
   async run(): Promise<RepairReport> {
     const { fs, directory, pipeline, hostLoop } = this.#location;
-    const survey = surveyDatabase(fs, directory, pipeline, this.#options.databaseId);
-    const codecs = [...survey.tables.values()].map(({ properties }) => properties.codecId);
+    const found = surveyDatabase(fs, directory, pipeline, this.#options.databaseId);
+    const codecs = [...found.tables.values()].map(({ properties }) => properties.codecId);
     if (codecs.some((codecId) => codecId >= CODEC_ZSTD)) await pipeline.loadZstd();
-    const logs = surveyLogs(fs, directory, pipeline, survey.files.logs, familiesIn());
+    const logs = surveyLogs(fs, directory, pipeline, found.files.logs, familiesIn());
+    const survey = { ...found, manifestProblem: findLostEnd(found, logs.lastSeqno) };
     const hints = this.#hints(survey);
     const planner = new RepairPlanner(fs, directory, pipeline, survey, logs, hints);
     const plan = await planner.plan(() => hostLoop.turn());

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Pipeline } from '../block/pipeline.ts';
+import { compareKeys } from '../bytes/compare.ts';
 import { BlockCache } from '../cache/block-cache.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
 import { assert, isVarveError, type VarveError } from '../errors.ts';
@@ -197,8 +198,28 @@ export class RepairPlanner {
     for (const [fileNumber, { familyId, meta }] of known.tables) {
       if (present.has(fileNumber) || this.#verdicts.isReplaced(fileNumber)) continue;
       const family = nameOf(families, familyId);
-      this.#lose(tableName(fileNumber), 'the file is missing', family, meta);
+      const name = tableName(fileNumber);
+      if (this.#hasHeir(fileNumber, familyId, meta)) {
+        const reason = `${name} is gone: an edit that is lost may have replaced it, or it is lost`;
+        this.#doubts.push({ columnFamily: family, keys: spanOf(meta), reason });
+      } else {
+        this.#lose(name, 'the file is missing', family, meta);
+      }
     }
+  }
+
+  /** True if a later merge, of which no edit tells, may have had the table among its inputs. */
+  #hasHeir(fileNumber: number, id: number, { smallestKey, largestKey }: TableMeta): boolean {
+    const { known, tables } = this.#survey;
+    if (known.isWhole) return false;
+    return this.#live.some(({ familyId, meta }) => {
+      const { inputs = [] } = tables.get(meta.fileNumber)?.properties.origin ?? {};
+      if (familyId !== id || meta.fileNumber < fileNumber || inputs.length === 0) return false;
+      const isMet =
+        compareKeys(meta.smallestKey, largestKey) <= 0 &&
+        compareKeys(meta.largestKey, smallestKey) >= 0;
+      return isMet && !inputs.every((number) => known.tables.has(number));
+    });
   }
 
   #lose(

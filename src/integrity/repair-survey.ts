@@ -24,6 +24,7 @@ import {
   parseFileName,
   parseLostName,
   tableName,
+  walName,
 } from '../manifest/file-names.ts';
 import { readUnnamed, recoverState } from '../manifest/manifest-recovery.ts';
 import { salvageManifest } from '../manifest/manifest-salvage.ts';
@@ -61,6 +62,8 @@ export interface Survey {
   /** Why some edits may be missing; undefined if none is. */
   readonly manifestProblem: string | undefined;
   readonly known: KnownState;
+  /** A clean close says where the manifest ends. */
+  readonly isEndCertain: boolean;
   readonly tables: ReadonlyMap<number, FoundTable>;
   /** By file number: why a table cannot be opened. */
   readonly unreadable: ReadonlyMap<number, VarveError>;
@@ -94,9 +97,40 @@ export function surveyDatabase(
   }
   const looked = lookAtTables(fs, directory, files, pipeline, known);
   expectSomeKeyFits(looked, manifests.forged);
-  const isMissing = [...known.tables.keys()].some((number) => !looked.tables.has(number));
-  if (isMissing && !manifests.isEndCertain) known.isWhole = false;
-  return { files, ...found, ...manifests, ...looked };
+  const { manifestProblem, isEndCertain } = manifests;
+  return { files, ...found, known, manifestProblem, isEndCertain, ...looked };
+}
+
+/**
+ * Whether a manifest that seems to be whole has lost its end, as a cut of the file between two
+ * edits leaves it: then a file that it names is gone, or there is a table with later writes.
+ * @param lastSeqno of the logs
+ * @returns what is wrong with the manifest, or undefined; `known` then says that it is not whole
+ */
+export function findLostEnd(survey: Survey, lastSeqno: number): string | undefined {
+  const { known, isEndCertain, manifestProblem } = survey;
+  if (!known.isWhole || isEndCertain) return manifestProblem;
+  const sign = signOfLostEnd(survey, lastSeqno);
+  if (sign === undefined) return undefined;
+  known.isWhole = false;
+  return `the manifest has lost its end, or files: ${sign}`;
+}
+
+function signOfLostEnd(survey: Survey, lastSeqno: number): string | undefined {
+  const { known, files, tables } = survey;
+  const present = new Set(files.tables);
+  const gone = [...known.tables.keys()].find((number) => !present.has(number));
+  if (gone !== undefined) return `it names ${tableName(gone)}, which is gone`;
+  const firstLog = Math.min(...[...known.families.values()].map(({ logNumber }) => logNumber));
+  if (firstLog > 0 && !files.logs.includes(firstLog)) {
+    return `it needs ${walName(firstLog)}, which is gone`;
+  }
+  const later = [...tables.values()].find(
+    ({ fileNumber, properties: { asOfSeqno = 0 } }) =>
+      !known.tables.has(fileNumber) && asOfSeqno > Math.max(known.lastSeqno, lastSeqno),
+  );
+  if (later === undefined) return undefined;
+  return `it does not name ${tableName(later.fileNumber)}, which has later writes`;
 }
 
 function listFiles(fs: Fs, directory: string): FoundFiles {
@@ -210,8 +244,7 @@ function headerOf(
 }
 
 /** What manifests gave, and whether the end of what CURRENT names is known. */
-interface ManifestLook extends Pick<Survey, 'known' | 'manifestProblem'> {
-  readonly isEndCertain: boolean;
+interface ManifestLook extends Pick<Survey, 'known' | 'manifestProblem' | 'isEndCertain'> {
   /** Paths of manifests of which nothing is authentic. */
   readonly forged: readonly string[];
 }

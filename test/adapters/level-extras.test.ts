@@ -137,6 +137,24 @@ test('destroy of what is not there makes nothing', async () => {
   assert.equal(fs.exists('db'), false);
 });
 
-test('repair says that it is not supported', async () => {
-  await assert.rejects(VarveLevel.repair('db'), { code: 'LEVEL_NOT_SUPPORTED' });
+test('repair makes a database whole that has lost its manifest', async () => {
+  const fs = new MemoryFs();
+  const level = new VarveLevel<string, string>('db', { fs });
+  await level.put('a', '1');
+  await level.compactRange('a', 'b');
+  await level.put('b', '2');
+  await assert.rejects(VarveLevel.repair('db', { fs }), { code: 'LEVEL_LOCKED' });
+  await level.close();
+  for (const name of fs.list('db')) if (/^(CURRENT|MANIFEST)/.test(name)) fs.remove(`db/${name}`);
+  await assert.rejects(level.open(), { code: 'LEVEL_DATABASE_NOT_OPEN' });
+  await VarveLevel.repair('db', { fs });
+  await level.open();
+  assert.deepEqual(await level.getMany(['a', 'b', 'c']), ['1', '2', undefined]);
+  await level.close();
+});
+
+test('repair of what is not there makes nothing', async () => {
+  const fs = new MemoryFs();
+  await assert.rejects(VarveLevel.repair('db', { fs }), { code: 'VARVE_INVALID' });
+  assert.equal(fs.exists('db'), false);
 });

@@ -19,7 +19,7 @@ import type {
   AbstractValueIteratorOptions,
   Transcoder,
 } from 'abstract-level';
-import type { DbOptions, Fs } from '../../index.ts';
+import type { DbOptions, EncryptionOptions, Fs } from '../../index.ts';
 
 /**
  * Options of `open()`: those of abstract-level, those of Varve, and the names that classic-level
@@ -123,4 +123,12 @@ export interface StartEndOptions<K> {
 export interface DestroyOptions {
   /** Where the files are; the runtime's own file system if absent. */
   readonly fs?: Fs;
+}
+
+/** Options of `repair()`. */
+export interface RepairOptions {
+  /** Where the files are; the runtime's own file system if absent. */
+  readonly fs?: Fs;
+  /** The keys of an encrypted database. */
+  readonly encryption?: EncryptionOptions;
 }

@@ -11,7 +11,7 @@ import type {
   AbstractSnapshot,
   AbstractValueIterator,
 } from 'abstract-level';
-import { type Db, type Fs, MemoryFs, NodeFs, open, systemHostLoop } from '../../index.ts';
+import { type Db, type Fs, MemoryFs, NodeFs, open, repair, systemHostLoop } from '../../index.ts';
 import { BatchPool, type Commit, VarveChainedBatch } from './chained-batch.ts';
 import { clearRange } from './clear.ts';
 import { destroyDatabase } from './destroy.ts';
@@ -334,10 +334,19 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
     }
   }
 
-  /** Is not there yet: rejects with `LEVEL_NOT_SUPPORTED`. */
-  static async repair(location: string): Promise<void> {
+  /**
+   * Puts together again what is left of a database that does not open. It must not be open. Nothing
+   * is deleted: files that are no part of it get the ending `.lost`. Resolves also when something
+   * is lost for good; `repair` of `varve` tells what, and repairs without doing it.
+   */
+  static async repair(location: string, options: types.RepairOptions = {}): Promise<void> {
     checkLocation(location);
-    throw new LevelError('LEVEL_NOT_SUPPORTED', 'repair() is not supported');
+    try {
+      // All that a level holds is in one family.
+      await repair(location, { ...options, dryRun: false, olderTablesFamily: 'default' });
+    } catch (error) {
+      throw levelError(error);
+    }
   }
 
   /** The open database. */
