@@ -60,8 +60,8 @@ export async function open(path: string, options: OpenOptions = {}): Promise<Db>
  * @param path the directory, in the terms of `options.fs`: by default one of the local file system
  * @throws TypeError, RangeError for wrong options
  * @throws VarveError `LOCKED` when it is open, `KEY` when keys are missing or wrong, `INVALID` when
- * there is no database, `CORRUPTION` when an encrypted one has lost its id and none was given, `IO`,
- * `NOSPACE`, `UNSUPPORTED`
+ * there is no database, `CORRUPTION` when an encrypted one has lost its id and none was given,
+ * `IO`, `NOSPACE`, `UNSUPPORTED`
  */
 export async function repair(path: string, options: RepairOptions = {}): Promise<RepairReport> {
   const ports = portsOf(options);

@@ -21,12 +21,12 @@ interface RepairCommandOptions extends EncodingOptions, StorageOptions {
 }
 
 const HELP = `
-Without --apply nothing is changed: the command says what is wrong, what would be done, and what is
-lost. Make a copy of the directory before you use --apply. It deletes nothing: files that are no part
-of the database get the ending .lost. If it is cut off, run it again.
+Without --apply nothing is changed: the command says what is wrong, what would be done, and what
+is lost. Make a copy of the directory before you use --apply. It deletes nothing: files that are no
+part of the database get the ending .lost. If it is cut off, run it again.
 
-Exit code 0: the database is sound, or was repaired and nothing is lost. 1: it needs a repair, or was
-repaired with losses. 3: another process has it open.`;
+Exit code 0: the database is sound, or was repaired and nothing is lost. 1: it needs a repair, or
+was repaired with losses. 3: another process has it open.`;
 
 /** The command, which prints to `output`. */
 export function repairCommand(output: Output): Command {

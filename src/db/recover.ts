@@ -41,8 +41,8 @@ export interface Found {
   /** Undefined where there is no database yet. */
   readonly manifest: Manifest | undefined;
   /**
-   * By family id: operations in logs up to this seqno do not count, because a repair found that what
-   * tables have may be newer.
+   * By family id: operations in logs up to this seqno do not count, because a repair found that
+   * what tables have may be newer.
    */
   readonly staleThrough?: ReadonlyMap<number, number>;
 }

@@ -23,8 +23,8 @@ const NOT_OF_REPAIRS = [
 ] as const;
 
 /**
- * Options of a repair: the keys of an encrypted database, and how the files that it writes are made,
- * as for `open`.
+ * Options of a repair: the keys of an encrypted database, and how the files that it writes are
+ * made, as for `open`.
  */
 export interface RepairOptions extends Omit<DbOptions, (typeof NOT_OF_REPAIRS)[number]> {
   /** Only look, and say what would be done; true if absent. */
@@ -84,7 +84,7 @@ export function hintsOf(
   const ids = new Map([...told, ...names.map(([id, name]) => [name, id] as const)]);
   const id = olderTablesFamily === undefined ? undefined : ids.get(olderTablesFamily);
   if (olderTablesFamily !== undefined && id === undefined) {
-    const text = `nothing tells the id of the column family '${olderTablesFamily}'; see familyNames`;
+    const text = `nothing tells the id of the family '${olderTablesFamily}'; see familyNames`;
     throw new VarveError('INVALID', text);
   }
   return { familyNames: new Map(names), olderTablesFamilyId: id };

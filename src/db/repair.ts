@@ -31,14 +31,14 @@ import { OperationReader } from './write-batch.ts';
 
 /**
  * Finds out what is wrong with a database, and puts together again what is left of it. By default
- * nothing is changed: the report says what would be done. Nothing is ever deleted: files that are no
- * part of the database get the ending `.lost`. When it is cut off it can be done again.
+ * nothing is changed: the report says what would be done. Nothing is ever deleted: files that are
+ * no part of the database get the ending `.lost`. When it is cut off it can be done again.
  * @param path the directory, in the terms of the environment's `fs`
  * @returns what was found and done
  * @throws TypeError, RangeError for wrong options
  * @throws VarveError `LOCKED` when it is open, `KEY` when keys are missing or wrong, `INVALID` when
- * there is no database, `CORRUPTION` when an encrypted one has lost its id and none was given, `IO`,
- * `NOSPACE`, `UNSUPPORTED`
+ * there is no database, `CORRUPTION` when an encrypted one has lost its id and none was given,
+ * `IO`, `NOSPACE`, `UNSUPPORTED`
  */
 export async function repairDatabase(
   path: string,

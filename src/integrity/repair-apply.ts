@@ -1,10 +1,10 @@
 /**
  * Does what a plan says, in an order in which it can be cut off anywhere and done again:
  *
- * 1. Files that are no part of the database get the ending `.lost`, tables by ascending number: what
- *    shows that a table was replaced stands in tables with higher numbers.
- * 2. A manifest with the new state is written and synced, with the directory. Nothing names it: until
- *    step 3 it is one more manifest with sound edits.
+ * 1. Files that are no part of the database get the ending `.lost`, tables by ascending number:
+ *    what shows that a table was replaced stands in tables with higher numbers.
+ * 2. A manifest with the new state is written and synced, with the directory. Nothing names it:
+ *    until step 3 it is one more manifest with sound edits.
  * 3. A CURRENT without a valid slot gets another name. Both slots are written, one after the other.
  * 4. The manifests before get the ending `.lost`.
  * @module

@@ -1,6 +1,6 @@
 /**
- * What is to be done to a database that has lost parts of itself: the state that its new manifest is
- * to have, and the files that are no part of it. Reads, and writes nothing.
+ * What is to be done to a database that has lost parts of itself: the state that its new manifest
+ * is to have, and the files that are no part of it. Reads, and writes nothing.
  * @module
  */
 import type { Pipeline } from '../block/pipeline.ts';
@@ -20,7 +20,7 @@ import { placeTables } from './repair-levels.ts';
 import type { FoundLogs } from './repair-logs.ts';
 import type { KeySpan, RepairDoubt, RepairLoss } from './repair-report.ts';
 import type { FoundTable, Survey } from './repair-survey.ts';
-import { checkTable } from './repair-tables.ts';
+import { checkTable, type TableDamage } from './repair-tables.ts';
 import { type Verdict, Verdicts } from './repair-verdicts.ts';
 
 /** What the caller knows that files may have lost. */
@@ -147,7 +147,7 @@ export class RepairPlanner {
       const [fs, directory] = [this.#fs, this.#directory];
       const { meta, damage } = checkTable(fs, directory, table, named?.meta, this.#pipeline);
       this.#live.push({ familyId, level, meta, asOfSeqno });
-      if (damage !== undefined) this.#noteDamage(meta, familyId, damage);
+      for (const one of damage) this.#noteDamage(fileNumber, familyId, one);
     } catch (error) {
       if (!isVarveError(error, 'CORRUPTION')) throw error;
       return error;
@@ -234,15 +234,11 @@ export class RepairPlanner {
     this.#doubts.push({ columnFamily, keys, reason: what });
   }
 
-  #noteDamage(meta: TableMeta, familyId: number, { message, file }: VarveError): void {
+  #noteDamage(fileNumber: number, familyId: number, { reason, keys }: TableDamage): void {
     const columnFamily = this.#survey.known.families.get(familyId)?.name;
-    const own = this.#survey.tables.get(meta.fileNumber)?.properties.origin?.familyName;
-    this.#losses.push({
-      columnFamily: columnFamily ?? own,
-      file: file ?? joinPath(this.#directory, tableName(meta.fileNumber)),
-      reason: `some blocks are damaged: ${message}`,
-      keys: spanOf(meta),
-    });
+    const own = this.#survey.tables.get(fileNumber)?.properties.origin?.familyName;
+    const file = joinPath(this.#directory, tableName(fileNumber));
+    this.#losses.push({ columnFamily: columnFamily ?? own, file, reason, keys });
   }
 
   #noteHomeless({ fileNumber, properties }: FoundTable): void {

@@ -5,7 +5,9 @@
 
 /** A range of user keys, both ends inclusive. */
 export interface KeySpan {
+  /** The first of them. */
   readonly smallestKey: Uint8Array;
+  /** The last of them. */
   readonly largestKey: Uint8Array;
 }
 
@@ -27,15 +29,19 @@ export interface RepairDoubt {
   readonly columnFamily: string | undefined;
   /** Undefined for all keys. */
   readonly keys: KeySpan | undefined;
+  /** What gives cause for it. */
   readonly reason: string;
 }
 
 /** A family as it is after the repair. */
 export interface RepairedFamily {
+  /** See `isNameKnown`. */
   readonly name: string;
   /** False when the name was lost, and this one is made up. */
   readonly isNameKnown: boolean;
+  /** Tables on all levels; what logs hold comes on top. */
   readonly tableCount: number;
+  /** The size of these tables. */
   readonly tableBytes: number;
 }
 
@@ -43,6 +49,7 @@ export interface RepairedFamily {
 export interface PutAside {
   /** Path, without that ending. */
   readonly file: string;
+  /** Why it is none. */
   readonly reason: string;
 }
 
@@ -52,9 +59,13 @@ export interface RepairReport {
   readonly problems: readonly string[];
   /** False when there was nothing to do, or nothing was to be done yet. */
   readonly isRepaired: boolean;
+  /** What the database consists of then, by id. */
   readonly columnFamilies: readonly RepairedFamily[];
+  /** Files that are no part of it. */
   readonly putAside: readonly PutAside[];
+  /** What is gone. */
   readonly losses: readonly RepairLoss[];
+  /** What may be older than it was. */
   readonly doubts: readonly RepairDoubt[];
   /** Batches that logs hold and tables may not. */
   readonly logRecordCount: number;

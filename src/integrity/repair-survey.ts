@@ -1,6 +1,6 @@
 /**
- * What is left of a database: CURRENT, the sound edits of its manifests, and what each table says of
- * itself. Nothing is written.
+ * What is left of a database: CURRENT, the sound edits of its manifests, and what each table says
+ * of itself. Nothing is written.
  * @module
  */
 import {

@@ -6,24 +6,30 @@
 import { Digest64, FileChecksum } from '../block/checksum.ts';
 import type { Pipeline } from '../block/pipeline.ts';
 import { BlockCache } from '../cache/block-cache.ts';
-import { isVarveError, type VarveError } from '../errors.ts';
 import { closeFile, type FileHandle, type Fs, joinPath, readAt } from '../fs/port.ts';
 import { tableName } from '../manifest/file-names.ts';
 import { Table } from '../sstable/table.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
+import type { KeySpan } from './repair-report.ts';
 import type { FoundTable } from './repair-survey.ts';
 
 const READ_BYTES = 0x10_0000;
 
+/** A block, or more, of a table that nothing puts right. */
+export interface TableDamage {
+  readonly reason: string;
+  readonly keys: KeySpan;
+}
+
 /** A table that opens. */
 export interface CheckedTable {
   readonly meta: TableMeta;
-  /** The first damage to it that nothing puts right; undefined if none was met. */
-  readonly damage: VarveError | undefined;
+  /** Of a table that was read wholly. */
+  readonly damage: readonly TableDamage[];
 }
 
 /**
- * @param meta what a manifest says of the table; undefined if none does
+ * @param meta what a manifest says of the table, which is then only opened; undefined if none does
  * @throws VarveError `CORRUPTION` when it cannot be opened, or of the `Fs`
  */
 export function checkTable(
@@ -34,19 +40,17 @@ export function checkTable(
   pipeline: Pipeline,
 ): CheckedTable {
   const path = joinPath(directory, tableName(found.fileNumber));
-  if (meta !== undefined) {
-    Table.open(fs.open(path, 'read'), meta, new BlockCache(0), pipeline).close();
-    return { meta, damage: undefined };
-  }
-  const own = ownMeta(found);
+  const own = meta ?? ownMeta(found);
   const table = Table.open(fs.open(path, 'read'), own, new BlockCache(0), pipeline);
   try {
-    const { low, high } = table.digest();
-    return { meta: { ...own, checksumLow: low, checksumHigh: high }, damage: undefined };
-  } catch (error) {
-    if (!isVarveError(error, 'CORRUPTION')) throw error;
-    const { low, high } = digestOf(fs, path);
-    return { meta: { ...own, checksumLow: low, checksumHigh: high }, damage: error };
+    if (meta !== undefined) return { meta, damage: [] };
+    const damage: TableDamage[] = [];
+    const check = table.check(({ message, offset = 0 }) => {
+      damage.push({ reason: message, keys: table.keysAround(offset) });
+    }, false);
+    while (check.step(READ_BYTES));
+    const { low, high } = check.digest ?? digestOf(fs, path);
+    return { meta: { ...own, checksumLow: low, checksumHigh: high }, damage };
   } finally {
     table.close();
   }

@@ -280,7 +280,7 @@ export function readOwnFacts(
   sizeBytes: number = sizeOf(file),
 ): OwnFacts {
   const header = pipeline.readHeader(file, FILE_CLASS_TABLE, fileNumber);
-  const reader = pipeline.reader(file, header);
+  const reader = pipeline.reader(file, header, sizeBytes);
   try {
     const footer = readFooter(reader, header.protection, sizeBytes);
     return { header, properties: readProperties(reader, footer) };

@@ -1,5 +1,6 @@
 /**
  * Repairs of databases of which parts are damaged or gone, under all combinations of stages.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';
