@@ -76,10 +76,10 @@ export async function makeHistory(
   const cursors: DbCursor[] = [];
   for (let step = 0; step < steps; step++) {
     const chance = random.below(100);
-    if (chance < 80) await writeSome(db, model, random, step);
-    else if (chance < 86) await db.flush();
-    else if (chance < 90) await compactSome(db, random);
-    else if (chance < 94) cursors.push(db.cursor({ columnFamily: FAMILIES[random.below(3)]! }));
+    if (chance < 76) await writeSome(db, model, random, step);
+    else if (chance < 82) await db.flush();
+    else if (chance < 88) await compactSome(db, random);
+    else if (chance < 95) cursors.push(db.cursor({ columnFamily: FAMILIES[random.below(3)]! }));
     else if (chance < 97) cursors.shift()?.close();
     else {
       for (const cursor of cursors.splice(0)) cursor.close();
