@@ -252,7 +252,7 @@ async function compactAndReopen({ directory, screen }: Stage, db: Db): Promise<D
   screen.time('verify', performance.now() - verifying, bytesRead);
   screen.check(
     `${formatItems(tableCount, 'table')} verified without damage`,
-    uncorrectable.map(({ message }) => message),
+    uncorrectable.map(({ cause }) => cause),
   );
   await db.close();
   const opening = performance.now();

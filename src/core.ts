@@ -148,7 +148,7 @@ export {
 export type { ScrubHours } from './integrity/scrub-hours.ts';
 export type { FinishedCycle, ScrubCounts, ScrubTotals } from './integrity/scrub-state.ts';
 export type { LostRange } from './integrity/table-health.ts';
-export type { Damage } from './integrity/table-verification.ts';
+export type { Damage, VerifyDepth } from './integrity/verify-file.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './key/kind.ts';
 export type { DroppedRange } from './wal/log-flaw.ts';
 export type { WalRecoveryMode } from './wal/wal-replay.ts';

@@ -69,8 +69,7 @@ export function addKeys(command: Command, use: KeyUse): Command {
  * @throws CommandError `USAGE` for options without sense, `KEY` for a file without a key
  */
 export function readKeys(options: KeyOptions): ReadKeys | undefined {
-  const named = options.keyFile ?? fromEnvironment('VARVE_KEY_FILE')?.split(delimiter) ?? [];
-  const files = named.filter((text) => text !== '').map(splitEpoch);
+  const files = namedFiles(options).map(splitEpoch);
   if (files.length === 0) {
     const useless = ['keyEpoch', 'suite', 'encryptExisting'].find((name) => name in options);
     if (useless === undefined) return undefined;
@@ -91,6 +90,16 @@ export function readKeys(options: KeyOptions): ReadKeys | undefined {
 /** Overwrites keys that have been handed over. */
 export function wipeKeys(encryption: ReadKeys | undefined): void {
   for (const key of Object.values(encryption?.keys ?? {})) key.fill(0);
+}
+
+/** True if options or environment name a key. */
+export function namesKey(options: KeyOptions): boolean {
+  return namedFiles(options).length > 0;
+}
+
+function namedFiles({ keyFile }: KeyOptions): string[] {
+  const named = keyFile ?? fromEnvironment('VARVE_KEY_FILE')?.split(delimiter) ?? [];
+  return named.filter((text) => text !== '');
 }
 
 /** What to do about a `KEY` error, by what was given. */

@@ -67,6 +67,13 @@ export function number(value: unknown, name: string): void {
   }
 }
 
+function oneOf(...names: string[]): TypeCheck {
+  return (value, name) => {
+    if (value === undefined || names.includes(value as string)) return;
+    throw new TypeError(`${name} must be one of ${names.join(', ')}`);
+  };
+}
+
 /** Of a limit, in bytes: at least one page a second, so that it comes to an end. */
 function bytesPerSecond(value: unknown, name: string): void {
   if (value === undefined) return;
@@ -152,6 +159,8 @@ export const COMPACT_OPTIONS: CallOptions = new CallOptions('compact', {
 });
 export const CHECKPOINT_OPTIONS: CallOptions = new CallOptions('checkpoint', COPY_CHECKS);
 export const VERIFY_OPTIONS: CallOptions = new CallOptions('verify', {
+  files: oneOf('tables', 'all'),
+  depth: oneOf('checksums', 'full'),
   ...COPY_CHECKS,
   bytesPerSecond,
 });

@@ -2,9 +2,8 @@
  * How the calls of a database are made, and what the long ones report.
  * @module
  */
-import type { Correction } from '../block/block-reader.ts';
 import type { StopSignal } from '../env/port.ts';
-import type { Damage } from '../integrity/table-verification.ts';
+import type { Damage, VerifyDepth } from '../integrity/verify-file.ts';
 import type { ColumnFamily } from './column-family.ts';
 import type { Bytes } from './input.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -63,24 +62,32 @@ export interface CompactOptions {
 
 /** How a verification is done. */
 export interface VerifyOptions {
-  /** Calls it off: the promise rejects with its reason. */
+  /** Only tables, or all files: also logs, the manifest and CURRENT; `all` if absent. */
+  readonly files?: 'tables' | 'all' | undefined;
+  /** How closely to look; `full` if absent. */
+  readonly depth?: VerifyDepth | undefined;
+  /** Calls it off when it is aborted: the promise rejects with its reason. */
   readonly signal?: StopSignal | undefined;
   /** Told how far it is, after each 4 MiB or so. */
-  readonly onProgress?: VerifyProgress;
+  readonly onProgress?: VerifyProgress | undefined;
   /** Read no more than this, on all workers together; as fast as possible if absent. */
-  readonly bytesPerSecond?: number;
+  readonly bytesPerSecond?: number | undefined;
 }
 
 /** What `verify` found. */
 export interface VerifyReport {
-  /** Tables that were read. */
+  /** Files that were looked at; one that is missing counts. */
+  readonly fileCount: number;
+  /** Tables among them. */
   readonly tableCount: number;
-  /** Bytes of files that were read. */
+  /** Bytes of files that were looked at. */
   readonly bytesRead: number;
   /** Damage that error correction puts right whenever it is read; the files still have it. */
-  readonly corrected: readonly Correction[];
-  /** Damage that nothing puts right: reads of these blocks fail. */
+  readonly corrected: readonly Damage[];
+  /** Damage that nothing puts right: reads of these places fail. */
   readonly uncorrectable: readonly Damage[];
+  /** Damages that are told of no more, because there are so many. */
+  readonly omittedCount: number;
 }
 
 /** Progress of a `verify`. */

@@ -7,7 +7,7 @@ import { compareKeys } from '../bytes/compare.ts';
 import { BlockCache } from '../cache/block-cache.ts';
 import { isVarveError, VarveError } from '../errors.ts';
 import type { LostPlace, LostRange } from '../integrity/table-health.ts';
-import type { Damage } from '../integrity/table-verification.ts';
+import type { Damage } from '../integrity/verify-file.ts';
 import { tableNumberOf } from '../manifest/file-names.ts';
 import { Table } from '../sstable/table.ts';
 import { lostKeysOf, type TableSlot } from '../tables/table-cache.ts';
@@ -59,12 +59,12 @@ export function notePlanFailure(core: DbCore, fileNumber: number, error: VarveEr
 /** A verification, or a scrub, has found damage that cannot be put right. */
 export function noteDamage(
   core: DbCore,
-  { file, offset, message }: Pick<Damage, 'file' | 'offset' | 'message'>,
+  { file, offset, cause }: Pick<Damage, 'file' | 'offset' | 'cause'>,
 ): void {
   const fileNumber = tableNumberOf(file);
   const slot = fileNumber === undefined ? undefined : core.tables.find(fileNumber);
   if (slot === undefined) return;
-  const found = look(core, slot, new VarveError('CORRUPTION', message, { file, offset }));
+  const found = look(core, slot, new VarveError('CORRUPTION', cause, { file, offset }));
   if (found.length > 0) confirm(core, fileNumber!, found);
 }
 

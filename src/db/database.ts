@@ -370,7 +370,7 @@ export class Db {
   }
 
   /**
-   * Reads every table from disk and checks it; damage is reported, not thrown. With workers it runs
+   * Reads every file from disk and checks it; damage is reported, not thrown. With workers it runs
    * on them, behind all flushes and compactions.
    * @throws VarveError `CLOSED` when the database is closed meanwhile
    */

@@ -1,21 +1,34 @@
 /**
- * Checking all tables of an open database.
+ * Checking the files of an open database.
  * @module
  */
 import type { Correction } from '../block/block-reader.ts';
-import type { Damage } from '../integrity/table-verification.ts';
+import { isVarveError } from '../errors.ts';
+import { FileVerification } from '../integrity/file-verification.ts';
+import {
+  contentFinding,
+  type Damage,
+  plainDamage,
+  type VerifyFile,
+} from '../integrity/verify-file.ts';
 import { type VerifyResult, verifyJob } from '../integrity/verify-job.ts';
 import { newRateShare, type RateShare } from '../job/rate-limiter.ts';
-import type { TableMeta } from '../sstable/table-meta.ts';
+import { CURRENT_NAME } from '../manifest/file-names.ts';
+import { recoverState } from '../manifest/manifest-recovery.ts';
+import type { Version } from '../manifest/version.ts';
 import type { PatientJobs } from './background/patient-jobs.ts';
 import type { VerifyOptions, VerifyReport } from './call-options.ts';
 import type { DbCore } from './core.ts';
 import { noteDamage } from './damage.ts';
+import { isLive, logsToVerify, tablesToVerify } from './verify-files.ts';
 
-/** A job is given tables of so many bytes together, one at least. */
+/** A job is given files of so many bytes together, one at least. */
 const JOB_BYTES = 0x200_0000;
+/** Beside a writer, logs that look damaged are looked at again: it may be in the midst of them. */
+const LOOKS_MAX = 4;
+const CURRENT_BYTES = 2048;
 
-/** Reads every table from disk, a part of them on each worker. */
+/** Reads files whole, a part of them on each worker. */
 export async function verifyDatabase(
   core: DbCore,
   jobs: PatientJobs,
@@ -23,7 +36,7 @@ export async function verifyDatabase(
 ): Promise<VerifyReport> {
   const verification = new Verification(core, jobs, options);
   await verification.run();
-  return verification.report;
+  return verification.report();
 }
 
 /** See {@link verifyDatabase}. */
@@ -32,12 +45,13 @@ class Verification {
   readonly #jobs: PatientJobs;
   readonly #options: VerifyOptions;
   readonly #rate: RateShare | undefined;
-  readonly #parts: readonly (readonly TableMeta[])[];
-  readonly #bytesTotal: number;
-  /** By part. */
-  readonly #results: (VerifyResult | undefined)[];
+  /** Of CURRENT, the manifest and logs. */
+  #logDamages: readonly Damage[];
+  #logCount: number;
+  #results: (VerifyResult | undefined)[];
+  /** By part of the tables, behind that of the logs. */
   readonly #bytesRead: number[];
-  #nextPart: number;
+  #bytesTotal: number;
 
   constructor(core: DbCore, jobs: PatientJobs, options: VerifyOptions) {
     const { bytesPerSecond } = options;
@@ -46,81 +60,181 @@ class Verification {
     this.#options = options;
     this.#rate =
       bytesPerSecond === undefined ? undefined : newRateShare(bytesPerSecond, jobs.isParallel);
-    const tables = [...core.version.families.values()].flatMap(({ levels }) => levels.flat());
-    this.#parts = partsOf(tables);
-    this.#bytesTotal = bytesOf(tables);
+    this.#logDamages = [];
+    this.#logCount = 0;
     this.#results = [];
     this.#bytesRead = [];
-    this.#nextPart = 0;
-  }
-
-  get report(): VerifyReport {
-    const results = this.#results.filter((result) => result !== undefined);
-    let tableCount = 0;
-    for (const result of results) tableCount += result.tableCount;
-    const corrected: Correction[] = results.flatMap((result) => result.corrected);
-    const uncorrectable: Damage[] = results.flatMap((result) => result.uncorrectable);
-    return { tableCount, bytesRead: this.#sumRead(), corrected, uncorrectable };
+    this.#bytesTotal = 0;
   }
 
   async run(): Promise<void> {
-    const lanes = Array.from({ length: this.#jobs.countMax }, () => this.#runLane());
-    await Promise.all(lanes);
+    const tables = tablesToVerify(this.#core);
+    const isAll = this.#options.files !== 'tables';
+    const logs = isAll ? logsToVerify(this.#core) : [];
+    this.#bytesTotal = bytesOf([...logs, ...tables]) + (isAll ? CURRENT_BYTES : 0);
+    if (isAll) await this.#runLogs(logs);
+    const parts = partsOf(tables);
+    let next = 0;
+    const runLane = async (): Promise<void> => {
+      try {
+        while (next < parts.length) {
+          const part = next++;
+          this.#results[part] = await this.#runFiles(parts[part]!, 1 + part);
+        }
+      } finally {
+        // After a failure the others need not begin another one.
+        next = parts.length;
+      }
+    };
+    await Promise.all(Array.from({ length: this.#jobs.countMax }, runLane));
   }
 
-  /** Does one part after the other, until none is left. */
-  async #runLane(): Promise<void> {
+  report(): VerifyReport {
+    const results = this.#results.filter((result) => result !== undefined);
+    const damages = [...this.#logDamages, ...results.flatMap((result) => result.damages)];
+    const corrections = new Map(
+      results.flatMap((result) => result.corrections.map((one) => [placeOf(one), one])),
+    );
+    const corrected = damages.filter(({ state }) => state === 'healable');
+    const uncorrectable = damages.filter(({ state }) => state === 'lost');
+    for (const damage of corrected) this.#note(damage, corrections.get(placeOf(damage)));
+    for (const damage of uncorrectable) noteDamage(this.#core, damage);
+    const tableCount = sumOf(results, ({ fileCount }) => fileCount);
+    return {
+      fileCount: this.#logCount + tableCount,
+      tableCount,
+      bytesRead: this.#bytesRead.reduce((sum, bytes) => sum + bytes, 0),
+      corrected,
+      uncorrectable,
+      omittedCount: sumOf(results, ({ omittedCount }) => omittedCount),
+    };
+  }
+
+  /** CURRENT, which is written in place, in one piece with nothing between; then the others. */
+  async #runLogs(first: readonly VerifyFile[]): Promise<void> {
+    let logs = first;
+    // Nobody else writes to the files of this process.
+    const looksMax = this.#core.manifest === undefined ? LOOKS_MAX : 1;
+    for (let look = 1; ; look++) {
+      const current = this.#verifyCurrent();
+      const { damages } = await this.#runFiles(logs, 0);
+      const manifest = this.#options.depth === 'checksums' ? [] : this.#verifyManifest(damages);
+      const all = [...current, ...manifest, ...damages];
+      const gone = new Set(
+        logs.filter((file) => !isLive(this.#core, file)).map(({ name }) => name),
+      );
+      this.#logDamages = all.filter(({ file }) => !gone.has(nameOf(file)));
+      this.#logCount = logs.length + 1;
+      if (this.#logDamages.length === 0 || look === looksMax) break;
+      logs = logsToVerify(this.#core);
+    }
+    this.#tell(0, bytesOf(logs) + CURRENT_BYTES);
+  }
+
+  #verifyCurrent(): Damage[] {
+    const damages: Damage[] = [];
+    const file: VerifyFile = {
+      ...{ name: CURRENT_NAME, sizeBytes: CURRENT_BYTES, epoch: undefined },
+      ...{ table: undefined, columnFamily: undefined },
+      expected: { fileClass: 'current', fileNumber: 0 },
+    };
+    const look = new FileVerification(file, this.#core.jobContext(), (one) => damages.push(one));
     try {
-      while (this.#nextPart < this.#parts.length) await this.#runPart(this.#nextPart++);
+      while (look.step(Number.POSITIVE_INFINITY));
     } finally {
-      // After a failure the others need not begin another one.
-      this.#nextPart = this.#parts.length;
+      look.close();
     }
+    return damages;
   }
 
-  async #runPart(part: number): Promise<void> {
-    const { version, events, location } = this.#core;
-    // A compaction may have removed some while others had their turn.
-    const live = version.tableNumbers();
-    const tables = this.#parts[part]!.filter(({ fileNumber }) => live.has(fileNumber));
-    const { signal } = this.#options;
-    const onProgress = (bytesRead: number): void => this.#tell(part, bytesRead);
-    const job = verifyJob(tables, this.#rate);
-    const result = await this.#jobs.run(job, { memtables: [], tables }, { signal, onProgress });
-    this.#results[part] = result;
-    for (const correction of result.corrected) {
-      location.heals.note(correction);
-      events.corrected(correction);
+  /** That what the manifest says is what the database works with. */
+  #verifyManifest(known: readonly Damage[]): Damage[] {
+    const { fs, location, pipeline, version, manifest, backgroundError } = this.#core;
+    const isLost = known.some((one) => one.fileClass === 'manifest' && one.state === 'lost');
+    if (isLost) return [];
+    const file = { expected: { fileClass: 'manifest', fileNumber: 0 } } as const;
+    let path = location.directory;
+    let cause: string | undefined;
+    try {
+      const quiet = pipeline.telling(() => undefined);
+      const { state } = recoverState(fs, location.directory, quiet);
+      // Of a reader it may be later; after a failure it may hold an edit that did not count.
+      const isOwn = manifest !== undefined && backgroundError === undefined;
+      if (isOwn && !isSameTree(state.version, version)) cause = 'manifest is not what was written';
+    } catch (error) {
+      if (!isVarveError(error) || error.code === 'DETACHED') throw error;
+      path = error.file ?? path;
+      cause = error.message;
     }
-    for (const damage of result.uncorrectable) noteDamage(this.#core, damage);
+    return cause === undefined ? [] : [plainDamage(contentFinding(path, file, 0, cause))];
+  }
+
+  async #runFiles(wanted: readonly VerifyFile[], part: number): Promise<VerifyResult> {
+    // A compaction may have removed some while others had their turn.
+    const files = wanted.filter((file) => isLive(this.#core, file));
+    const tables = files.flatMap(({ table }) => (table === undefined ? [] : [table]));
+    const { signal, depth = 'full' } = this.#options;
+    const onProgress = (bytesRead: number): void => this.#tell(part, bytesRead);
+    const job = verifyJob(files, depth, this.#rate);
+    const result = await this.#jobs.run(job, { memtables: [], tables }, { signal, onProgress });
     this.#tell(part, job.reads.bytes);
+    return result;
   }
 
   #tell(part: number, bytesRead: number): void {
     this.#bytesRead[part] = bytesRead;
-    this.#options.onProgress?.(this.#sumRead(), this.#bytesTotal);
+    const sum = this.#bytesRead.reduce((total, bytes) => total + bytes, 0);
+    this.#options.onProgress?.(sum, this.#bytesTotal);
   }
 
-  #sumRead(): number {
-    return this.#bytesRead.reduce((sum, bytes) => sum + bytes, 0);
+  /** What can be corrected is told as when a read corrects it, and has it healed. */
+  #note({ file, offset, blockType, ranges }: Damage, correction: Correction | undefined): void {
+    const { events, location } = this.#core;
+    const correctedShards = Math.max(1, ranges.length);
+    const seen = correction ?? { file, offset, blockType, correctedShards, correctedBits: 0 };
+    location.heals.note(seen);
+    events.corrected(seen);
   }
 }
 
-/** Tables in their order, cut into parts for jobs. */
-function partsOf(tables: readonly TableMeta[]): TableMeta[][] {
-  const parts: TableMeta[][] = [];
+function placeOf({ file, offset }: { readonly file: string; readonly offset: number }): string {
+  return `${file}@${offset}`;
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** True if two versions have the same tables in the same levels of the same families. */
+function isSameTree(a: Version, b: Version): boolean {
+  const [one, other] = [a, b].map(({ families }) =>
+    [...families.values()].map(({ id, name, levels }) => [
+      ...[id, name],
+      levels.map((tables) => tables.map(({ fileNumber, sizeBytes }) => [fileNumber, sizeBytes])),
+    ]),
+  );
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Files in their order, cut into parts for jobs. */
+function partsOf(files: readonly VerifyFile[]): VerifyFile[][] {
+  const parts: VerifyFile[][] = [];
   let bytes = JOB_BYTES;
-  for (const table of tables) {
-    if (bytes + table.sizeBytes > JOB_BYTES) {
+  for (const file of files) {
+    if (bytes + file.sizeBytes > JOB_BYTES) {
       parts.push([]);
       bytes = 0;
     }
-    parts.at(-1)!.push(table);
-    bytes += table.sizeBytes;
+    parts.at(-1)!.push(file);
+    bytes += file.sizeBytes;
   }
   return parts;
 }
 
-function bytesOf(tables: readonly TableMeta[]): number {
-  return tables.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+function bytesOf(files: readonly VerifyFile[]): number {
+  return sumOf(files, ({ sizeBytes }) => sizeBytes);
+}
+
+function sumOf<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + value(item), 0);
 }

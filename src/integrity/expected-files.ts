@@ -64,12 +64,13 @@ export function expectedManifest(current: CurrentSlot): ExpectedFile {
 
 /**
  * Finds out what a directory should hold that nobody writes to.
+ * @param keyed reads an encrypted manifest as well; if absent, only one in the clear is read
  * @throws VarveError of the `Fs`
  */
-export function expectedFiles(fs: Fs, directory: string): ExpectedFiles {
+export function expectedFiles(fs: Fs, directory: string, keyed?: Pipeline): ExpectedFiles {
   const names = fs.list(directory).filter((name) => parseFileName(name) !== undefined);
   const current = quietly(() => readCurrent(fs, directory)?.slot);
-  const state = current === undefined ? undefined : readManifest(fs, directory);
+  const state = current === undefined ? undefined : readManifest(fs, directory, keyed);
   const files: NamedFile[] = [
     { name: CURRENT_NAME, expected: { fileClass: 'current', fileNumber: 0 } },
   ];
@@ -123,8 +124,13 @@ function namedFiles(state: ManifestState, databaseId: Uint8Array): NamedFile[] {
   ];
 }
 
-function readManifest(fs: Fs, directory: string): ManifestState | undefined {
-  const pipeline = new Pipeline({
+function readManifest(fs: Fs, directory: string, keyed?: Pipeline): ManifestState | undefined {
+  const pipeline = keyed?.telling(() => undefined) ?? keylessPipeline();
+  return quietly(() => recoverState(fs, directory, pipeline).state);
+}
+
+function keylessPipeline(): Pipeline {
+  return new Pipeline({
     // Nothing is written.
     random: { fill: () => undefined },
     compression: portableCompression,
@@ -133,7 +139,6 @@ function readManifest(fs: Fs, directory: string): ManifestState | undefined {
     logCompression: 'none',
     onCorrection: () => undefined,
   });
-  return quietly(() => recoverState(fs, directory, pipeline).state);
 }
 
 /** What `look` returns, or undefined when the files do not let it. */

@@ -20,6 +20,7 @@ export type FileClassName = 'table' | 'wal' | 'manifest' | 'current';
  * - `stripe`: a chunk of 4 KiB of a table that its stripe restores, whatever it holds; or a unit of
  *   parity of a stripe, or the copy of the header behind those
  * - `end`: the file is too short, or something stands behind its end
+ * - `content`: what sound bytes say contradicts other parts of the database; told by `verify` alone
  */
 export type DamagedPart =
   | 'file'
@@ -29,7 +30,8 @@ export type DamagedPart =
   | 'frame'
   | 'parity'
   | 'stripe'
-  | 'end';
+  | 'end'
+  | 'content';
 
 /** Bytes of a file, in bytes from its beginning. */
 export interface FileRange {

@@ -213,14 +213,12 @@ export class Table {
   keysAround(offset: number): Pick<TableMeta, 'smallestKey' | 'largestKey'> {
     const { index } = this.#blocks;
     const { smallestKey, largestKey } = this.meta;
-    const { blockOffs, blockCount } = index;
-    if (offset < blockOffs[0]! || offset >= blockOffs[blockCount]!) {
-      return { smallestKey, largestKey };
-    }
-    const ordinal = blockOffs.findLastIndex((off) => off <= offset);
+    const ordinal = index.ordinalAt(offset);
+    if (ordinal === undefined) return { smallestKey, largestKey };
+    const next = ordinal + 1;
     return {
       smallestKey: ordinal === 0 ? smallestKey : index.separator(ordinal),
-      largestKey: ordinal === blockCount - 1 ? largestKey : index.separator(ordinal + 1),
+      largestKey: next === index.blockCount ? largestKey : index.separator(next),
     };
   }
 

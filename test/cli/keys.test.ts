@@ -199,13 +199,38 @@ test('verify names what error correction puts right', async (t) => {
   }
   const text = await ok(['verify', db]);
   const corrected = 'corrected when read, still in the file: ';
-  assert.ok(text.includes(`${corrected}${table}, offset 192: data block, 1 shard\n`), text);
+  assert.ok(text.includes(`${corrected}${table}, offset 192: data block\n`), text);
   assert.ok(text.includes(`${corrected}${manifest}, offset `), text);
   assert.match(text, /\nno other damage\n$/);
   const report = JSON.parse(await ok(['verify', db, '--json']));
   assert.deepEqual(report.damage, []);
   assert.equal(report.corrected.length, 2);
   assert.match(await ok(['stats', db]), /corrections +1\n/);
+});
+
+test('verify without the key checks checksums, and says what it leaves out', async (t) => {
+  const { db, old } = place(t);
+  await ok(['put', db, 'k', 'v'.repeat(3000), '--key-file', old]);
+  await ok(['compact', db, '--key-file', old]);
+  const text = await ok(['verify', db]);
+  assert.match(text, /^verified \d+ files, /);
+  assert.match(text, /\nnot checked: without the key: /);
+  assert.match(text, /\nno damage found\n$/);
+  const { damage, notChecked } = JSON.parse(await ok(['verify', db, '--json']));
+  assert.deepEqual([damage.length, notChecked.length], [0, 2]);
+  const table = join(db, readdirSync(db).find((name) => name.endsWith('.sst'))!);
+  const bytes = readFileSync(table);
+  bytes[230]! ^= 0x10;
+  writeFileSync(table, bytes);
+  for (const options of [[], ['--key-file', old]]) {
+    const { code, stdout } = await varve(['verify', db, ...options]);
+    assert.equal(code, 1);
+    assert.ok(stdout.toString().includes(`damaged:  ${table}\n  place:  block at offset `));
+  }
+  // A wrong key is a mistake, which is not passed over.
+  const other = join(db, '..', 'other.key');
+  writeFileSync(other, new Uint8Array(32).fill(7), { mode: 0o600 });
+  assert.equal((await varve(['verify', db, '--key-file', other])).code, 4);
 });
 
 const noModes = process.platform === 'win32' ? 'files have no modes here' : false;

@@ -66,7 +66,10 @@ test('stats counts files that an opening has kept', async (t) => {
 
 test('verify finds no damage in a sound database', async (t) => {
   const directory = await makeDatabase(t);
-  assert.match(await ok(['verify', directory]), /^verified 1 table, .*\nno damage\n$/);
+  assert.match(
+    await ok(['verify', directory]),
+    /^verified \d+ files \(1 table\), .*\nno damage\n$/,
+  );
   const report = JSON.parse(await ok(['verify', directory, '--json']));
   assert.equal(report.tables, 1);
   assert.deepEqual(report.damage, []);
@@ -81,9 +84,9 @@ test('a flipped byte is found by verify, and by the reads that meet it', async (
 
   const { code, stdout, stderr } = await varve(['verify', directory]);
   assert.equal(code, 1);
-  assert.equal(stderr, 'varve: 1 file is damaged\n');
-  assert.ok(stdout.includes(`damaged:  ${table}\n  place:  offset `), stdout.toString());
-  assert.match(stdout.toString(), /\n {2}keys: {3}key 00000 to key 02999\n/);
+  assert.equal(stderr, 'varve: 1 place is damaged\n');
+  assert.ok(stdout.includes(`damaged:  ${table}\n  place:  block at offset `), stdout.toString());
+  assert.match(stdout.toString(), /\n {2}keys: {3}key 0\d+ to key 0\d+\n/);
 
   const json = await varve(['verify', directory, '--json']);
   assert.equal(json.code, 1);
@@ -91,8 +94,8 @@ test('a flipped byte is found by verify, and by the reads that meet it', async (
   const [damage] = JSON.parse(json.stdout.toString()).damage;
   assert.equal(damage.file, table);
   assert.ok(damage.offset > 0 && damage.offset <= 5000);
-  assert.equal(damage.smallestKey, keyOf(0));
-  assert.equal(damage.largestKey, keyOf(KEY_COUNT - 1));
+  assert.ok(damage.smallestKey >= keyOf(0) && damage.smallestKey < damage.largestKey);
+  assert.ok(damage.largestKey <= keyOf(KEY_COUNT - 1));
 
   const scan = await varve(['scan', directory, '--json']);
   assert.equal(scan.code, 1);
@@ -122,15 +125,14 @@ test('verify reports what keeps a database from being opened', async (t) => {
       return current;
     },
   ];
-  for (const damage of damages) {
+  for (const inflict of damages) {
     const directory = await makeDatabase(t);
-    const file = damage(directory);
+    const file = inflict(directory);
     const { code, stdout } = await varve(['verify', directory, '--json']);
     assert.equal(code, 1);
-    assert.deepEqual(
-      JSON.parse(stdout.toString()).damage.map((one: { file: string }) => one.file),
-      [file],
-    );
+    const { damage } = JSON.parse(stdout.toString());
+    const files = new Set(damage.map((one: { file: string }) => one.file));
+    assert.deepEqual([...files], [file]);
     const people = await varve(['verify', directory]);
     assert.equal(people.code, 1);
     assert.ok(people.stdout.toString().includes(`damaged:  ${file}\n`));

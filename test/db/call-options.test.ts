@@ -62,6 +62,8 @@ const CALLS: readonly Call[] = [
       signal: new AbortController().signal,
       onProgress: () => {},
       bytesPerSecond: 1e9,
+      files: 'all',
+      depth: 'checksums',
     }),
   },
   {

@@ -204,6 +204,7 @@ test('verify reads every table and tells its progress', async () => {
   await db.compact();
   const calls: [number, number][] = [];
   const report = await db.verify({
+    files: 'tables',
     onProgress: (bytesRead, bytesTotal) => calls.push([bytesRead, bytesTotal]),
   });
   assert.equal(report.tableCount, db.stats().tableCount);

@@ -56,7 +56,7 @@ for (const [name, options] of Object.entries(WAYS)) {
         assert.throws(() => db.get('k5'), isTold);
         assert.throws(() => [...db.entries()], isTold);
         const { uncorrectable } = await db.verify();
-        assert.match(uncorrectable[0]!.message, /table is another one/);
+        assert.match(uncorrectable[0]!.cause, /another file than the one/);
         if (!readOnly) await assert.rejects(db.compact({ bottommost: true }), isTold);
         await db.close();
       }

@@ -57,10 +57,10 @@ suite('verify', () => {
     assert.deepEqual(found, [first, first, first, second]);
     for (const { offset, smallestKey, largestKey } of uncorrectable) {
       assert.ok(offset !== undefined && offset % KIB !== 1);
-      assert.ok(Buffer.compare(smallestKey, largestKey) < 0);
+      assert.ok(Buffer.compare(smallestKey!, largestKey!) < 0);
     }
     // The range is that of a block: what stands before and behind can be read.
-    const { smallestKey } = uncorrectable[1]!;
+    const smallestKey = uncorrectable[1]!.smallestKey!;
     assert.throws(() => db.get(smallestKey), code('CORRUPTION'));
     assert.ok(text(smallestKey)! > keyAt(0));
     assert.equal(db.get(keyAt(0))?.length, 100);
@@ -93,7 +93,10 @@ suite('verify', () => {
     fill(db, 2000, 100);
     await db.compact();
     const calls: [number, number][] = [];
-    const report = await db.verify({ onProgress: (read, total) => calls.push([read, total]) });
+    const report = await db.verify({
+      files: 'tables',
+      onProgress: (read, total) => calls.push([read, total]),
+    });
     const { tableCount, tableBytes } = db.stats();
     assert.equal(report.tableCount, tableCount);
     assert.equal(report.bytesRead, tableBytes);
@@ -106,7 +109,7 @@ suite('verify', () => {
     putRound(db, 0, 500);
     await db.flush();
     const before = fs.list('db').filter((name) => name.endsWith('.sst'));
-    const verified = db.verify();
+    const verified = db.verify({ files: 'tables' });
     while (gate.heldCount === 0) await turn();
     putRound(db, 1, 500);
     await db.compact();
@@ -162,6 +165,50 @@ suite('verify', () => {
       await db.close();
     });
   }
+
+  test('finds a flipped byte in every class of files, in either depth', async () => {
+    const fs = new MemoryFs();
+    const db = await openTables(fs, { scrub: { heal: false } });
+    for (const depth of ['checksums', 'full'] as const) {
+      assert.deepEqual((await db.verify({ depth })).uncorrectable, []);
+    }
+    for (const name of fs.list(PATH).filter((other) => other !== 'LOCK')) {
+      const sizeBytes = fs.fileAt(`${PATH}/${name}`)!.size;
+      db.put(`before ${name}`, new Uint8Array(100));
+      // In the log behind its header, elsewhere in the middle of what counts.
+      const offset = name === 'CURRENT' ? 60 : Math.min(300, sizeBytes - 1);
+      flip(fs, name, offset);
+      for (const depth of ['checksums', 'full'] as const) {
+        const { uncorrectable, corrected } = await db.verify({ depth });
+        const found = [...uncorrectable, ...corrected].map(({ file }) => file);
+        assert.deepEqual([...new Set(found)], [`${PATH}/${name}`], `${name}, ${depth}`);
+      }
+      const tables = await db.verify({ files: 'tables', depth: 'checksums' });
+      const isTable = name.endsWith('.sst');
+      assert.equal(tables.uncorrectable.length, isTable ? 1 : 0);
+      flip(fs, name, offset);
+    }
+    assert.deepEqual((await db.verify()).uncorrectable, []);
+    await db.close();
+  });
+
+  test('holds the manifest against what the database works with', async () => {
+    const fs = new MemoryFs();
+    const db = await openTables(fs);
+    const manifest = fs.list(PATH).find((name) => name.startsWith('MANIFEST'))!;
+    const early = fs.clone();
+    db.put('later', '1');
+    await db.flush();
+    await db.verify();
+    // An older copy of the same file: every byte of it is sound.
+    const { size } = early.fileAt(`${PATH}/${manifest}`)!;
+    const file = fs.open(`${PATH}/${manifest}`, 'update');
+    file.truncate(size);
+    file.close();
+    const { uncorrectable } = await db.verify();
+    assert.ok(uncorrectable.some(({ fileClass }) => fileClass === 'manifest'));
+    await db.close();
+  });
 
   test('waits for no pause of background work', async () => {
     const fs = new MemoryFs();

@@ -150,7 +150,7 @@ export async function contentAfter(fs: Fs, options: DbOptions, seed = 8): Promis
     }
   }
   const report = await db.verify();
-  if (report.uncorrectable.length > 0) throw new Error(report.uncorrectable[0]!.message);
+  if (report.uncorrectable.length > 0) throw new Error(report.uncorrectable[0]!.cause);
   await db.compact();
   const compacted = contentOf(db);
   await db.close();

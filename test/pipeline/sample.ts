@@ -106,8 +106,8 @@ export async function judge(
     for (const [name, value] of contents) readOne(db, name, value, errors);
     for (const family of FAMILIES) readAll(db, family, contents, errors);
     const { uncorrectable } = await db.verify();
-    for (const { message, file, offset } of uncorrectable) {
-      errors.push(new VarveError('CORRUPTION', message, { file, offset }));
+    for (const { cause, file, offset } of uncorrectable) {
+      errors.push(new VarveError('CORRUPTION', cause, { file, offset }));
     }
   } finally {
     await db.close().catch(typed);

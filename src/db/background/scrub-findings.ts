@@ -121,7 +121,7 @@ export class ScrubFindings {
     const columnFamily = familyId === undefined ? undefined : families.get(familyId)?.handle.name;
     const place = { file, fileClass, part, offset, lengthBytes, blockType };
     events.tell({ type: 'file-damaged', ...place, columnFamily, cause });
-    if (fileClass === 'table') noteDamage(this.#core, { file, offset, message: cause });
+    if (fileClass === 'table') noteDamage(this.#core, { file, offset, cause });
   }
 }
 

@@ -80,7 +80,7 @@ function currentTarget(): ScrubTarget {
 }
 
 /** One of an earlier process is whole, for that closed it cleanly. */
-function manifestTarget({ manifest }: DbCore): ScrubTarget {
+export function manifestTarget({ manifest }: DbCore): ScrubTarget {
   const { manifestNumber: fileNumber, sizeBytes } = manifest!;
   const end = sizeBytes === 0 ? {} : { endBytes: sizeBytes, durableBytes: sizeBytes };
   return {
@@ -92,7 +92,7 @@ function manifestTarget({ manifest }: DbCore): ScrubTarget {
 }
 
 /** What was written of logs: that they go on is no damage. */
-function logTargets({ wal, manifest }: DbCore): ScrubTarget[] {
+export function logTargets({ wal, manifest }: DbCore): ScrubTarget[] {
   return (wal?.files() ?? []).map(({ logNumber: fileNumber, sizeBytes, identity }) => {
     const { salt, protection } = identity ?? manifest!.logIdentities.get(fileNumber) ?? {};
     const end = { endBytes: sizeBytes, durableBytes: sizeBytes };
