@@ -223,15 +223,6 @@ suite('a table', async () => {
     assert.deepEqual(statesOf(findings), ['header lost', 'block healable']);
   });
 
-  test('keeps what stands behind the end if sound blocks are among it', () => {
-    const starts = blockStarts(plain.bytes);
-    // As if the manifest were an older one, of a shorter table.
-    const expected = { ...plain.expected, endBytes: starts[2]! };
-    const { findings, healed } = lookAt(plain.bytes, expected);
-    assert.ok(findings.every(({ state }) => state === 'lost'));
-    assert.deepEqual(healed, plain.bytes);
-  });
-
   test('takes lost blocks from another source, if they are its own', () => {
     const from = blockStarts(plain.bytes)[1]!;
     const damaged = plain.bytes.slice();
@@ -246,6 +237,36 @@ suite('a table', async () => {
     assert.deepEqual(good.healed, plain.bytes);
     const bad = lookAt(damaged, plain.expected, 1, [source(damaged)]);
     assert.deepEqual(statesOf(bad.findings), ['block lost']);
+  });
+});
+
+suite('a log whose end is known', async () => {
+  const sample = await makeCodedSample(undefined, false);
+  const { bytes, expected } = filesOf(sample).find(({ name }) => name.endsWith('.wal'))!;
+  const starts = blockStarts(bytes);
+
+  test('keeps what stands behind the end if sound blocks are among it', () => {
+    // As if the manifest were an older one, of a shorter log.
+    const shorter = { ...expected, endBytes: starts[2]! };
+    const { findings, healed } = lookAt(bytes, shorter);
+    assert.deepEqual(statesOf(findings), ['end lost']);
+    assert.deepEqual(healed, bytes);
+    // While it is in use that is how it should be.
+    assert.deepEqual(lookAt(bytes, { ...shorter, isClosed: false }).findings, []);
+  });
+
+  test('loses a record that holds nothing but zeros, and not what follows', () => {
+    const damaged = bytes.slice().fill(0, starts[2], starts[3]);
+    for (const known of [expected, { ...expected, isClosed: false }]) {
+      const { findings, tornAt } = lookAt(damaged, known);
+      assert.deepEqual(statesOf(findings), ['block lost']);
+      const [{ offset, lengthBytes }] = findings as [Finding];
+      assert.deepEqual([offset, offset + lengthBytes], [starts[2], starts[3]]);
+      assert.equal(tornAt, undefined);
+    }
+    const unknown = { ...expected, endBytes: undefined, isClosed: false };
+    assert.deepEqual(lookAt(damaged, unknown).findings, [], 'a loss of power leaves that');
+    assert.equal(lookAt(damaged, unknown).tornAt, starts[2]);
   });
 });
 
