@@ -60,7 +60,10 @@ const CLASS_NUMBERS: Readonly<Record<Exclude<FileClassName, 'current'>, number>>
 export interface FileCheckOptions {
   /** Asked, in this order, for what parity does not give back. */
   readonly sources?: readonly RestoreSource[] | undefined;
-  /** `position` of an earlier check of the same file, which is not looked at again before it. */
+  /**
+   * `position` of an earlier check of the same file, which is not looked at again before it. A
+   * table with stripes is looked at from its beginning all the same.
+   */
   readonly resumeAt?: number | undefined;
   /** Only what is wrong there is told: a finding of an earlier check of the same file. */
   readonly only?: Finding | undefined;
@@ -70,7 +73,9 @@ export interface FileCheckOptions {
 export class FileCheck {
   /** Size of the file when the check began. */
   readonly sizeBytes: number;
-  /** Everything before was looked at. */
+  /**
+   * How far the check is: all before was looked at, but that stripes, if there are any, come first.
+   */
   position: number;
   readonly #file: PatchyFile;
   readonly #expected: ExpectedFile;
@@ -147,12 +152,15 @@ export class FileCheck {
     }
     if (this.#blocks === undefined) {
       const stripes = isOfBlocks(only) ? undefined : this.#stripes;
-      if (stripes?.step(budgetBytes)) return true;
+      if (stripes?.step(budgetBytes)) {
+        this.position = Math.floor(stripes.share * this.#stripeBytes);
+        return true;
+      }
       this.#blocks = this.#blocksOf(this.#header);
     }
     const isNeeded = only?.part !== 'stripe' || this.#stripes?.isPending === true;
     if (isNeeded && this.#blocks.step(budgetBytes)) {
-      this.position = this.#blocks.position;
+      this.position = this.#stripeBytes + this.#blocks.position;
       return true;
     }
     this.position = this.sizeBytes;
@@ -161,6 +169,12 @@ export class FileCheck {
       this.#stripes?.finish(isBodySound, this.sizeBytes);
     }
     return false;
+  }
+
+  /** What counts for the look at the stripes, which comes before that at the blocks. */
+  get #stripeBytes(): number {
+    const { body } = this.#stripes ?? {};
+    return body === undefined ? 0 : Math.max(0, this.sizeBytes - body.size());
   }
 
   #stripesOf(header: FileHeader): StripesCheck | undefined {
@@ -182,7 +196,7 @@ export class FileCheck {
     const hasStripes = header.protection.ecc?.stripe !== undefined;
     if (hasStripes && header.fileClass === FILE_CLASS_TABLE) blocks.leaveEnd();
     if (hasStripes && body === undefined) this.#tellCut();
-    if (resumeAt !== undefined) blocks.resume(resumeAt);
+    if (resumeAt !== undefined && body === undefined) blocks.resume(resumeAt);
     if (only !== undefined && isOfBlocks(only)) blocks.restrict(only);
     return blocks;
   }

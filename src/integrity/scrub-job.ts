@@ -110,7 +110,10 @@ export class ScrubJobRun implements JobRun<ScrubResult> {
     this.#file = undefined;
   }
 
+  /** A table with stripes cannot be looked at in parts: which are restored is found first. */
   get #isEnough(): boolean {
+    const { ecc } = this.#job.expected.protection ?? {};
+    if (ecc?.stripe !== undefined) return false;
     return this.bytesRead >= this.#job.budgetBytes || this.#findings.length >= FINDINGS_MAX;
   }
 

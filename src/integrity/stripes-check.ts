@@ -47,6 +47,11 @@ export class StripesCheck {
     this.#pending = [];
   }
 
+  /** How much of the stripes was looked at: 0 to 1. */
+  get share(): number {
+    return this.#next / this.#stripes.layout.stripeCount;
+  }
+
   /** True if units wait for a look at all of the body. */
   get isPending(): boolean {
     return this.#pending.length > 0;

@@ -10,7 +10,10 @@ import { expectedTable } from '../../src/integrity/expected-files.ts';
 import { FileCheck } from '../../src/integrity/file-check.ts';
 import type { ExpectedFile, Finding } from '../../src/integrity/finding.ts';
 import { healFile } from '../../src/integrity/heal.ts';
+import { ScrubJobRun, scrubJob } from '../../src/integrity/scrub-job.ts';
+import type { JobContext } from '../../src/job/job-context.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { DATABASE_ID } from '../block/pipelines.ts';
 import { fsWith, noiseOf, type Sample, sampleOf, withHole } from '../sstable/striped-table.ts';
 import { TABLE_PATH } from '../sstable/table-model.ts';
@@ -35,7 +38,11 @@ function findingsIn(fs: ReturnType<typeof fsWith>, expected: ExpectedFile): Find
   const found: Finding[] = [];
   const file = fs.open(TABLE_PATH, 'read');
   const check = new FileCheck(file, expected, (finding) => found.push(finding));
-  while (check.step(20_000));
+  for (let goesOn = true; goesOn; ) {
+    const before = check.position;
+    goesOn = check.step(20_000);
+    assert.ok(check.position >= before, 'a check goes on, and never back');
+  }
   assert.equal(check.position, check.sizeBytes);
   file.close();
   return found;
@@ -86,6 +93,35 @@ for (const [name, ecc, isSealed] of [
           expectHealed(sample, hole, expected, `hole at ${from}`);
         }
       }
+    });
+
+    test('is scrubbed by one job, in steps', async () => {
+      const sample = await sampleOf(ecc, noiseOf(80, 400), isSealed);
+      const { bytes, layout } = sample;
+      const hole = withHole(bytes, 5000, layout.holeBytesMax, 0xee);
+      const context = {
+        fs: fsWith(hole),
+        directory: TABLE_PATH.slice(0, TABLE_PATH.lastIndexOf('/')),
+        clock: new SimulatedClock(0),
+        limiter: undefined,
+      } as unknown as JobContext;
+      const name = TABLE_PATH.slice(TABLE_PATH.lastIndexOf('/') + 1);
+      const [known] = expectations(sample);
+      const run = new ScrubJobRun(scrubJob(name, known!, 0, 4096), context);
+      let [steps, before] = [0, 0];
+      for (let result = run.step(4096); ; result = run.step(4096)) {
+        steps++;
+        if (result !== undefined) {
+          assert.deepEqual([result.position, result.isDone], [bytes.length, true]);
+          assert.ok(result.findings.length > 0);
+          assert.ok(result.findings.every(({ state }) => state === 'healable'));
+          break;
+        }
+        // A stripe, or a block, more than was asked for.
+        assert.ok(run.bytesRead - before < 80_000, `a step over ${run.bytesRead - before} bytes`);
+        before = run.bytesRead;
+      }
+      assert.ok(steps > 2, `${steps} steps`);
     });
 
     test('has every changed byte healed', async () => {
