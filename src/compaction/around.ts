@@ -80,13 +80,35 @@ export function isParted(plan: CompactionPlan, obstacles: readonly Obstacle[]): 
   return obstacles.some((lost) => isInTheWay(plan, lost));
 }
 
-/** True when a lost table of L0 lies between some others of L0, which cannot become one then. */
-function separates(obstacles: readonly Obstacle[], tables: readonly TableMeta[]): boolean {
-  return obstacles.some((lost) => {
-    if (lost.level > 0 || !meets(rangeOf(lost.table), keyRange(tables))) return false;
+/**
+ * Whether tables of L0 may become one: no lost one lies between them, and what is stuck joins only
+ * what is stuck at the same one, and only for a gain, lest the next plan cuts it off again.
+ */
+function mayJoin(obstacles: readonly Obstacle[], tables: readonly TableMeta[]): boolean {
+  const isOne = obstacles.some((lost) => tables.every((table) => isStuckAt(lost, 0, table)));
+  const isAnyStuck = tables.some((table) => isStuck(obstacles, 0, table));
+  if (isAnyStuck && !(isOne && isGain(obstacles, tables))) return false;
+  return obstacles.every((lost) => {
+    if (!meets(rangeOf(lost.table), keyRange(tables))) return true;
     const aboveCount = tables.filter((table) => isAbove(0, table, lost)).length;
-    return aboveCount > 0 && aboveCount < tables.length;
+    return aboveCount === 0 || aboveCount === tables.length;
   });
+}
+
+/**
+ * Whether there are fewer runs between the ends of lost ranges when tables become one, and nowhere
+ * more.
+ */
+function isGain(obstacles: readonly Obstacle[], tables: readonly TableMeta[]): boolean {
+  const { smallest, largest } = keyRange(tables);
+  const inside = edgesOf(obstacles).filter((key) => {
+    return compareKeys(key, smallest) > 0 && compareKeys(key, largest) <= 0;
+  });
+  const bounds = distinctKeys(inside);
+  const counts = [undefined, ...bounds].map(
+    (from, i) => overlapsPart(tables, from, bounds[i]).length,
+  );
+  return !counts.includes(0) && counts.some((count) => count > 1);
 }
 
 /**
@@ -101,9 +123,7 @@ export function planAround(
   l0: readonly TableMeta[],
 ): CompactionPlan | undefined {
   if (obstacles.length === 0 || plan.kind === 'drop') return plan;
-  if (plan.outputLevel === 0) {
-    return separates(obstacles, plan.inputs[0]!.tables) ? undefined : plan;
-  }
+  if (plan.outputLevel === 0) return mayJoin(obstacles, plan.inputs[0]!.tables) ? plan : undefined;
   const isRewrite = plan.inputs.length === 1 && plan.inputs[0]!.level === plan.outputLevel;
   if (!isParted(plan, obstacles)) return plan;
   const merge: CompactionPlan = { ...plan, kind: 'merge' };
@@ -123,8 +143,7 @@ export function partsOf(plan: CompactionPlan, cuts: readonly Uint8Array[] = []):
   const { around = [], inputs, outputLevel } = plan;
   // What stays above a lost table is to be one table.
   const isHeld = (key: Uint8Array) => around.some(({ table }) => isInPart(table, key));
-  const edges = around.flatMap(({ table }) => [table.smallestKey, successorOf(table.largestKey)]);
-  const bounds = distinctKeys([...cuts.filter((key) => !isHeld(key)), ...edges]);
+  const bounds = distinctKeys([...cuts.filter((key) => !isHeld(key)), ...edgesOf(around)]);
   return [undefined, ...bounds].flatMap((from, i) => {
     const to = bounds[i];
     const here = around.filter(({ table }) => isInPart(table, from));
@@ -220,6 +239,11 @@ function overlapsPart(
 function isInPart({ smallestKey, largestKey }: TableMeta, from: Uint8Array | undefined): boolean {
   if (from === undefined) return false;
   return compareKeys(smallestKey, from) <= 0 && compareKeys(from, largestKey) <= 0;
+}
+
+/** Where lost ranges begin, and where they have ended. */
+function edgesOf(obstacles: readonly Obstacle[]): Uint8Array[] {
+  return obstacles.flatMap(({ table }) => [table.smallestKey, successorOf(table.largestKey)]);
 }
 
 /** Ascending. */

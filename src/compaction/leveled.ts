@@ -195,7 +195,10 @@ function pickFromL0(tree: Tree): CompactionPlan | undefined {
   if (claims.hasOutputIn(0)) return undefined;
   const isCrowded = l0Weight(waiting, options) >= options.l0TriggerCount * CROWDED_FACTOR;
   if (down === undefined && !isCrowded) return undefined;
-  const sizes = l0.map((table) => (claims.has(table) ? Number.POSITIVE_INFINITY : table.sizeBytes));
+  const sizes = l0.map((table) => {
+    const isHeld = claims.has(table) || claims.isStuck(0, table);
+    return isHeld ? Number.POSITIVE_INFINITY : table.sizeBytes;
+  });
   const span = cheapestSpan(sizes);
   // What is being merged here will soon weigh more.
   if (span === undefined) return l0.some((table) => claims.isInput(table)) ? undefined : down;

@@ -38,8 +38,12 @@ function pickOver(
   const free = near.filter((_, i) => isFree[i]);
   if (l0Weight(free, options) < options.l0TriggerCount) return undefined;
   const sizes = near.map(({ sizeBytes }, i) => (isFree[i] ? sizeBytes : Number.POSITIVE_INFINITY));
-  const span = cheapestSpan(sizes, (_from, _end, bytes) => bytes <= MERGED_BYTES_MAX);
-  if (span === undefined) return undefined;
-  const inputs = [{ level: 0, tables: near.slice(...span) }];
-  return claims.admit({ kind: 'merge', inputs, outputLevel: 0, reason: 'l0-count' });
+  const planOf = (from: number, end: number): CompactionPlan | undefined => {
+    const inputs = [{ level: 0, tables: near.slice(from, end) }];
+    return claims.admit({ kind: 'merge', inputs, outputLevel: 0, reason: 'l0-count' });
+  };
+  const span = cheapestSpan(sizes, (from, end, bytes) => {
+    return bytes <= MERGED_BYTES_MAX && planOf(from, end) !== undefined;
+  });
+  return span === undefined ? undefined : planOf(...span);
 }

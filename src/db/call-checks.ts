@@ -94,6 +94,11 @@ function snapshot(value: unknown, name: string): void {
   }
 }
 
+function damageMode(value: unknown, name: string): void {
+  if (value === undefined || value === 'throw' || value === 'skip') return;
+  throw new TypeError(`${name} must be 'throw' or 'skip'`);
+}
+
 function callback(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== 'function') {
     throw new TypeError(`${name} must be a function`);
@@ -129,6 +134,7 @@ const RANGE_CHECKS = {
   columnFamily: family,
   fillCache: flag,
   readAheadBytes: number,
+  onDamage: damageMode,
 };
 
 export const PUT_OPTIONS: CallOptions = new CallOptions('a put or delete', {

@@ -70,6 +70,7 @@ async function compactRange(
 ): Promise<void> {
   const { settings, handle } = family;
   if (core.families.get(handle.id) !== family) throw familyDropped(family);
+  lookAtFamily(core, family);
   // Its tables go when they are old, and in the order of their age.
   if (settings.compaction.policy === 'fifo') return;
   const from = fromKey === undefined ? undefined : keyBytes(fromKey);
@@ -87,7 +88,6 @@ async function compactRange(
       : stepsOf(levels, claims, scope, settings, (table) => {
           return isOlder(table) && (table.largestSeqno > 0 || isOutdated(table));
         });
-  lookAtFamily(core, family);
   await scheduler.compact({ family, steps, pickSlice });
   await core.removals.settle();
   const loss = lossWithin(core, family, from, to);

@@ -5,11 +5,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { CopyPool } from '../bytes/copy-pool.ts';
 import { VarveError } from '../errors.ts';
+import type { LostRange } from '../integrity/table-health.ts';
 import { mergeCursors } from '../iterator/merging-cursor.ts';
 import { UserCursor } from '../iterator/user-cursor.ts';
 import type { Cursor } from '../key/cursor.ts';
 import type { TableCursorOptions } from '../sstable/table-cursor.ts';
 import { LevelCursor } from '../tables/level-cursor.ts';
+import { LostParts } from '../tables/lost-parts.ts';
+import { SkippingCursor, SkippingView } from '../tables/skipping-cursor.ts';
 import type { DbCore } from './core.ts';
 import type { Family, FamilyView } from './family.ts';
 import { type ByteInput, type Bytes, keyInput } from './input.ts';
@@ -32,26 +35,33 @@ export class DbCursor {
   #entries: UserCursor;
   readonly #target: ByteInput;
   readonly #copies: CopyPool;
+  readonly #columnFamily: string;
+  /** Undefined where damage throws. */
+  readonly #lost: LostParts | undefined;
 
   /** Made by `db.cursor()`. */
   constructor(
     core: DbCore,
-    { skipped }: Family,
+    { skipped, handle }: Family,
     view: FamilyView,
     seqno: number,
     range: RangeOptions,
   ) {
     this.#core = core;
+    const lost = range.onDamage === 'skip' ? new LostParts(seqno) : undefined;
     // The pinned view keeps memtables, and the garbage collector keeps blocks that were cached.
     const options = {
       ...keyRangeOf(range),
       valuesOutliveMoves: range.fillCache !== false,
-      skipped: seqno === core.lastSeqno ? skipped : undefined,
+      // What is left out for damage is not deleted.
+      skipped: lost === undefined && seqno === core.lastSeqno ? skipped : undefined,
     };
-    const cursor = openView(core, view, tableCursorOptions(range));
+    const cursor = openView(core, view, tableCursorOptions(range), lost);
     this.#entries = new UserCursor(cursor, seqno, options);
     this.#target = keyInput();
     this.#copies = new CopyPool();
+    this.#columnFamily = handle.name;
+    this.#lost = lost;
     this.#hold = new CursorHold(this.#entries, view, seqno);
     core.cursors.add(this, this.#hold);
   }
@@ -83,6 +93,24 @@ export class DbCursor {
   /** Length of the value in bytes. */
   get valLen(): number {
     return this.#entries.valLen;
+  }
+
+  /**
+   * With `onDamage: 'skip'`: ranges of keys that were left out because they cannot be read, as far
+   * as the cursor has met them, in the order in which it did. They may reach beyond the range of
+   * the cursor. Fresh.
+   */
+  get lostRanges(): LostRange[] {
+    const columnFamily = this.#columnFamily;
+    return (this.#lost?.met ?? []).map(({ slot, ordinal, gte, lt, error }) => ({
+      columnFamily,
+      file: error.file ?? '',
+      fileNumber: slot.meta.fileNumber,
+      offset: ordinal === undefined ? undefined : error.offset,
+      gte,
+      lt,
+      message: error.message,
+    }));
   }
 
   /** To the first entry of the range. @throws VarveError `CLOSED`, `CORRUPTION`, `IO` */
@@ -157,14 +185,25 @@ export class DbCursor {
   }
 }
 
-/** One cursor over everything in a view. */
-function openView(core: DbCore, view: FamilyView, options: TableCursorOptions): Cursor {
+/**
+ * One cursor over everything in a view.
+ * @param lost takes what is passed over; undefined where damage throws
+ */
+function openView(
+  core: DbCore,
+  view: FamilyView,
+  options: TableCursorOptions,
+  lost: LostParts | undefined,
+): Cursor {
   const cursors: Cursor[] = view.memtables
     .filter((memtable) => !memtable.isEmpty)
     .map((memtable) => memtable.cursor());
-  for (const slot of view.levels[0]!) cursors.push(new LevelCursor([slot], core.tables, options));
-  for (const slots of view.levels.slice(1)) {
-    if (slots.length > 0) cursors.push(new LevelCursor(slots, core.tables, options));
-  }
-  return mergeCursors(cursors);
+  const [l0, ...deeper] = view.levels;
+  const runs = [...l0!.map((slot) => [slot]), ...deeper.filter((slots) => slots.length > 0)];
+  runs.forEach((slots, rank) => {
+    const run = new LevelCursor(slots, core.tables, options);
+    cursors.push(lost === undefined ? run : new SkippingCursor(run, rank, lost));
+  });
+  const merged = mergeCursors(cursors);
+  return lost === undefined ? merged : new SkippingView(merged, lost);
 }

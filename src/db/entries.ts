@@ -3,6 +3,7 @@
  * @module
  */
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { LostRange } from '../integrity/table-health.ts';
 import { DbCursor } from './db-cursor.ts';
 import type { RangeOptions } from './range.ts';
 
@@ -43,6 +44,11 @@ export class EntryIterator<T> implements IterableIterator<T> {
     this.#isBorrowing = options.borrow === true;
     this.#left = options.limit ?? Number.POSITIVE_INFINITY;
     this.#hasBegun = false;
+  }
+
+  /** As of `DbCursor`: what `onDamage: 'skip'` has left out so far, also once it has ended. */
+  get lostRanges(): LostRange[] {
+    return this.#cursor.lostRanges;
   }
 
   [Symbol.iterator](): this {

@@ -34,6 +34,12 @@ export interface RangeOptions {
    * time, if absent. A long scan is faster with some 256 KiB, for each table that it stands on.
    */
   readonly readAheadBytes?: number;
+  /**
+   * What becomes of keys that cannot be read for damage. `throw`, if absent: the move that would
+   * come to them throws `CORRUPTION`. `skip`: they are left out, unless something newer than the
+   * damaged table holds them, and `lostRanges` tells which. No older version is ever shown instead.
+   */
+  readonly onDamage?: 'throw' | 'skip';
 }
 
 const READ_AHEAD_BYTES_MAX = 0x100_0000;

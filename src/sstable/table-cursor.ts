@@ -6,6 +6,7 @@
  * @module
  */
 import { DataBlockCursor } from '../block/data-block-cursor.ts';
+import { equalBytes } from '../bytes/compare.ts';
 import type { Cursor } from '../key/cursor.ts';
 import { BlockWindow } from './block-window.ts';
 import { CachedBlock } from './cached-block.ts';
@@ -26,6 +27,8 @@ export class TableCursor extends DataBlockCursor implements Cursor {
   readonly #window: BlockWindow | undefined;
   /** The block that the cursor is in, or `NO_BLOCK`. */
   #ordinal: number;
+  /** The block that was entered last, or that was to be. */
+  #attempted: number;
 
   /** @param blocks must stay open as long as the cursor moves */
   constructor(blocks: TableBlocks, options: TableCursorOptions = {}) {
@@ -36,6 +39,29 @@ export class TableCursor extends DataBlockCursor implements Cursor {
         ? new BlockWindow(blocks, options.readAheadBytes ?? 0)
         : undefined;
     this.#ordinal = NO_BLOCK;
+    this.#attempted = NO_BLOCK;
+  }
+
+  /** After a move that threw: the block that cannot be read. */
+  get lostOrdinal(): number {
+    return this.#attempted;
+  }
+
+  /** After a move that threw: to the first entry behind the block, or the last one before it. */
+  pass(backwards: boolean): boolean {
+    this.#ordinal = this.#attempted;
+    return backwards ? this.#previousBlock() : this.#nextBlock();
+  }
+
+  /** The blocks before this one that hold newer versions of the current key; the last one first. */
+  *blocksWithNewer(): Generator<number> {
+    const { index } = this.#blocks;
+    const { keyBuf, keyOff, keyLen } = this;
+    for (let ordinal = this.#ordinal; index.continuedSeqno(ordinal) > 0; ordinal--) {
+      const separator = index.separator(ordinal);
+      if (!equalBytes(separator, 0, separator.length, keyBuf, keyOff, keyLen)) return;
+      yield ordinal - 1;
+    }
   }
 
   first(): boolean {
@@ -91,6 +117,7 @@ export class TableCursor extends DataBlockCursor implements Cursor {
   #enter(ordinal: number, backwards: boolean): void {
     this.valid = false;
     this.#ordinal = NO_BLOCK;
+    this.#attempted = ordinal;
     const window = this.#window;
     const block =
       window === undefined ? this.#blocks.at(ordinal) : window.block(ordinal, backwards);

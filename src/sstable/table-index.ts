@@ -203,9 +203,12 @@ export class TableIndex {
     return key;
   }
 
-  /** Whether versions of one user key stand in a block and in the one before. */
-  isContinued(ordinal: number): boolean {
-    return this.#continuedSeqnos !== undefined && this.#continuedSeqnos[ordinal] !== 0;
+  /**
+   * Where versions of one user key stand in a block and in the one before: the seqno of the last
+   * one in that, else 0.
+   */
+  continuedSeqno(ordinal: number): number {
+    return this.#continuedSeqnos === undefined ? 0 : this.#continuedSeqnos[ordinal]!;
   }
 
   /** The block in which a position of the file lies; undefined in none. */
@@ -284,7 +287,7 @@ export class TableIndex {
     const len = this.#separatorLens[ordinal]!;
     const shared = sharedPrefixLength(buf, off, len, keyBuf, restOff, restLen);
     if (shared === len) {
-      const continued = this.#continuedSeqnos === undefined ? 0 : this.#continuedSeqnos[ordinal]!;
+      const continued = this.continuedSeqno(ordinal);
       return shared < restLen || continued === 0 || seqno < continued;
     }
     return shared < restLen && buf[off + shared]! < keyBuf[restOff + shared]!;

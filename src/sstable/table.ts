@@ -33,7 +33,6 @@ import {
 import { corruption, isVarveError, type LostKeys, VarveError } from '../errors.ts';
 import { BloomFilter, FILTER_KIND_BLOCKED_BLOOM } from '../filter/bloom-filter.ts';
 import { closeFile, type ReadableFile, sizeOf } from '../fs/port.ts';
-import type { Cursor } from '../key/cursor.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
 import type { Lookup } from '../key/lookup.ts';
 import { TableBlocks } from './table-blocks.ts';
@@ -140,11 +139,18 @@ export class Table {
     const gte = ordinal === 0 ? smallestKey.slice() : index.separator(ordinal);
     if (next === index.blockCount) return { gte, lt: successorOf(largestKey) };
     const separator = index.separator(next);
-    return { gte, lt: index.isContinued(next) ? successorOf(separator) : separator };
+    return { gte, lt: index.continuedSeqno(next) > 0 ? successorOf(separator) : separator };
+  }
+
+  /** The oldest version of the last user key of a block, if the next goes on with it; else 0. */
+  continuedSeqno(ordinal: number): number {
+    const { index } = this.#blocks;
+    const next = ordinal + 1;
+    return next === index.blockCount ? 0 : index.continuedSeqno(next);
   }
 
   /** A cursor over all entries; close it before the table. */
-  cursor(options?: TableCursorOptions): Cursor {
+  cursor(options?: TableCursorOptions): TableCursor {
     return new TableCursor(this.#blocks, options);
   }
 

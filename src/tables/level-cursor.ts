@@ -6,8 +6,10 @@
 import type { Cursor } from '../key/cursor.ts';
 import { lowerBound } from '../manifest/family-version.ts';
 
-import type { TableCursorOptions } from '../sstable/table-cursor.ts';
-import type { TableCache, TableSlot } from './table-cache.ts';
+import type { Table } from '../sstable/table.ts';
+import type { TableCursor, TableCursorOptions } from '../sstable/table-cursor.ts';
+import type { LostPart } from './lost-parts.ts';
+import { lostKeysOf, type TableCache, type TableSlot } from './table-cache.ts';
 
 /** See the module head. */
 export class LevelCursor implements Cursor {
@@ -25,7 +27,7 @@ export class LevelCursor implements Cursor {
   readonly #options: TableCursorOptions;
   #index: number;
   #slot: TableSlot | undefined;
-  #cursor: Cursor | undefined;
+  #cursor: TableCursor | undefined;
 
   /** @param slots sorted by key and disjoint; borrowed, must not change */
   constructor(slots: readonly TableSlot[], tables: TableCache, options: TableCursorOptions) {
@@ -88,6 +90,40 @@ export class LevelCursor implements Cursor {
     this.#release();
   }
 
+  /** After a move that threw: what cannot be read. */
+  lostPart(): Omit<LostPart, 'rank' | 'error'> {
+    const slot = this.#slots[this.#index]!;
+    const { table } = slot;
+    if (this.#slot !== slot || table === undefined) {
+      return { slot, ordinal: undefined, continuedSeqno: 0, ...lostKeysOf(slot.meta) };
+    }
+    return partOf(slot, table, this.#cursor!.lostOrdinal);
+  }
+
+  /**
+   * Reads the blocks that hold newer versions of the current key, for who meets the older ones
+   * first.
+   * @param onLost told of each that cannot be read
+   */
+  probeNewer(onLost: (part: Omit<LostPart, 'rank' | 'error'>, error: unknown) => void): void {
+    const slot = this.#slot!;
+    const table = slot.table!;
+    for (const ordinal of this.#cursor!.blocksWithNewer()) {
+      try {
+        table.blocks.at(ordinal);
+      } catch (error) {
+        onLost(partOf(slot, table, ordinal), error);
+      }
+    }
+  }
+
+  /** After a move that threw: to the first entry behind that, or the last one before it. */
+  pass(backwards: boolean): boolean {
+    const isOpen = this.#slot === this.#slots[this.#index];
+    const found = isOpen && this.#cursor!.pass(backwards);
+    return backwards ? this.#settleBackward(found) : this.#settleForward(found);
+  }
+
   #settleForward(isValid: boolean): boolean {
     let found = isValid;
     while (!found) {
@@ -111,13 +147,13 @@ export class LevelCursor implements Cursor {
     this.valid = false;
     const slot = this.#slots[index];
     if (slot === undefined) return false;
+    this.#index = index;
     if (this.#slot !== slot) {
       this.#release();
       this.#cursor = this.#tables.open(slot).cursor(this.#options);
       slot.pins++;
       this.#slot = slot;
     }
-    this.#index = index;
     return true;
   }
 
@@ -147,6 +183,11 @@ export class LevelCursor implements Cursor {
     this.valid = true;
     return true;
   }
+}
+
+function partOf(slot: TableSlot, table: Table, ordinal: number): Omit<LostPart, 'rank' | 'error'> {
+  const continuedSeqno = table.continuedSeqno(ordinal);
+  return { slot, ordinal, continuedSeqno, ...table.lostKeys(ordinal) };
 }
 
 const NO_BYTES = new Uint8Array(0);
