@@ -97,7 +97,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'integrity',
     at: 'src/integrity/',
-    mayImport: ['job', 'wal', 'tables', 'fs/held', ...ENGINE_LAYERS],
+    mayImport: ['job', 'wal', 'tables', 'fs/held', 'fs/removals', ...ENGINE_LAYERS],
   },
   // What embedders call without a database: the event loop of the runtime unless they give theirs.
   {

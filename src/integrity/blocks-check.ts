@@ -128,7 +128,11 @@ export class BlocksCheck {
       }
       if (this.position >= stop && !this.#isAtEnd()) return true;
     }
-    if (this.#stopAt === undefined && !this.#leavesEnd) this.#finish();
+    if (this.#stopAt !== undefined) {
+      if (this.position < this.#stopAt) this.#tellCutShort(this.#stopAt);
+    } else if (!this.#leavesEnd) {
+      this.#finish();
+    }
     return false;
   }
 
@@ -250,12 +254,22 @@ export class BlocksCheck {
     const wanted = endBytes ?? durableBytes ?? 0;
     const isComplete = !this.#isTable || this.#lastType === BLOCK_FOOTER || this.#isEndTold;
     if (position < wanted || !isComplete) {
-      const lengthBytes = Math.max(0, wanted - position);
-      const cause = 'file is cut short';
-      this.#report.lost({ part: 'end', offset: position, lengthBytes, blockType: 0, cause });
+      this.#tellCutShort(Math.max(position, wanted));
     } else if (this.#isTable || isClosed === true) {
       this.#checkBehind(position);
     }
+  }
+
+  #tellCutShort(wanted: number): void {
+    const offset = this.position;
+    const lengthBytes = wanted - offset;
+    this.#report.lost({
+      part: 'end',
+      offset,
+      lengthBytes,
+      blockType: 0,
+      cause: 'file is cut short',
+    });
   }
 
   /** Nothing may stand behind `end`. Only what is no block is cut off. */

@@ -109,7 +109,8 @@ export class FileCheck {
     this.#options = options;
     const { only } = options;
     const sink: FindingSink = (finding, restored) => {
-      if (only === undefined || isMeeting(finding, only)) onFinding(finding, restored);
+      const isMeant = only === undefined || finding.part === 'file' || isMeeting(finding, only);
+      if (isMeant) onFinding(finding, restored);
     };
     this.#report = new Report(file.path, expected.fileClass, sink);
     this.#header = undefined;
@@ -145,6 +146,7 @@ export class FileCheck {
       this.#header = this.#checkHeader(CLASS_NUMBERS[fileClass]);
       if (this.#header === undefined) {
         this.position = this.sizeBytes;
+        if (only !== undefined) this.#tellUnchecked();
         return false;
       }
       if (only?.part === 'header') return false;
@@ -290,6 +292,13 @@ export class FileCheck {
     if (length < FILE_HEADER_BYTES_MIN) return true;
     const end = buf.subarray(FILE_HEADER_BYTES_MIN - 8, FILE_HEADER_BYTES_MIN);
     return end.every((byte) => byte === 0);
+  }
+
+  /** Whoever asks after one place has to know that it could not be looked at. */
+  #tellUnchecked(): void {
+    const lengthBytes = this.sizeBytes;
+    const cause = 'nothing of the file can be checked';
+    this.#report.lost({ part: 'file', offset: 0, lengthBytes, blockType: 0, cause });
   }
 
   #tellHeaderLost(cause: string): void {

@@ -1,6 +1,6 @@
 /**
- * Heals a file in place: the right bytes are written over exactly those that are wrong, synced, and
- * read again.
+ * Heals a file: the right bytes are written over exactly those that are wrong, synced, and read
+ * again; or, where that cannot be done and nobody has the database open, the file is replaced.
  *
  * What is to be written is found out anew, from the file as it is, so a finding may be old. Only
  * ranges within damaged shards, copies or words are written, and each with what it should hold: a
@@ -10,8 +10,17 @@
  * Who calls holds the lock of the directory, and for CURRENT is who writes it.
  * @module
  */
-import { isVarveError } from '../errors.ts';
-import { closeFile, type FileHandle, type Fs, type ReadableFile } from '../fs/port.ts';
+import { isVarveError, VarveError } from '../errors.ts';
+import {
+  closeFile,
+  type FileHandle,
+  type Fs,
+  joinPath,
+  type ReadableFile,
+  sizeOf,
+} from '../fs/port.ts';
+import { removeIfPossible } from '../fs/removals.ts';
+import { REPLACEMENT_NAME } from '../manifest/file-names.ts';
 import { FileCheck } from './file-check.ts';
 import type {
   ExpectedFile,
@@ -20,6 +29,7 @@ import type {
   RestoredRange,
   RestoreSource,
 } from './finding.ts';
+import { PatchyFile } from './patchy-file.ts';
 
 const WHOLE_STEP_BYTES = 1024 * 1024;
 
@@ -63,11 +73,9 @@ export function healFile(
       const refusal = 'the file has a second name (a hard link)';
       return { healed: [], left: findings, refusal };
     }
-    const right: RestoredRange[] = [];
-    found = look(file, expected, findings, sources, (_, restored) => {
-      for (const { offset, bytes } of restored) right.push({ offset, bytes: bytes.slice() });
-    });
-    for (const { offset, bytes } of joined(right)) file.write(bytes, 0, bytes.length, offset);
+    const { runs, ...seen } = rightBytes(file, expected, findings, sources);
+    found = seen;
+    for (const { offset, bytes } of runs) file.write(bytes, 0, bytes.length, offset);
     const end = found.healable.find(({ part }) => part === 'end');
     if (end !== undefined) file.truncate(end.offset);
     if (found.healable.length > 0) file.sync();
@@ -79,10 +87,93 @@ export function healFile(
   return attested(fs, path, expected, found);
 }
 
+/**
+ * Heals a file that cannot be written to, or has a second name whose file is to stay as it is: a
+ * copy of it with the right bytes takes its name. For a directory that nobody has open.
+ * @throws VarveError as {@link healFile}
+ */
+export function healByReplacing(
+  fs: Fs,
+  directory: string,
+  name: string,
+  expected: ExpectedFile,
+  findings: readonly Finding[],
+): HealResult {
+  const path = joinPath(directory, name);
+  const replacement = joinPath(directory, REPLACEMENT_NAME);
+  if (!fs.capabilities.atomicRename) {
+    return { healed: [], left: findings, refusal: 'files cannot be replaced here' };
+  }
+  try {
+    removeIfPossible(fs, replacement);
+    const found = writeReplacement(fs, path, replacement, expected, findings);
+    const { left, refusal } = attested(fs, replacement, expected, found);
+    if (refusal !== undefined) {
+      removeIfPossible(fs, replacement);
+      return { healed: [], left: findings, refusal };
+    }
+    fs.rename(replacement, path);
+    fs.syncDirectory(directory);
+    return { healed: found.healable, left, refusal: undefined };
+  } catch (error) {
+    removeIfPossible(fs, replacement);
+    return refused(findings, error);
+  }
+}
+
+function writeReplacement(
+  fs: Fs,
+  path: string,
+  replacement: string,
+  expected: ExpectedFile,
+  findings: readonly Finding[],
+): Looked {
+  const file = fs.open(path, 'read');
+  try {
+    const { runs, ...found } = rightBytes(file, expected, findings, []);
+    const source = new PatchyFile(file);
+    const sizeBytes = found.healable.find(({ part }) => part === 'end')?.offset ?? sizeOf(file);
+    const copy = fs.open(replacement, 'create');
+    try {
+      const piece = new Uint8Array(WHOLE_STEP_BYTES);
+      for (let at = 0; at < sizeBytes; at += piece.length) {
+        const length = source.read(piece, 0, Math.min(piece.length, sizeBytes - at), at);
+        copy.write(piece, 0, length, at);
+      }
+      for (const { offset, bytes } of runs) copy.write(bytes, 0, bytes.length, offset);
+      copy.sync();
+    } finally {
+      closeFile(copy);
+    }
+    const isLosing = found.lost.some(({ offset, lengthBytes }) => {
+      return source.hasHole(offset, offset + lengthBytes);
+    });
+    // A sector that fails today may be read tomorrow.
+    if (isLosing) throw new VarveError('IO', `some of it cannot be read (${path})`, { file: path });
+    return found;
+  } finally {
+    closeFile(file);
+  }
+}
+
 /** What a look at the places of findings has found there. */
 interface Looked {
   readonly healable: Finding[];
   readonly lost: Finding[];
+}
+
+/** Looks at the places of findings. @returns what is wrong there, and the bytes that are right */
+function rightBytes(
+  file: ReadableFile,
+  expected: ExpectedFile,
+  findings: readonly Finding[],
+  sources: readonly RestoreSource[],
+): Looked & { readonly runs: RestoredRange[] } {
+  const right: RestoredRange[] = [];
+  const found = look(file, expected, findings, sources, (_, restored) => {
+    for (const { offset, bytes } of restored) right.push({ offset, bytes: bytes.slice() });
+  });
+  return { ...found, runs: joined(right) };
 }
 
 function look(

@@ -15,7 +15,7 @@ import { refuseForeign } from '../manifest/foreign.ts';
 import { type ExpectedFiles, expectedFiles, type NamedFile } from './expected-files.ts';
 import { FileCheck, openToCheck } from './file-check.ts';
 import type { Finding, ScrubFinding } from './finding.ts';
-import { healFile } from './heal.ts';
+import { type HealResult, healByReplacing, healFile } from './heal.ts';
 
 const STEP_BYTES = 1024 * 1024;
 /** Findings that are healed together. */
@@ -259,16 +259,32 @@ class Scrub {
   }
 
   /** Heals, if that is asked for, and tells. */
-  #settle(path: string, { expected }: NamedFile, findings: readonly Finding[]): void {
+  #settle(path: string, file: NamedFile, findings: readonly Finding[]): void {
+    const { expected } = file;
     const isHealed = this.#options.heal === true;
     const healable = findings.filter(({ state }) => isHealed && state === 'healable');
     for (const finding of findings) {
       if (!healable.includes(finding)) this.#tell(finding, false, undefined);
     }
     if (healable.length === 0) return;
-    const { healed, left, refusal } = healFile(this.#fs, path, expected, healable);
+    const inPlace = healFile(this.#fs, path, expected, healable);
+    const { healed, left, refusal } =
+      inPlace.refusal === undefined ? inPlace : this.#replace(file, inPlace);
     for (const finding of healed) this.#tell(finding, true, undefined);
     for (const finding of left) this.#tell(finding, false, refusal);
+  }
+
+  /** Heals what is left by a copy in the file's place; nobody has it open. */
+  #replace({ name, expected }: NamedFile, { healed, left, refusal }: HealResult): HealResult {
+    const lost = left.filter(({ state }) => state === 'lost');
+    const rest = left.filter(({ state }) => state === 'healable');
+    const result = healByReplacing(this.#fs, this.#directory, name, expected, rest);
+    const why = result.refusal === undefined ? undefined : `${refusal}; ${result.refusal}`;
+    return {
+      healed: [...healed, ...result.healed],
+      left: [...lost, ...result.left],
+      refusal: why,
+    };
   }
 
   #tell(finding: Finding, isHealed: boolean, refusal: string | undefined): void {

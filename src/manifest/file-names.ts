@@ -3,6 +3,7 @@
  *
  *     CURRENT          names the manifest (current.ts)
  *     CURRENT.new      what is to replace it, of a process that died over it
+ *     HEALED.new       what is to replace a damaged file, of a scrub that died over it
  *     LOCK             belongs to the Fs
  *     UNFINISHED       without CURRENT: a copy that is being made, or was cut off; no database
  *     SCRUB            how far the scrub has come (integrity/scrub-file.ts); nothing depends on it
@@ -19,6 +20,8 @@
 export const CURRENT_NAME = 'CURRENT';
 /** Nothing ever depends on this one. */
 export const CURRENT_REPLACEMENT_NAME = 'CURRENT.new';
+/** Nor on this one. */
+export const REPLACEMENT_NAME = 'HEALED.new';
 export const LOCK_NAME = 'LOCK';
 /** Marks a directory that is being filled by a checkpoint or restore (copy/new-directory.ts). */
 export const UNFINISHED_NAME = 'UNFINISHED';

@@ -25,6 +25,7 @@ import {
   CURRENT_REPLACEMENT_NAME,
   manifestName,
   parseFileName,
+  REPLACEMENT_NAME,
   UNFINISHED_NAME,
 } from './file-names.ts';
 import { ManifestLog } from './manifest-log.ts';
@@ -41,7 +42,11 @@ import {
 } from './version-edit.ts';
 
 /** Of a process that died over it; nothing depends on them where there is a CURRENT. */
-const LEFT_OVER: ReadonlySet<string> = new Set([CURRENT_REPLACEMENT_NAME, UNFINISHED_NAME]);
+const LEFT_OVER: ReadonlySet<string> = new Set([
+  CURRENT_REPLACEMENT_NAME,
+  REPLACEMENT_NAME,
+  UNFINISHED_NAME,
+]);
 
 /** How the manifest of an earlier process was found. */
 interface FoundManifest {

@@ -1,6 +1,7 @@
 /**
  * `FileCheck` over whole files: what is sound passes, what is damaged is found, and its right bytes
  * are given.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';
@@ -151,6 +152,27 @@ suite('a table', async () => {
       const [lost] = findings;
       assert.equal(lost!.offset, starts[i]);
       assert.equal(lost!.lengthBytes, starts[i + 1]! - starts[i]!);
+    }
+  });
+
+  test('loses no neighbour of a lost block that a damaged header hides', () => {
+    const starts = blockStarts(coded.bytes);
+    for (let i = 0; i + 2 < starts.length; i++) {
+      const [first, second] = [starts[i]!, starts[i + 1]!];
+      // All of the lost one but its header, and a bit of the length of the other.
+      const lost = coded.bytes.slice().fill(0xee, first + 16, second);
+      lost[second + 8]! ^= 4;
+      assert.deepEqual(statesOf(lookAt(lost, coded.expected, ENOUGH).findings), [
+        'block lost',
+        'block healable',
+      ]);
+      // All of it, and a byte of the other behind the header.
+      const whole = coded.bytes.slice().fill(0xee, first, second);
+      whole[second + 40]! ^= 4;
+      assert.deepEqual(statesOf(lookAt(whole, coded.expected, ENOUGH).findings), [
+        'block lost',
+        'block healable',
+      ]);
     }
   });
 

@@ -1,6 +1,7 @@
 /**
  * Healing in place: what was damaged holds its bytes again, and a power cut in the midst of it
  * costs nothing.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';
@@ -10,7 +11,7 @@ import { MemoryFs } from '../../src/fs/memory.ts';
 import type { Fs } from '../../src/fs/port.ts';
 import { FileCheck } from '../../src/integrity/file-check.ts';
 import type { ExpectedFile, Finding } from '../../src/integrity/finding.ts';
-import { healFile } from '../../src/integrity/heal.ts';
+import { healByReplacing, healFile } from '../../src/integrity/heal.ts';
 import { PatchyFile } from '../../src/integrity/patchy-file.ts';
 import { CrashFs } from '../../src/testing/crash-fs.ts';
 import { CRASH_VARIANTS } from '../../src/testing/crash-state.ts';
@@ -187,6 +188,79 @@ suite('a file that cannot be healed in place', async () => {
   test('is that of somebody else meanwhile: then nothing is written', () => {
     const fs = refusingFs(diskWith(damaged), 'detached');
     assert.throws(() => healFile(fs, PATH, expected, findings), { code: 'DETACHED' });
+  });
+});
+
+suite('a file that is replaced', async () => {
+  const all = await damagedFiles();
+  const DIR = 'dir';
+  const ONE = `${DIR}/${PATH}`;
+
+  function linkedDisk(bytes: Uint8Array): MemoryFs {
+    const fs = new MemoryFs();
+    fs.createDirectory(DIR);
+    const file = fs.open(ONE, 'create');
+    file.write(bytes, 0, bytes.length, 0);
+    fs.link(ONE, 'twin');
+    return fs;
+  }
+
+  test('holds its bytes again, and its twin is as it was', () => {
+    for (const { name, bytes, damaged, expected } of all) {
+      const { findings } = lookAt(damaged, expected, ENOUGH);
+      const fs = linkedDisk(damaged);
+      assert.match(healFile(fs, ONE, expected, findings).refusal!, /second name/);
+      const { healed, left, refusal } = healByReplacing(fs, DIR, PATH, expected, findings);
+      assert.deepEqual([left, refusal], [[], undefined]);
+      assert.equal(healed.length, findings.length);
+      assert.deepEqual(contentOf(fs.fileAt(ONE)!), bytes, name);
+      assert.deepEqual(contentOf(fs.fileAt('twin')!), damaged);
+      assert.deepEqual(fs.list(DIR), [PATH]);
+    }
+  });
+
+  test('is the old one or the new one after a loss of power', () => {
+    for (const { name, bytes, damaged, expected } of all) {
+      const { findings } = lookAt(damaged, expected, ENOUGH);
+      const heal = (fs: CrashFs) => healByReplacing(fs, DIR, PATH, expected, findings);
+      const counted = new CrashFs(linkedDisk(damaged));
+      heal(counted);
+      for (let cut = 1; cut <= counted.operations; cut++) {
+        for (const variant of CRASH_VARIANTS) {
+          const fs = new CrashFs(linkedDisk(damaged));
+          fs.cutAfter(cut);
+          assert.throws(() => heal(fs), PowerCut);
+          const left = fs.crash(variant, new SeededRandom(cut));
+          const held = contentOf(left.fileAt(ONE)!);
+          const isOne = [bytes, damaged].some((one) => Buffer.compare(one, held) === 0);
+          assert.ok(isOne, `${name}, cut ${cut}, ${variant}`);
+          const { refusal } = healByReplacing(left, DIR, PATH, expected, findings);
+          assert.equal(refusal, undefined);
+          assert.deepEqual(contentOf(left.fileAt(ONE)!), bytes);
+        }
+      }
+    }
+  });
+
+  test('stays where the replacement cannot be made, or is no better', () => {
+    const [, { damaged, expected }] = all as [Damaged, Damaged];
+    const { findings } = lookAt(damaged, expected, ENOUGH);
+    for (const what of ['create', 'write', 'sync', 'rename', 'forget']) {
+      const disk = linkedDisk(damaged);
+      const fs = observed<Fs>(disk, {
+        before: (operation, _, args) => {
+          if (what === 'forget') return operation === 'write';
+          const isMeant = what === 'create' ? args[1] === what : operation === what;
+          if (isMeant) throw new VarveError('NOSPACE', 'refused');
+          return false;
+        },
+      });
+      const { healed, left, refusal } = healByReplacing(fs, DIR, PATH, expected, findings);
+      assert.deepEqual([healed, left], [[], findings]);
+      assert.ok(refusal !== undefined);
+      assert.deepEqual(contentOf(disk.fileAt(ONE)!), damaged);
+      assert.deepEqual(disk.list(DIR), [PATH]);
+    }
   });
 });
 

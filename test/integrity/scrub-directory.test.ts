@@ -134,6 +134,20 @@ test('a table that is missing is noticed where the manifest can be read', async 
   assert.match(report.findings[0]!.cause, /missing/);
 });
 
+test('a copy made of hard links is healed, and its original stays as it was', async () => {
+  const sample = await makeSample({ ecc });
+  const { fs } = sample;
+  const names = sample.files.filter((name) => !name.startsWith('LOCK'));
+  for (const name of names) flip(fs, name, 200);
+  fs.createDirectory('copy');
+  for (const name of names) fs.link(`${DIRECTORY}/${name}`, `copy/${name}`);
+  const report = await scrubDirectory(fs, 'copy', { heal: true });
+  assert.equal(report.findings.length, names.length);
+  assert.ok(report.findings.every(({ isHealed }) => isHealed));
+  assert.deepEqual((await scrubDirectory(fs, 'copy')).findings, []);
+  assert.equal((await scrubDirectory(fs, DIRECTORY)).findings.length, names.length);
+});
+
 test('damage without a code is told, and left as it is', async () => {
   const sample = await makeSample();
   const name = sample.files.find((file) => file.endsWith('.sst'))!;
