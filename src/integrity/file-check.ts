@@ -109,8 +109,7 @@ export class FileCheck {
     this.#options = options;
     const { only } = options;
     const sink: FindingSink = (finding, restored) => {
-      const isMeant = only === undefined || finding.part === 'file' || isMeeting(finding, only);
-      if (isMeant) onFinding(finding, restored);
+      if (only === undefined || isMeant(finding, only)) onFinding(finding, restored);
     };
     this.#report = new Report(file.path, expected.fileClass, sink);
     this.#header = undefined;
@@ -305,6 +304,13 @@ export class FileCheck {
     const lengthBytes = Math.min(this.sizeBytes, FILE_HEADER_BYTES_MAX);
     this.#report.lost({ part: 'header', offset: 0, lengthBytes, blockType: 0, cause });
   }
+}
+
+/** Where a header is lost, nobody knows how long it was: its range may reach into blocks. */
+function isMeant(finding: Finding, only: Finding): boolean {
+  if (finding.part === 'file') return true;
+  if (isOfBlocks(only) && finding.part === 'header') return false;
+  return isMeeting(finding, only);
 }
 
 /** True if it concerns one block and no more. */
