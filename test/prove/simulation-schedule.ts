@@ -24,6 +24,9 @@ export type Step =
   | { readonly do: 'time'; readonly milliseconds: number }
   | { readonly do: 'pause' }
   | { readonly do: 'unpause' }
+  | { readonly do: 'scrub' }
+  /** A bit of a file that has parity is turned on the disk; numbers say which. */
+  | { readonly do: 'damage'; readonly file: number; readonly at: number; readonly bit: number }
   | { readonly do: 'kill-worker' }
   | { readonly do: 'die' }
   | { readonly do: 'cut' }
@@ -55,6 +58,8 @@ export class Schedule {
   readonly namedFamilies: readonly string[];
   private readonly random: SeededRandom;
   private readonly isHeavy: boolean;
+  /** Most processes write parity, so that damage can be healed. */
+  private readonly isGuarded: boolean;
   /** The whole database forgets, not just one family. */
   private readonly isFifo: boolean;
   private readonly encryption: EncryptionOptions | undefined;
@@ -70,6 +75,7 @@ export class Schedule {
     this.isHeavy = random.below(HEAVY_SHARE) === 0;
     this.isFifo = random.chance(0.08);
     this.encryption = random.chance(0.1) ? ENCRYPTION : undefined;
+    this.isGuarded = random.chance(0.3);
     this.namedFamilies = ['family-1', 'family-3'].filter(() => random.chance(0.6));
     this.muted = new Set(MUTABLE_KINDS.filter(() => random.chance(0.15)));
     this.queueFamily = random.below(FAMILY_PLACES);
@@ -87,6 +93,8 @@ export class Schedule {
       [6 * factor(), () => ({ do: 'pause' })],
       [20, () => ({ do: 'unpause' })],
       [20 * factor(), () => ({ do: 'kill-worker' })],
+      [12 * factor(), () => ({ do: 'scrub' })],
+      [25 * factor(), () => this.damage()],
       [3 * factor(), () => ({ do: 'die' })],
       [3 * factor(), () => ({ do: 'cut' })],
       [8 * factor(), () => ({ do: 'cut-later', operations: this.cutOperations() })],
@@ -139,7 +147,9 @@ export class Schedule {
       rateLimitBytesPerSecond: this.pick([0, 0, 0, this.isHeavy ? 32 * MIB : MIB]),
       wal: random.chance(0.85),
       walCompression: random.chance(0.1) ? 'lz4' : 'none',
-      ...(random.chance(0.1) ? { ecc: this.pick([{ scheme: 'secded' }, XOR] as const) } : {}),
+      ...(random.chance(this.isGuarded ? 0.9 : 0.1)
+        ? { ecc: this.pick([{ scheme: 'secded' }, XOR] as const) }
+        : {}),
       ...(this.encryption === undefined
         ? {}
         : { encryption: { ...this.encryption, epoch: 1 + random.below(2) } }),
@@ -227,6 +237,11 @@ export class Schedule {
       writes.push({ family, key: queueKey(this.queueBegin++) });
     }
     return batch(writes, random.chance(0.1));
+  }
+
+  private damage(): Step {
+    const { random } = this;
+    return { do: 'damage', file: random.u32(), at: random.u32(), bit: random.below(8) };
   }
 
   /** Deletes keys in order. */

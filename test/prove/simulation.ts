@@ -1,7 +1,7 @@
 /**
  * One database and all that can happen to it, in one schedule from one seed: writes, reads that go
  * on for long, background work of all kinds, options that change from process to process, processes
- * and threads that die, and power cuts. Whatever is read is compared with the history; after each
+ * and threads that die, bits that turn on the disk, scrubs, power cuts. Whatever is read is compared with the history; after each
  * end of a process the state must be one that it allows.
  *
  * Nothing but the seed decides what happens: the same seed gives the same operations on the disk,
@@ -9,11 +9,14 @@
  * @module
  */
 import type { DbOptions } from '../../src/db/options.ts';
+import { joinPath } from '../../src/fs/port.ts';
+import { tableName } from '../../src/manifest/file-names.ts';
 import { CrashFs } from '../../src/testing/crash-fs.ts';
 import { CRASH_VARIANTS } from '../../src/testing/crash-state.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { Driver } from './driver.ts';
+import { DIRECTORY } from './environment.ts';
 import { expectSame } from './expect.ts';
 import { Follower } from './follower.ts';
 import { ForgetfulFamily } from './forgetful-family.ts';
@@ -30,6 +33,8 @@ const FULL_CHECK_INTERVAL = 100;
 /** How often it is looked at what a power cut would leave. */
 const PROBE_CHANCE = 0.1;
 const START_MS = 1_700_000_000_000;
+/** In the header of a file: the number of its code. */
+const ECC_SCHEME_OFF = 52;
 
 /** What a simulation did, to show that it met what it was meant to meet. */
 export interface SimulationTotals {
@@ -53,6 +58,12 @@ export interface SimulationTotals {
   drops: number;
   /** Refreshes of a reader beside the writer. */
   refreshes: number;
+  /** Bits that were turned on the disk. */
+  damages: number;
+  /** Scrubs that were asked for. */
+  scrubs: number;
+  /** Damaged places that were put right on the disk. */
+  heals: number;
   /** Hash of everything that happened. */
   trace: string;
 }
@@ -88,6 +99,8 @@ class Simulation {
   /** Reads beside the lives, until the power goes. */
   private follower: Follower;
   private readonly seed: number;
+  /** Names of files that were damaged; numbers are not used twice. */
+  private readonly damaged: Set<string>;
   /** The last process lost the power. */
   private wasCut: boolean;
   /** What the last process wrote up to this seqno, the next one finds if the power stayed on. */
@@ -105,6 +118,7 @@ class Simulation {
     this.life = undefined;
     this.seed = seed;
     this.follower = new Follower(seed);
+    this.damaged = new Set();
     this.wasCut = false;
     this.survivingSeqno = 0;
     this.totals = {
@@ -122,6 +136,9 @@ class Simulation {
       trivialMoves: 0,
       drops: 0,
       refreshes: 0,
+      damages: 0,
+      scrubs: 0,
+      heals: 0,
       trace: '',
     };
   }
@@ -169,6 +186,7 @@ class Simulation {
         const life = this.life ?? (await this.open());
         try {
           life.reader.checkAll();
+          await this.scrubTwice(life);
           await this.close(life);
           isDone = true;
         } catch (error) {
@@ -178,6 +196,15 @@ class Simulation {
       }
       if (last) return;
     }
+  }
+
+  /** What a scrub finds it heals: the next one finds nothing. */
+  private async scrubTwice({ driver }: Life): Promise<void> {
+    await driver.settle();
+    const first = await driver.db.scrub();
+    expectSame(first.lostCount, 0, `places lost: ${JSON.stringify(first.findings)}`);
+    const second = await driver.db.scrub();
+    expectSame(second.findings.length, 0, `still wrong: ${JSON.stringify(second.findings)}`);
   }
 
   private async perform(life: Life, step: Step): Promise<void> {
@@ -196,6 +223,10 @@ class Simulation {
         return life.driver.pause();
       case 'unpause':
         return life.driver.unpause();
+      case 'scrub':
+        return this.scrub(life);
+      case 'damage':
+        return this.damage(life, step);
       case 'kill-worker':
         return this.killWorker(life);
       case 'die':
@@ -226,6 +257,46 @@ class Simulation {
           ? operation.writes
           : [];
     for (const { family, key } of writes) reader.checkKey(this.history.familyAt(family), key);
+  }
+
+  /** What was damaged is within what parity gives back, and nothing else is wrong. */
+  private scrub({ driver }: Life): void {
+    this.totals.scrubs++;
+    driver.watch(
+      driver.db.scrub().then(({ lostCount, findings }) => {
+        expectSame(lostCount, 0, `places lost: ${JSON.stringify(findings)}`);
+      }),
+    );
+  }
+
+  /**
+   * Turns a bit of a table that has parity, or of CURRENT, which has copies. A file is damaged once:
+   * so many bits are within what can be given back, wherever they are.
+   */
+  private damage({ driver }: Life, { file, at, bit }: Extract<Step, { do: 'damage' }>): void {
+    const tables = driver.db
+      .stats()
+      .columnFamilies.flatMap(({ levels }) => levels.flatMap((level) => level.tables))
+      .map(({ fileNumber }) => tableName(fileNumber));
+    const names = ['CURRENT', ...tables].filter((name) => !this.damaged.has(name));
+    const name = names[file % names.length];
+    if (name === undefined) return;
+    const handle = this.disk.open(joinPath(DIRECTORY, name), 'update');
+    try {
+      const head = new Uint8Array(64);
+      handle.read(head, 0, head.length, 0);
+      if (name !== 'CURRENT' && head[ECC_SCHEME_OFF] === 0) return;
+      this.damaged.add(name);
+      const byte = new Uint8Array(1);
+      const position = at % handle.size();
+      handle.read(byte, 0, 1, position);
+      byte[0]! ^= 1 << bit;
+      handle.write(byte, 0, 1, position);
+      handle.sync();
+      this.totals.damages++;
+    } finally {
+      handle.close();
+    }
   }
 
   /** Work that is lost too often in a row stops: some must have been done since the last time. */
@@ -359,5 +430,6 @@ class Simulation {
     this.totals.compactions += counters.compactionCount;
     this.totals.trivialMoves += counters.trivialMoveCount;
     this.totals.drops += counters.dropCount;
+    this.totals.heals += counters.healCount;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What a database remembers of its scrub: read when it is first needed, written now and then.
+ * What a database remembers of its scrub: read once it is open, written now and then.
  * @module
  */
 import { isVarveError } from '../../errors.ts';
@@ -34,14 +34,13 @@ export class ScrubRecord {
     return this.#problem;
   }
 
+  /** That of a new database before {@link read}. */
   get state(): ScrubState {
-    if (this.#file === undefined) this.#read();
     return this.#state;
   }
 
   /** Replaces the state; it is written if it is time. */
   set(state: ScrubState): void {
-    if (this.#file === undefined) this.#read();
     this.#state = state;
     this.#isWritten = false;
     const nowMs = this.#core.location.clock.monotonic();
@@ -61,7 +60,8 @@ export class ScrubRecord {
     }
   }
 
-  #read(): void {
+  /** Reads what earlier processes have left. */
+  read(): void {
     const { fs, directory } = this.#core.location;
     this.#file = new ScrubFile(fs, directory, this.#core.manifest!.databaseId);
     this.#writtenAtMs = this.#core.location.clock.monotonic();

@@ -126,6 +126,7 @@ export class Scrubber {
 
   /** Begins to patrol, as the settings say. */
   start(): void {
+    this.#record.read();
     this.#patrol.start();
     this.#heals.start();
   }
