@@ -22,7 +22,8 @@ const PAUSE_MS_MAX = 3_600_000;
 /** Who waits for a quiet moment waits so many pauses, or so long if that is more, at most. */
 const PATIENCE_PAUSES = 3;
 const PATIENCE_MS_MIN = 1000;
-/** How soon it looks again whether it is quiet. */
+/** How often, at most, and how soon it looks again whether it is quiet while it waits. */
+const LOOKS_MAX = 200;
 const BUSY_LOOK_MS = 250;
 /** A timer that a clock that jumps cannot hold back for long. */
 const LOOK_MS_MAX = 600_000;
@@ -92,7 +93,8 @@ export class ScrubPacer {
     if (!isBusy) return 0;
     const patienceMs = Math.max(PATIENCE_MS_MIN, this.#pauseMs * PATIENCE_PAUSES);
     const endMs = this.#dueMs + patienceMs;
-    return nowMs >= endMs ? 0 : Math.min(BUSY_LOOK_MS, endMs - nowMs);
+    const lookMs = Math.max(BUSY_LOOK_MS, patienceMs / LOOKS_MAX);
+    return nowMs >= endMs ? 0 : Math.min(lookMs, endMs - nowMs);
   }
 
   /** Bytes of the next slice. */

@@ -100,7 +100,7 @@ export async function openPatrolled(
   workers = 0,
 ): Promise<Patrolled> {
   const { clock, later, delay, turn } = host;
-  const random = new SeededRandom(clock.now() % 1000);
+  const random = new SeededRandom(Math.floor(clock.now() % 1_000_000));
   const ports = { fs, clock, random, compression: portableCompression, crypto: nodeCrypto() };
   host.threads = workers === 0 ? undefined : new SimulatedThreads(ports, random, workers);
   const events: DbEvent[] = [];
