@@ -1,8 +1,8 @@
 /**
  * One database and all that can happen to it, in one schedule from one seed: writes, reads that go
  * on for long, background work of all kinds, options that change from process to process, processes
- * and threads that die, bits that turn on the disk, scrubs, power cuts. Whatever is read is compared with the history; after each
- * end of a process the state must be one that it allows.
+ * and threads that die, bits that turn on the disk, scrubs, and power cuts. Whatever is read is
+ * compared with the history; after each end of a process the state must be one that it allows.
  *
  * Nothing but the seed decides what happens: the same seed gives the same operations on the disk,
  * byte for byte, which {@link SimulationTotals.trace} proves.
@@ -270,8 +270,8 @@ class Simulation {
   }
 
   /**
-   * Turns a bit of a table that has parity, or of CURRENT, which has copies. A file is damaged once:
-   * so many bits are within what can be given back, wherever they are.
+   * Turns a bit of a table that has parity, or of CURRENT, which has copies. A file is damaged
+   * once: so many bits are within what can be given back, wherever they are.
    */
   private damage({ driver }: Life, { file, at, bit }: Extract<Step, { do: 'damage' }>): void {
     const tables = driver.db
