@@ -11,6 +11,7 @@ import { BlockChecksum } from '../../src/block/checksum.ts';
 import { decodeFileHeader } from '../../src/block/file-header.ts';
 import type { EccOptions } from '../../src/ecc/options.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
+import { FileCheck } from '../../src/integrity/file-check.ts';
 import type { Finding } from '../../src/integrity/finding.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { testKeys } from '../block/pipelines.ts';
@@ -260,6 +261,25 @@ suite('a table', async () => {
     const bad = lookAt(damaged, plain.expected, 1, [source(damaged)]);
     assert.deepEqual(statesOf(bad.findings), ['block lost']);
   });
+});
+
+test('a place that is gone is not taken for one that is right', async () => {
+  for (const { bytes, expected } of filesOf(await makeCodedSample(CODES['XOR'], false))) {
+    const damaged = bytes.slice();
+    damaged[bytes.length - 1]! ^= 1;
+    damaged[0]! ^= 1;
+    for (const only of lookAt(damaged, expected, ENOUGH).findings) {
+      for (const left of [0, 10, 500]) {
+        if (only.part === 'slot' || (only.part === 'header' && left === 500)) continue;
+        const file = new MemoryFs().open('file', 'create');
+        file.write(bytes, 0, left, 0);
+        let isTold = false;
+        const check = new FileCheck(file, expected, () => (isTold = true), { only });
+        while (check.step(ENOUGH));
+        assert.ok(isTold, `${left} bytes of ${JSON.stringify(only)}`);
+      }
+    }
+  }
 });
 
 suite('a log whose end is known', async () => {

@@ -330,6 +330,31 @@ suite('a disk that has lost sectors', async () => {
     assert.ok(count > 60, `${count} sectors`);
   });
 
+  test('is not replaced where something would be lost for good', () => {
+    const name = files.find((file) => file.endsWith('.sst'))!;
+    const bytes = contentOf(fileOf(fs, name));
+    const expected = closedFile(name, bytes.length);
+    const damaged = bytes.slice();
+    damaged[50_000]! ^= 1;
+    const look = (disk: Fs) => {
+      const found: Finding[] = [];
+      const file = disk.open(PATH, 'read');
+      const check = new FileCheck(file, expected, (finding) => found.push(finding));
+      while (check.step(ENOUGH));
+      return found;
+    };
+    // The last one holds small blocks as a whole.
+    const lost = new Set([Math.floor((bytes.length - 1) / SECTOR_BYTES)]);
+    const disk = lossyDisk(damaged, lost);
+    const findings = look(disk);
+    const states = new Set(findings.map(({ state }) => state));
+    assert.deepEqual([...states].sort(), ['healable', 'lost']);
+    const { healed, left, refusal } = healByReplacing(disk, '', PATH, expected, findings);
+    assert.deepEqual([healed, left], [[], findings]);
+    assert.match(refusal!, /cannot be read/);
+    assert.deepEqual(disk.list(''), [PATH]);
+  });
+
   test('is given up where nothing can be read', () => {
     const disk = observed<Fs>(diskWith(new Uint8Array(2 ** 25)), {
       before: (operation) => {
