@@ -37,6 +37,7 @@ const isDefault: Left = { leftBecause: 'the preset is the defaults' };
 /** Neither preset nor db_bench touches these; they say where and how, not how much. */
 const SURROUNDINGS = {
   onEvent: { leftBecause: 'nobody listens' },
+  healFrom: { leftBecause: 'nothing is damaged' },
   createIfMissing: { leftBecause: 'the driver makes directories' },
   errorIfExists: { leftBecause: 'the driver opens what it has filled' },
   allowForeignFiles: { leftBecause: 'the driver makes directories' },

@@ -13,6 +13,7 @@ import { Table } from '../sstable/table.ts';
 import { lostKeysOf, type TableSlot } from '../tables/table-cache.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
+import { healFromCopies } from './heal-from.ts';
 
 /** From now on what reads cannot read is noted. */
 export function watchForDamage(core: DbCore): void {
@@ -47,7 +48,7 @@ export function notePlanFailure(core: DbCore, fileNumber: number, error: VarveEr
   const slot = core.tables.find(fileNumber);
   if (slot === undefined) return;
   const found = look(core, slot, error);
-  if (found.length > 0) confirm(core, fileNumber, found);
+  if (found.length > 0) healOrConfirm(core, slot, error, found);
   else if (error.code === 'CORRUPTION' && error.offset === undefined) throw error;
   else {
     // It went wrong, and may again: compactions come back to it with the next look.
@@ -64,8 +65,9 @@ export function noteDamage(
   const fileNumber = tableNumberOf(file);
   const slot = fileNumber === undefined ? undefined : core.tables.find(fileNumber);
   if (slot === undefined) return;
-  const found = look(core, slot, new VarveError('CORRUPTION', cause, { file, offset }));
-  if (found.length > 0) confirm(core, fileNumber!, found);
+  const error = new VarveError('CORRUPTION', cause, { file, offset });
+  const found = look(core, slot, error);
+  if (found.length > 0) healOrConfirm(core, slot, error, found);
 }
 
 /** Of all families. Fresh. */
@@ -96,8 +98,21 @@ function lookAgain(core: DbCore, fileNumber: number): void {
   const { health } = core.requests;
   const slot = core.tables.find(fileNumber);
   const places = slot === undefined ? [] : look(core, slot, undefined);
-  if (places.length > 0) confirm(core, fileNumber, places);
+  if (places.length > 0) healOrConfirm(core, slot!, undefined, places);
   else health.clear(fileNumber);
+}
+
+/** What other copies of the table cannot give back is lost. */
+function healOrConfirm(
+  core: DbCore,
+  slot: TableSlot,
+  failure: VarveError | undefined,
+  found: readonly LostPlace[],
+): void {
+  const { fileNumber } = slot.meta;
+  const places = healFromCopies(core, slot) ? look(core, slot, failure) : found;
+  if (places.length > 0) confirm(core, fileNumber, places);
+  else core.requests.health.clear(fileNumber);
 }
 
 function confirm(core: DbCore, fileNumber: number, places: readonly LostPlace[]): void {

@@ -43,7 +43,10 @@ export async function openDatabase(
   options: DbOptions,
   environment: Environment,
 ): Promise<Db> {
-  const settings = resolveOptions(checkedPath(path, options));
+  const resolved = resolveOptions(checkedPath(path, options));
+  // Before anything is awaited: the working directory may be another then.
+  const healFrom = resolved.healFrom.map((one) => environment.fs.resolve(one));
+  const settings = { ...resolved, healFrom };
   // Those of a profile are a wish; what `options` has is asked for.
   if ((options.workers ?? 0) > 0 && environment.threads === undefined) {
     const text =

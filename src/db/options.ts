@@ -102,6 +102,12 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
    * may call the database; what it throws is ignored.
    */
   readonly onEvent?: (event: DbEvent) => void;
+  /**
+   * Directories of checkpoints or copies of this database. What of a table is damaged beyond its
+   * code, or gone, is put right from the first that has the same file, of the same number and salt,
+   * sound in that place (event `healed`). None if absent.
+   */
+  readonly healFrom?: readonly string[];
   /** Make the database if the directory holds none; true if absent. */
   readonly createIfMissing?: boolean;
   /** Fail with `INVALID` if the directory holds a database; false if absent. */
@@ -220,6 +226,8 @@ export interface FamilySettings extends LeveledOptions {
 
 /** A database's settings, complete and checked. */
 export interface DbSettings {
+  /** Resolved paths. */
+  readonly healFrom: readonly string[];
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
   readonly allowForeignFiles: boolean;

@@ -54,6 +54,7 @@ export function resolveOptions(options: DbOptions): DbSettings {
   }
   const buffer = Math.floor(budget * profile.writeBufferShare);
   return {
+    healFrom: directories(options.healFrom),
     createIfMissing: flag(options.createIfMissing, 'createIfMissing', true),
     errorIfExists: flag(options.errorIfExists, 'errorIfExists', false),
     allowForeignFiles: flag(options.allowForeignFiles, 'allowForeignFiles', false),
@@ -236,11 +237,20 @@ export const DB_OPTION_NAMES: ReadonlySet<string> = new Set([
   'walRecovery',
   'walCompression',
   'onEvent',
+  'healFrom',
   'fs',
   'clock',
   'random',
   'hostLoop',
 ]);
+
+/** Fresh. */
+function directories(value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  const arePaths = Array.isArray(value) && value.every((one) => typeof one === 'string' && one);
+  if (!arePaths) throw new TypeError('healFrom must be an array of paths');
+  return [...value];
+}
 
 /** Refuses names that mean nothing: an option that is misspelt must not be ignored. */
 function checkNames(options: object, known: ReadonlySet<string>, what: string): void {

@@ -46,6 +46,7 @@ const ENGINE_OPTIONS: { readonly [name in Exclude<keyof DbOptions, 'fs'>]-?: tru
   encryption: true,
   ecc: true,
   onEvent: true,
+  healFrom: true,
 };
 
 /** A tuning option of classic-level, and the range that the engine's counterpart allows. */
