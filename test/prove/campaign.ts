@@ -5,6 +5,8 @@
  * - It is opened and read: every value is right, or the error is typed.
  * - A scrub without the key finds the damage, changes nothing, heals what can be healed, and finds
  *   none of that again. If everything was healed, everything reads right.
+ * - A repair, of what was healed or not, leaves a database that opens, holds nothing that was never
+ *   written, and takes writes.
  *
  * A run follows from its seed alone.
  * @module
@@ -15,6 +17,7 @@ import type { MemoryFs } from '../../src/fs/memory.ts';
 import { type ScrubReport, scrubDirectory } from '../../src/integrity/scrub-directory.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { type Damage, damageOnce, isOfBytes } from './campaign-damage.ts';
+import { repairAndCheck } from './campaign-repair.ts';
 import type { CampaignSample } from './campaign-sample.ts';
 import { contentOf, examine, fileOf } from './damage.ts';
 import { DIRECTORY } from './environment.ts';
@@ -34,10 +37,13 @@ export interface CampaignCounts {
   findings: number;
   healed: number;
   whole: number;
+  /** Repairs that were done, and those that gave up. */
+  repaired: number;
+  unrepaired: number;
 }
 
 export function noCounts(): CampaignCounts {
-  const healing = { findings: 0, healed: 0, whole: 0 };
+  const healing = { findings: 0, healed: 0, whole: 0, repaired: 0, unrepaired: 0 };
   return { runs: 0, refused: 0, refusedHealed: 0, failed: 0, failedHealed: 0, ...healing };
 }
 
@@ -91,6 +97,15 @@ class CampaignRun {
     if (first.isRefused) counts.refused++;
     else if (first.failedReads > 0) counts.failed++;
     await this.#scrub();
+    await this.#repair(random.chance(0.5));
+  }
+
+  async #repair(isHealedFirst: boolean): Promise<void> {
+    const fs = this.#damaged.clone();
+    if (isHealedFirst) await typed(() => scrubDirectory(fs, DIRECTORY, { heal: true }));
+    const outcome = await repairAndCheck(this.#sample, fs);
+    if (outcome === 'repaired') this.#counts.repaired++;
+    if (outcome === 'refused') this.#counts.unrepaired++;
   }
 
   async #scrub(): Promise<void> {
