@@ -75,6 +75,12 @@ export type { ColumnFamilyOptions, DbOptions, Environment, ProfileName } from '.
 export type { RangeOptions } from './db/range.ts';
 export { repairDatabase } from './db/repair.ts';
 export type { RepairOptions } from './db/repair-options.ts';
+export {
+  type SalvagedTable,
+  type SalvageOptions,
+  type SalvageReport,
+  salvageDatabase,
+} from './db/salvage.ts';
 export type { DbScrubOptions, DbScrubReport, ScrubProgress } from './db/scrub.ts';
 export type { BackgroundScrubOptions } from './db/scrub-options.ts';
 export { Snapshot } from './db/snapshot.ts';
@@ -140,6 +146,7 @@ export type {
   RepairLoss,
   RepairReport,
 } from './integrity/repair-report.ts';
+export type { SalvageLoss } from './integrity/salvage.ts';
 export {
   type ScrubOptions,
   type ScrubReport,

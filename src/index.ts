@@ -5,4 +5,4 @@
 export { portableCompression } from './compress/portable.ts';
 export * from './core.ts';
 export { NodeFs } from './fs/node.ts';
-export { type OpenOptions, open, repair } from './node.ts';
+export { type OpenOptions, open, repair, salvage } from './node.ts';

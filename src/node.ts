@@ -9,6 +9,7 @@ import { openDatabase } from './db/open.ts';
 import type { DbOptions, Environment } from './db/options.ts';
 import { repairDatabase } from './db/repair.ts';
 import type { RepairOptions } from './db/repair-options.ts';
+import { type SalvageOptions, type SalvageReport, salvageDatabase } from './db/salvage.ts';
 import { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
 import { VarveError } from './errors.ts';
 import { nodeThreads } from './executor/node.ts';
@@ -67,6 +68,21 @@ export async function repair(path: string, options: RepairOptions = {}): Promise
   const ports = portsOf(options);
   const directory = resolved(path, ports.fs);
   return repairDatabase(directory, options, { ...ports, crypto: await cryptoFor(options) });
+}
+
+/**
+ * Looks for tables with damage that nothing puts right, and writes them anew without what is lost.
+ * By default nothing is changed: the report says what would be lost. Until it is done reads of what
+ * is lost fail; afterwards older values may show there, and deleted keys be there again. The old
+ * files stay, with the ending `.lost`.
+ * @param path the directory, in the terms of `options.fs`: by default one of the local file system
+ * @throws TypeError, RangeError for wrong options
+ * @throws VarveError as `open`; `INVALID` for a table that the database does not have
+ */
+export async function salvage(path: string, options: SalvageOptions = {}): Promise<SalvageReport> {
+  const ports = portsOf(options);
+  const directory = resolved(path, ports.fs);
+  return salvageDatabase(directory, options, { ...ports, crypto: await cryptoFor(options) });
 }
 
 function portsOf(

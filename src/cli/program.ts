@@ -132,6 +132,10 @@ const MODULES: readonly CommandModule[] = [
     load: async (output) => [(await import('./repair.ts')).repairCommand(output)],
   },
   {
+    names: ['salvage'],
+    load: async (output) => [(await import('./salvage.ts')).salvageCommand(output)],
+  },
+  {
     names: ['unlock'],
     load: async (output) => [(await import('./unlock.ts')).unlockCommand(output)],
   },

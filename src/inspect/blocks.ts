@@ -22,6 +22,7 @@ import { SUITE_NONE } from '../crypto/port.ts';
 import { blockCodeOf } from '../ecc/options.ts';
 import { isVarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
+import { walkTable } from '../sstable/table-walk.ts';
 import { blockFields, opaquePayload } from './block-fields.ts';
 import { contentFields } from './content-fields.ts';
 import { contentParts, type OpenedBlock } from './contents.ts';
@@ -39,7 +40,6 @@ import type {
 } from './parts.ts';
 import { findDamagedShards } from './shards.ts';
 import { stripesPart } from './stripes.ts';
-import { walkTable } from './table.ts';
 
 /** Inspects the blocks of one file. */
 export class BlocksInspector {

@@ -15,7 +15,7 @@ export interface TableOrigin {
   readonly familyName: string;
   /** The level for which it was made; later it may have moved to a deeper one. */
   readonly level: number;
-  /** File numbers of the tables that it was merged from; none for a flush. */
+  /** File numbers of the tables that it was merged from; none for a flush or a salvage. */
   readonly inputs: readonly number[];
   /** Tables that were no part of the database, but still there, when its making began. */
   readonly retired: readonly number[];

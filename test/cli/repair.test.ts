@@ -36,7 +36,7 @@ test('a sound database needs no repair', async (t) => {
   assert.deepEqual(readdirSync(directory).sort(), before.sort());
 });
 
-test('without --apply it says what is wrong and what would be done, and changes nothing', async (t) => {
+test('without --apply it says what is wrong, and changes nothing', async (t) => {
   const directory = await makeDatabase(t);
   remove(directory, /^MANIFEST/);
   const before = readdirSync(directory).sort();
@@ -138,4 +138,25 @@ test('names of families that only logs have are given by hand', async (t) => {
   assert.match(shown.stdout.toString(), /'recovered-1': 0 tables, 0 B \(its name is lost; see --f/);
   await ok(['repair', directory, '--apply', '--family-name', '1=notes']);
   assert.equal(await ok(['get', directory, 'a', '--family', 'notes']), '1');
+});
+
+test('varve salvage tells what a table has lost, and writes it anew when told to', async (t) => {
+  const directory = await makeDatabase(t, { blockSizeBytes: 512, compression: 'none' });
+  assert.equal(await ok(['salvage', directory]), 'nothing to salvage\n');
+  const [table] = readdirSync(directory).filter((name) => name.endsWith('.sst'));
+  const bytes = readFileSync(join(directory, table!));
+  bytes.fill(7, 700, 800);
+  writeFileSync(join(directory, table!), bytes);
+  const shown = await varve(['salvage', directory, table!]);
+  assert.equal(shown.code, 1);
+  assert.match(
+    shown.stdout.toString(),
+    /kept: \d+ of 100 entries\n {2}lost: between key\d+ and key/,
+  );
+  assert.match(shown.stdout.toString(), /nothing was changed; --apply writes the tables anew/);
+  assert.match(await ok(['salvage', directory, '--apply']), /older values may show now/);
+  assert.match(await ok(['verify', directory]), /no damage/);
+  assert.ok(readdirSync(directory).includes(`${table}.lost`));
+  assert.match(await fails(2, ['salvage', directory, 'x.sst']), /as 12 or 000012.sst/);
+  assert.match(await fails(4, ['salvage', directory, '9999']), /has no table 9999/);
 });

@@ -63,6 +63,12 @@ test('entries tell where seqnos overlap; without a common key any order will do'
   );
 });
 
+test('tables of one level that overlap without a common key do not stay in one level', () => {
+  const [a, b] = [table(3, ['a', 'm'], [0, 90]), table(3, ['k', 'z'], [0, 100])];
+  const levels = placeTables([a, b], () => 0);
+  assert.deepEqual([...levels].sort(), [3, 4]);
+});
+
 test('an order that L0 does not have puts the older table deeper', () => {
   // The newer one for a key that both have, though the other one has the newest write.
   const [newer, older] = [table(0, ['a', 'z'], [1, 10]), table(0, ['a', 'z'], [5, 100])];

@@ -72,7 +72,7 @@ test('before a gap in the logs an older write does not win over what tables may 
   await again.close();
 });
 
-test('a log that is missing between two others is told, and what is behind it is there', async () => {
+test('a log that is missing between two others is told, and what is behind it stays', async () => {
   const fs = new MemoryFs();
   let db = await openSeeded(fs, 2, {});
   for (const value of ['1', '2', '3']) {

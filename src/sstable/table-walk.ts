@@ -15,10 +15,21 @@ import type { BlockWalker, FoundBlock, FoundGap } from '../block/block-walker.ts
 import type { FileProtection } from '../block/file-protection.ts';
 import type { Pipeline } from '../block/pipeline.ts';
 import { CODEC_ZSTD_DICTIONARY } from '../compress/port.ts';
+import {
+  DICTIONARY_BYTES_MAX,
+  DICTIONARY_BYTES_MIN,
+  ZstdDictionary,
+} from '../compress/zstd-dictionary.ts';
 import { isCallerMistake, isVarveError } from '../errors.ts';
-import { decodeFooter, footerBlockBytes, type TableFooter } from '../sstable/table-footer.ts';
-import { TableIndex } from '../sstable/table-index.ts';
-import { dictionaryOf, type OpenedBlock } from './contents.ts';
+import { decodeFooter, footerBlockBytes, type TableFooter } from './table-footer.ts';
+import { TableIndex } from './table-index.ts';
+
+/** The content of a block: `buf[off, off + len)`, lent until the next one is opened. */
+export interface BlockContent {
+  readonly buf: Uint8Array;
+  readonly off: number;
+  readonly len: number;
+}
 
 /** What is known of a table besides its header. */
 export interface TableAccess {
@@ -26,7 +37,7 @@ export interface TableAccess {
   readonly protection: FileProtection;
   readonly pipeline: Pipeline;
   /** The content of a block that was found just now; undefined when it cannot be read. */
-  readonly open: (block: FoundBlock) => OpenedBlock | undefined;
+  readonly open: (block: FoundBlock) => BlockContent | undefined;
   /** Told of the table's dictionary. */
   readonly onDictionary: (id: number) => void;
 }
@@ -111,8 +122,10 @@ function findDictionary(access: TableAccess): void {
 function useDictionary({ walker, pipeline, open, onDictionary }: TableAccess, block: FoundBlock) {
   const opened = open(block);
   if (opened === undefined) return;
+  const { buf, off, len } = opened;
+  if (len < DICTIONARY_BYTES_MIN || len > DICTIONARY_BYTES_MAX) return;
   try {
-    const dictionary = pipeline.dictionary(dictionaryOf(opened));
+    const dictionary = pipeline.dictionary(new ZstdDictionary(buf.subarray(off, off + len)));
     const codec = pipeline.dictionaryCodec(dictionary);
     if (codec === undefined) return;
     walker.reader.useDictionary(dictionary.id, codec);
