@@ -57,7 +57,7 @@ export function repairCommand(output: Output): Command {
       );
       if (options.json) await output.json(reportJson(report, options));
       else for (const line of reportLines(path, report, options)) await output.text(`${line}\n`);
-      failIfDamaged(report, options);
+      failIfDamaged(report);
     });
   return addJson(addEncoding(addWriting(command)));
 }
@@ -73,15 +73,12 @@ function repairOptions(options: RepairCommandOptions): RepairOptions {
   };
 }
 
-function failIfDamaged(
-  { problems, isRepaired, losses }: RepairReport,
-  options: RepairCommandOptions,
-): void {
-  if (problems.length === 0) return;
-  const text = isRepaired
-    ? `repaired, but ${formatItems(losses.length, 'loss', 'losses')} could not be made up for`
-    : `the database needs a repair${options.apply ? '' : ': --apply does it'}`;
-  if (isRepaired && losses.length === 0) return;
+function failIfDamaged({ problems, isRepaired, losses }: RepairReport): void {
+  const isSound = isRepaired || problems.length === 0;
+  if (isSound && losses.length === 0) return;
+  const lost = `${formatItems(losses.length, 'loss', 'losses')} could not be made up for`;
+  const done = isRepaired ? `repaired, but ${lost}` : lost;
+  const text = isSound ? done : 'the database needs a repair: --apply does it';
   throw new CommandError('CORRUPTION', text, EXIT_NOT_FOUND_OR_DAMAGE);
 }
 
@@ -92,7 +89,8 @@ function* reportLines(
 ): Generator<string> {
   const { problems, isRepaired, columnFamilies, putAside, losses, doubts } = report;
   if (problems.length === 0) {
-    yield 'nothing to repair';
+    yield losses.length === 0 ? 'nothing to repair' : 'nothing to repair; see varve salvage for:';
+    yield* lossLines(losses, options);
     return;
   }
   yield 'wrong:';
@@ -109,10 +107,8 @@ function* reportLines(
     yield `${isRepaired ? '' : 'to be '}put aside, with the ending .lost:`;
     for (const { file, reason } of putAside) yield `  ${plain(file)}: ${plain(reason)}`;
   }
-  if (losses.length > 0) yield 'lost:';
-  for (const { columnFamily, file, reason, keys } of losses) {
-    yield `  ${place(columnFamily, keys, options)}: ${plain(reason)} (${plain(file)})`;
-  }
+  if (losses.length > 0) yield 'lost (tables stay in their place until varve salvage):';
+  yield* lossLines(losses, options);
   if (doubts.length > 0) yield 'older values may show here, and deleted keys be there again:';
   for (const { columnFamily, keys, reason } of doubts) {
     yield `  ${place(columnFamily, keys, options)}: ${plain(reason)}`;
@@ -120,6 +116,15 @@ function* reportLines(
   yield isRepaired
     ? `repaired; verify it: varve verify ${plain(path)}`
     : 'nothing was changed. Copy the directory first, then repair it with --apply.';
+}
+
+function* lossLines(
+  losses: RepairReport['losses'],
+  options: RepairCommandOptions,
+): Generator<string> {
+  for (const { columnFamily, file, reason, keys } of losses) {
+    yield `  ${place(columnFamily, keys, options)}: ${plain(reason)} (${plain(file)})`;
+  }
 }
 
 function place(

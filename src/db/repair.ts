@@ -172,10 +172,14 @@ class Repair {
 }
 
 /** What is wrong with all but the logs. */
-function problemsOf({ currentProblem, manifestProblem }: Survey, { losses }: RepairPlan): string[] {
+function problemsOf(
+  { currentProblem, manifestProblem, known }: Survey,
+  { losses }: RepairPlan,
+): string[] {
   const problems = [currentProblem, manifestProblem].filter((problem) => problem !== undefined);
   const isSaid = currentProblem !== undefined && currentProblem === manifestProblem;
-  const files = losses.map(({ file, reason }) => `${reason} (${file})`);
+  // Where the manifest is whole, what is lost has its place already.
+  const files = known.isWhole ? [] : losses.map(({ file, reason }) => `${reason} (${file})`);
   return [...(isSaid ? problems.slice(1) : problems), ...files];
 }
 

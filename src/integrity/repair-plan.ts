@@ -182,13 +182,24 @@ export class RepairPlanner {
         this.#leaving.push({ name, reason: isOrphan ? 'no edit names it' : REASONS.replaced });
         continue;
       }
+      if (known.tables.has(fileNumber)) {
+        this.#keepPlace(fileNumber, message, families);
+        continue;
+      }
       this.#leaving.push({ name, reason: `it cannot be read: ${message}` });
-      const named = known.tables.get(fileNumber);
-      const origin = tables.get(fileNumber)?.properties.origin;
-      const familyId = named?.familyId ?? origin?.familyId;
-      const meta = named?.meta ?? tables.get(fileNumber)?.properties;
-      this.#lose(name, message, nameOf(families, familyId), meta);
+      const properties = tables.get(fileNumber)?.properties;
+      const family = nameOf(families, properties?.origin?.familyId);
+      this.#lose(name, message, family, properties);
     }
+  }
+
+  /** A table that is lost stays where it is: reads of it fail, and nothing older shows. */
+  #keepPlace(fileNumber: number, reason: string, families: readonly PlannedFamily[]): void {
+    const { familyId, level, meta } = this.#survey.known.tables.get(fileNumber)!;
+    this.#live.push({ familyId, level, meta, asOfSeqno: meta.largestSeqno });
+    const file = joinPath(this.#directory, tableName(fileNumber));
+    const columnFamily = nameOf(families, familyId);
+    this.#losses.push({ columnFamily, file, reason, keys: spanOf(meta) });
   }
 
   /** Tables that a manifest names and that are gone, though nothing has replaced them. */
@@ -202,7 +213,10 @@ export class RepairPlanner {
       if (this.#hasHeir(fileNumber, familyId, meta)) {
         const reason = `${name} is gone: an edit that is lost may have replaced it, or it is lost`;
         this.#doubts.push({ columnFamily: family, keys: spanOf(meta), reason });
+      } else if (known.isWhole) {
+        this.#keepPlace(fileNumber, 'the file is missing', families);
       } else {
+        // Perhaps an edit that is lost removed it.
         this.#lose(name, 'the file is missing', family, meta);
       }
     }

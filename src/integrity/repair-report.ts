@@ -11,7 +11,10 @@ export interface KeySpan {
   readonly largestKey: Uint8Array;
 }
 
-/** Something that is lost for good. */
+/**
+ * Something that is lost for good. A table that a manifest names stays in its place: reads of it
+ * fail until a salvage lets go of it.
+ */
 export interface RepairLoss {
   /** Undefined where it may have been of any family. */
   readonly columnFamily: string | undefined;

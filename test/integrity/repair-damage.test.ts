@@ -19,6 +19,7 @@ import {
   removeMatching,
   repairIn,
   STAGES,
+  salvageIn,
 } from './repair-fixture.ts';
 
 function read(fs: MemoryFs, name: string): Uint8Array {
@@ -147,7 +148,10 @@ for (const [number, { name: stages, options: own }] of STAGES.entries()) {
         assert.deepEqual(told, [pathOf(table)], table);
         const [loss] = report.losses;
         assert.ok(loss!.columnFamily !== undefined && loss!.keys !== undefined);
-        assert.deepEqual(report.doubts.length, 1);
+        // It stays in its place, so that nothing older shows, until a salvage lets go of it.
+        assert.deepEqual([report.doubts, fs.exists(pathOf(`${table}.lost`))], [[], false]);
+        await assert.rejects(contentAfter(fs.clone(), options), /table|file|block/);
+        assert.ok((await salvageIn(fs, { ...options, dryRun: false })).isSalvaged);
         assert.equal(fs.exists(pathOf(`${table}.lost`)), isThere);
         const found = await contentAfter(fs, options);
         const { smallestKey, largestKey } = loss!.keys!;
@@ -233,4 +237,20 @@ test('families keep what only logs hold, under a name that is given or made up',
   assert.deepEqual([...found.get('notes')!], [['a', '1']]);
   assert.deepEqual([...found.get('recovered-2')!], [['b', '2']]);
   await again.close();
+});
+
+test('tables of other databases, or planted in the clear, are put aside and told', async () => {
+  const foreign = await makeHistory(811, 30);
+  const [table] = namesIn(foreign.fs).filter((name) => name.endsWith('.sst'));
+  for (const stage of [0, 2]) {
+    const { fs, options } = await makeHistory(813, 60, STAGES[stage]!.options);
+    removeMatching(fs, /^MANIFEST/);
+    if (fs.exists(pathOf(table!))) fs.remove(pathOf(table!));
+    write(fs, table!, read(foreign.fs, table!));
+    const own = await repairIn(fs.clone(), { ...options, dryRun: true });
+    const told = own.losses.find(({ file }) => file === pathOf(table!));
+    assert.match(told!.reason, /of another database/);
+    await repairIn(fs, options);
+    assert.ok(fs.exists(pathOf(`${table}.lost`)));
+  }
 });

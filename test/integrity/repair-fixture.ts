@@ -7,8 +7,15 @@ import { nodeCrypto } from '../../src/crypto/node.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import { repairDatabase } from '../../src/db/repair.ts';
 import type { RepairOptions } from '../../src/db/repair-options.ts';
+import { type SalvageOptions, salvageDatabase } from '../../src/db/salvage.ts';
 import type { Fs } from '../../src/fs/port.ts';
-import { type Db, type DbCursor, MemoryFs, type RepairReport } from '../../src/index.ts';
+import {
+  type Db,
+  type DbCursor,
+  MemoryFs,
+  type RepairReport,
+  type SalvageReport,
+} from '../../src/index.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { testKeys } from '../block/pipelines.ts';
@@ -173,6 +180,18 @@ export function repairIn(fs: Fs, options: RepairOptions = {}, seed = 77): Promis
       crypto: nodeCrypto(),
     },
   );
+}
+
+/** Salvages what is in `fs`; only looks unless it says otherwise. */
+export function salvageIn(fs: MemoryFs, options: SalvageOptions): Promise<SalvageReport> {
+  return salvageDatabase(DIRECTORY, options, {
+    fs,
+    clock: new SimulatedClock(1_700_000_000_000),
+    random: new SeededRandom(99),
+    hostLoop: { turn: () => Promise.resolve() },
+    compression: portableCompression,
+    crypto: nodeCrypto(),
+  });
 }
 
 /** Names of files in the database's directory. */

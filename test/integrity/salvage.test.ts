@@ -1,24 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { portableCompression } from '../../src/compress/portable.ts';
-import { nodeCrypto } from '../../src/crypto/node.ts';
-import { type SalvageOptions, salvageDatabase } from '../../src/db/salvage.ts';
-import { MemoryFs, type SalvageReport } from '../../src/index.ts';
+import { MemoryFs } from '../../src/index.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
-import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 import { DIRECTORY, openSeeded } from '../prove/environment.ts';
-import { contentAfter, makeHistory, namesIn, pathOf, STAGES } from './repair-fixture.ts';
-
-function salvageIn(fs: MemoryFs, options: SalvageOptions): Promise<SalvageReport> {
-  return salvageDatabase(DIRECTORY, options, {
-    fs,
-    clock: new SimulatedClock(1_700_000_000_000),
-    random: new SeededRandom(99),
-    hostLoop: { turn: () => Promise.resolve() },
-    compression: portableCompression,
-    crypto: nodeCrypto(),
-  });
-}
+import { contentAfter, makeHistory, namesIn, pathOf, STAGES, salvageIn } from './repair-fixture.ts';
 
 function sizeOf(fs: MemoryFs, name: string): number {
   const file = fs.open(pathOf(name), 'read');
