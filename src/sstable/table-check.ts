@@ -22,6 +22,7 @@ import {
   isIntactHeader,
 } from '../block/file-header.ts';
 import { bodyBytesOf } from '../block/striped-file.ts';
+import { copyBytes } from '../bytes/byte-writer.ts';
 import { compareBytes, compareKeys } from '../bytes/compare.ts';
 import { hash32 } from '../bytes/hash32.ts';
 import { NO_ROOM, type Room } from '../bytes/room.ts';
@@ -293,15 +294,15 @@ function checkFacts(
 
 /** Walks block after block and holds each entry against the one before and against all lookups. */
 class EntryChecker extends DataBlockCursor {
-  readonly #blocks: TableBlocks;
-  readonly #found: BlockPosition;
+  private readonly blocks: TableBlocks;
+  private readonly found: BlockPosition;
   /** Undefined where there is none, or it could not be read. */
   filter: BloomFilter | undefined;
   /** What the properties say; undefined if they could not be read. */
   hasChecksums: boolean | undefined;
-  #lastKey: Uint8Array;
-  #lastKeyLen: number;
-  #lastSeqno: number;
+  private lastKey: Uint8Array;
+  private lastKeyLen: number;
+  private lastSeqno: number;
   entryCount: number;
   tombstoneCount: number;
   rawKeyBytes: number;
@@ -312,13 +313,13 @@ class EntryChecker extends DataBlockCursor {
 
   constructor(blocks: TableBlocks) {
     super();
-    this.#blocks = blocks;
-    this.#found = new BlockPosition();
+    this.blocks = blocks;
+    this.found = new BlockPosition();
     this.filter = undefined;
     this.hasChecksums = undefined;
-    this.#lastKey = new Uint8Array(256);
-    this.#lastKeyLen = 0;
-    this.#lastSeqno = 0;
+    this.lastKey = new Uint8Array(256);
+    this.lastKeyLen = 0;
+    this.lastSeqno = 0;
     this.entryCount = 0;
     this.tombstoneCount = 0;
     this.rawKeyBytes = 0;
@@ -330,7 +331,7 @@ class EntryChecker extends DataBlockCursor {
 
   /** A fresh copy of the key of the last entry. */
   largestKey(): Uint8Array {
-    return this.#lastKey.slice(0, this.#lastKeyLen);
+    return this.lastKey.slice(0, this.lastKeyLen);
   }
 
   checkBlock(ordinal: number, block: DataBlock): void {
@@ -341,48 +342,55 @@ class EntryChecker extends DataBlockCursor {
     }
     let index = 0;
     for (let more = this.firstInBlock(); more; more = this.nextInBlock()) {
-      this.#checkOrder(block);
+      this.checkOrder(block);
       if (!this.matchesChecksum()) block.fail('entry does not match its own checksum');
-      this.#checkLookup(ordinal, block, index++);
-      this.#count();
+      this.checkLookup(ordinal, block, index++);
+      this.count();
     }
-    this.#checkEnds(block);
+    this.checkEnds(block);
   }
 
-  #checkOrder(block: DataBlock): void {
+  private checkOrder(block: DataBlock): void {
     const { keyBuf, keyOff, keyLen } = this;
     if (this.entryCount > 0) {
-      const order = compareBytes(this.#lastKey, 0, this.#lastKeyLen, keyBuf, keyOff, keyLen);
-      if (order > 0 || (order === 0 && this.#lastSeqno <= this.seqno)) {
+      const order = compareBytes(this.lastKey, 0, this.lastKeyLen, keyBuf, keyOff, keyLen);
+      if (order > 0 || (order === 0 && this.lastSeqno <= this.seqno)) {
         block.fail('entries of a table are out of order');
       }
     } else {
       this.smallestKey = keyBuf.slice(keyOff, keyOff + keyLen);
     }
-    if (keyLen > this.#lastKey.length) this.#lastKey = new Uint8Array(keyLen * 2);
-    this.#lastKey.set(keyBuf.subarray(keyOff, keyOff + keyLen));
-    this.#lastKeyLen = keyLen;
-    this.#lastSeqno = this.seqno;
+    if (keyLen > this.lastKey.length) this.lastKey = new Uint8Array(keyLen * 2);
+    copyBytes(keyBuf, keyOff, keyLen, this.lastKey, 0);
+    this.lastKeyLen = keyLen;
+    this.lastSeqno = this.seqno;
   }
 
-  /** A lookup of this entry must lead here: through filter, index and the block's own search. */
-  #checkLookup(ordinal: number, block: DataBlock, index: number): void {
+  /**
+   * A lookup of this entry must lead here: through filter, index and the block's own search. The
+   * latter two lead keys in order to places in order: where they find the first and the last entry
+   * of a block, and each at a restart point, they find those between.
+   */
+  private checkLookup(ordinal: number, block: DataBlock, index: number): void {
     const { keyBuf, keyOff, keyLen, seqno } = this;
     const { filter } = this;
     if (filter !== undefined && !filter.mayContain(hash32(keyBuf, keyOff, keyLen))) {
       block.fail('filter does not know an entry of the table');
     }
-    if (this.#blocks.index.search(keyBuf, keyOff, keyLen, seqno) !== ordinal) {
+    const isLast = index === block.entryCount - 1;
+    if (index % block.interval !== 0 && !isLast) return;
+    const isEnd = index === 0 || isLast;
+    if (isEnd && this.blocks.index.search(keyBuf, keyOff, keyLen, seqno) !== ordinal) {
       block.fail('index does not lead to an entry of the table');
     }
-    const found = this.#found;
+    const found = this.found;
     const reached = block.search(keyBuf, keyOff, keyLen, seqno, found);
-    if (!reached || !found.sameKey || found.index !== index) {
+    if (!reached || !found.sameKey || found.index !== index || found.valOff !== this.valOff) {
       block.fail('restart points do not lead to an entry of the block');
     }
   }
 
-  #count(): void {
+  private count(): void {
     this.entryCount++;
     if (this.kind === KIND_DELETE) this.tombstoneCount++;
     this.rawKeyBytes += this.keyLen;
@@ -392,7 +400,7 @@ class EntryChecker extends DataBlockCursor {
   }
 
   /** Behind its last entry a block has nothing left in either area. */
-  #checkEnds(block: DataBlock): void {
+  private checkEnds(block: DataBlock): void {
     if (!this.atBlockEnd()) block.fail('areas of a data block are longer than its entries');
   }
 }
