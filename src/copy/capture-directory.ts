@@ -3,8 +3,8 @@
  *
  * Sizes are taken in the order in which nothing can be missing: first CURRENT, then the manifest,
  * then the logs from the newest to the oldest. What a log says of those before it was there when
- * its size was taken, and so it is in theirs, which are taken later. A log that is begun meanwhile
- * might be named by the newest one: then it is looked again.
+ * its size was taken, and so it is in theirs, which are taken later. The newest one may come to name
+ * a log that is begun meanwhile: whoever recovers what was captured misses that, and looks again.
  * @module
  */
 import { BLOCK_WAL_RECORD } from '../block/block-format.ts';
@@ -34,8 +34,8 @@ export interface CapturedLogs {
 
 /**
  * See the module head. Tables are still to be added.
- * @throws VarveError `INVALID` without a database, `BUSY` when a log was begun meanwhile; any error
- * of the `Fs`, as for a file that was removed meanwhile
+ * @throws VarveError `INVALID` without a database, `CORRUPTION` when CURRENT is damaged; any error of
+ * the `Fs`, as for a file that was removed meanwhile
  */
 export function captureLogs(fs: Fs, directory: string): CapturedLogs {
   const currentPath = joinPath(directory, CURRENT_NAME);
@@ -49,14 +49,8 @@ export function captureLogs(fs: Fs, directory: string): CapturedLogs {
     builder.addBytes('current', CURRENT_NAME, currentPath, current.file);
     const name = manifestName(current.slot.manifestNumber);
     builder.hold('manifest', name, joinPath(directory, name));
-    const numbers = logNumbersIn(fs, directory);
-    for (const number of numbers) {
+    for (const number of logNumbersIn(fs, directory)) {
       builder.hold('wal', walName(number), joinPath(directory, walName(number)));
-    }
-    const newest = logNumbersIn(fs, directory)[0] ?? 0;
-    if (newest > (numbers[0] ?? 0)) {
-      const file = joinPath(directory, walName(newest));
-      throw new VarveError('BUSY', `${file} was begun while logs were looked at`, { file });
     }
   } catch (error) {
     builder.release();

@@ -313,7 +313,12 @@ suite('purges', () => {
     await writer.db.close();
   });
 
-  test('a backup that a purge took for dead says so, and leaves nothing', async () => {
+  for (const place of ['CURRENT-', 'backup-000001-'] as const) {
+    test(`a backup that a purge took for dead at ${place} says so, and leaves nothing`, () =>
+      takenForDead(place));
+  }
+
+  async function takenForDead(place: string): Promise<void> {
     const fs = new MemoryFs();
     const writer = await filled(fs);
     const target = new MemoryTarget();
@@ -321,7 +326,7 @@ suite('purges', () => {
     const backups = new Backups(target, ports);
     let isOver = false;
     target.before = async (what, name) => {
-      if (isOver || what !== 'put' || !name.startsWith('CURRENT')) return;
+      if (isOver || what !== 'put' || !name.startsWith(place)) return;
       isOver = true;
       // The machine was asleep.
       ports.clock.advance(25 * 3_600_000);
@@ -334,7 +339,7 @@ suite('purges', () => {
     await backups.create(writer.db);
     await writer.db.close();
     assert.deepEqual((await backups.verify()).sound, [1]);
-  });
+  }
 });
 
 test('a backup that is aborted, or whose database is closed, leaves nothing', async () => {
