@@ -27,7 +27,7 @@ const COPY = 'copies/one';
 async function filled(
   fs: Fs,
   options = SMALL,
-  turn: () => void = () => {},
+  turn: () => void | Promise<void> = () => {},
 ): Promise<NumberedWriter> {
   const db = await openCopied(fs, options, SOURCE, { turn });
   const writer = new NumberedWriter(db);
@@ -59,9 +59,13 @@ suite('a checkpoint is the state after one write, while others go on', () => {
       const fs = new MemoryFs();
       let writer: NumberedWriter | undefined;
       let isBusy = false;
-      const turn = () => {
-        // Every other time this fills a write buffer, and merges follow.
-        if (isBusy) writer?.write(120);
+      const turn = async () => {
+        if (!isBusy || writer === undefined) return;
+        isBusy = false;
+        writer.write(100);
+        // Tables of the checkpoint are merged away before it has come to them.
+        await writer.db.compact();
+        isBusy = true;
       };
       writer = await filled(fs, options, turn);
       isBusy = true;
