@@ -3,8 +3,8 @@
  *
  * Sizes are taken in the order in which nothing can be missing: first CURRENT, then the manifest,
  * then the logs from the newest to the oldest. What a log says of those before it was there when
- * its size was taken, and so it is in theirs, which are taken later. The newest one may come to name
- * a log that is begun meanwhile: whoever recovers what was captured misses that, and looks again.
+ * its size was taken, and so it is in theirs, which are taken later. The newest one may come to
+ * name a log that is begun meanwhile: who recovers what was captured misses that, and looks again.
  * @module
  */
 import { BLOCK_WAL_RECORD } from '../block/block-format.ts';
@@ -34,8 +34,8 @@ export interface CapturedLogs {
 
 /**
  * See the module head. Tables are still to be added.
- * @throws VarveError `INVALID` without a database, `CORRUPTION` when CURRENT is damaged; any error of
- * the `Fs`, as for a file that was removed meanwhile
+ * @throws VarveError `INVALID` without a database, `CORRUPTION` when CURRENT is damaged; any error
+ * of the `Fs`, as for a file that was removed meanwhile
  */
 export function captureLogs(fs: Fs, directory: string): CapturedLogs {
   const currentPath = joinPath(directory, CURRENT_NAME);

@@ -190,11 +190,31 @@ test('a queue that is emptied and filled again hides nothing from cursors', asyn
     // Twice: the first one remembers what it has passed.
     for (let i = 0; i < 2; i++) assert.equal([...reader.keys()].length, 10);
     db.put('k0005', 'back');
+    // In the log, or in a table by now.
+    if (round % 3 === 0) await db.flush();
     await reader.refresh();
     assert.equal(textOf([...reader.keys({ limit: 1 })][0]!), 'k0005');
   }
   await reader.close();
   await db.close();
+});
+
+test('what the writer still reads, a reader leaves where it is', async () => {
+  const fs = new MemoryFs();
+  const writer = new NumberedWriter(await openCopied(fs));
+  writer.write(300);
+  await writer.db.flush();
+  const reader = await openReader(fs);
+  const cursor = halfway(writer.db);
+  const names = fs.list(SOURCE).filter((name) => name.endsWith('.sst'));
+  writer.write(300);
+  await writer.db.compact();
+  await reader.refresh();
+  for (const name of names) assert.ok(fs.exists(`${SOURCE}/${name}`), name);
+  expectCursor(cursor, 300);
+  cursor.close();
+  await reader.close();
+  await writer.db.close();
 });
 
 suite('a refresh beside a writer that goes on at any call', () => {
