@@ -330,6 +330,16 @@ suite('a disk that has lost sectors', async () => {
     assert.ok(count > 60, `${count} sectors`);
   });
 
+  test('has all of a lost sector written, whatever is taken for its bytes', () => {
+    const disk = lossyDisk(new Uint8Array(SECTOR_BYTES), new Set([0]));
+    const file = new PatchyFile(disk.open(PATH, 'read'));
+    const stored = new Uint8Array(SECTOR_BYTES);
+    assert.equal(file.read(stored, 0, SECTOR_BYTES, 0), SECTOR_BYTES);
+    const right = stored.slice();
+    file.spoil(stored, right, 0);
+    assert.ok(stored.every((byte, i) => byte !== right[i]));
+  });
+
   test('is not replaced where something would be lost for good', () => {
     const name = files.find((file) => file.endsWith('.sst'))!;
     const bytes = contentOf(fileOf(fs, name));
