@@ -75,6 +75,24 @@ suite('a scan past damage', () => {
     await db.close();
   });
 
+  test('hides what is older also where that was met before the loss', async () => {
+    const fs = new MemoryFs();
+    const db = await openMemory({ ...OPTIONS, fs });
+    // Sparse: a scan stands on it while it is still before the lost block.
+    for (const i of [50, 105, 190]) db.put(keyAt(i), 'old');
+    await db.compact();
+    for (let i = 0; i < COUNT; i += 10) db.put(keyAt(i), `new ${i}.`.padEnd(200));
+    await db.flush();
+    damageAt(fs, 'new 100.');
+    for (const reverse of [false, true]) {
+      const { keys, lost } = scan(db, { reverse });
+      assert.equal(lost.length, 1);
+      assert.ok(lost[0]![0] <= keyAt(105) && keyAt(105) < lost[0]![1]);
+      assert.ok(!keys.includes(keyAt(105)) && keys.includes(keyAt(50)));
+    }
+    await db.close();
+  });
+
   test('throws unless it is told to skip, and before anything wrong', async () => {
     const { db } = await openLayered();
     for (const reverse of [false, true]) {
