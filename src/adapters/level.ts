@@ -9,6 +9,7 @@ export type {
   BatchOptions,
   ChainedBatchWriteOptions,
   ClearOptions,
+  DamageAware,
   DatabaseOptions,
   DelOptions,
   DestroyOptions,

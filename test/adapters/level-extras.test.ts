@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { VarveLevel } from '../../src/adapters/level.ts';
 import { MemoryFs } from '../../src/index.ts';
-import { fill, openLevel, withLevel } from './level-fixture.ts';
+import { damage, fill, openLevel, withLevel } from './level-fixture.ts';
 
 const NOT_OPEN = { code: 'LEVEL_DATABASE_NOT_OPEN' };
 const ENDS_MISSING = {
@@ -157,4 +157,30 @@ test('repair of what is not there makes nothing', async () => {
   const fs = new MemoryFs();
   await assert.rejects(VarveLevel.repair('db', { fs }), { code: 'VARVE_INVALID' });
   assert.equal(fs.exists('db'), false);
+});
+
+test('iterators go on past damage if they are told to, and say what they left out', async () => {
+  const fs = new MemoryFs();
+  const db = await openLevel({ fs, compression: false, blockSizeBytes: 1024, cacheSize: 0 });
+  await fill(db, 1000);
+  await db.compactRange('0000', '9999');
+  damage(fs, 'db', /sst$/, 0.4);
+  await assert.rejects(db.keys().all(), { code: 'LEVEL_CORRUPTION' });
+  const keys = db.keys({ onDamage: 'skip' });
+  const entries = db.iterator({ onDamage: 'skip', reverse: true });
+  const values = db.values({ onDamage: 'skip' });
+  const shown = await keys.all();
+  assert.ok(shown.length > 800 && shown.length < 1000, `${shown.length} keys`);
+  assert.equal((await entries.all()).length, shown.length);
+  assert.equal((await values.all()).length, shown.length);
+  for (const { lostRanges } of [keys, entries, values]) {
+    assert.equal(lostRanges.length, 1);
+    const [{ gte, lt }] = lostRanges as [(typeof lostRanges)[0]];
+    const missing = Array.from({ length: 1000 }, (_, i) => String(i).padStart(4, '0')).filter(
+      (key) => !shown.includes(key),
+    );
+    const decoder = new TextDecoder();
+    assert.ok(missing.every((key) => decoder.decode(gte) <= key && key < decoder.decode(lt)));
+  }
+  await db.close();
 });

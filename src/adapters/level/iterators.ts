@@ -2,6 +2,7 @@
  * The iterators of Level: three classes of abstract-level over one reader.
  * @module
  */
+import type { LostRange } from '../../index.ts';
 import type { Encoded } from './formats.ts';
 import {
   AbstractIterator,
@@ -22,6 +23,11 @@ export class VarveIterator<TDatabase, K, V> extends AbstractIterator<TDatabase, 
     super(db, request as object);
     this.#reader = reader;
     this.#resource = new WeakResource(this.db as unknown as Owner, this);
+  }
+
+  /** With `onDamage: 'skip'`: what was left out so far, by ranges of encoded keys. Fresh. */
+  get lostRanges(): LostRange[] {
+    return this.#reader.lostRanges;
   }
 
   protected _next(): Promise<[K, V] | undefined> {
@@ -54,6 +60,11 @@ export class VarveKeyIterator<TDatabase, K> extends AbstractKeyIterator<TDatabas
     this.#resource = new WeakResource(this.db as unknown as Owner, this);
   }
 
+  /** With `onDamage: 'skip'`: what was left out so far, by ranges of encoded keys. Fresh. */
+  get lostRanges(): LostRange[] {
+    return this.#reader.lostRanges;
+  }
+
   protected _next(): Promise<K | undefined> {
     return this.#reader.next();
   }
@@ -82,6 +93,11 @@ export class VarveValueIterator<TDatabase, K, V> extends AbstractValueIterator<T
     super(db, request as object);
     this.#reader = reader;
     this.#resource = new WeakResource(this.db as unknown as Owner, this);
+  }
+
+  /** With `onDamage: 'skip'`: what was left out so far, by ranges of encoded keys. Fresh. */
+  get lostRanges(): LostRange[] {
+    return this.#reader.lostRanges;
   }
 
   protected _next(): Promise<V | undefined> {

@@ -7,7 +7,7 @@
  * @module
  */
 import { compareKeys } from '../../bytes/compare.ts';
-import type { Db, DbCursor, HostLoop } from '../../index.ts';
+import type { Db, DbCursor, HostLoop, LostRange } from '../../index.ts';
 import { AbortError, levelError } from './errors.ts';
 import { type Encoded, engineBytes, RangeCopier } from './formats.ts';
 import { engineRange, type ScanRequest } from './requests.ts';
@@ -60,7 +60,14 @@ export class RangeReader<T> {
     this.#state = AT_START;
     this.#portionEntries = 0;
     this.#portionBytes = 0;
-    this.#cursor = db.cursor(engineRange(request));
+    const { onDamage } = request;
+    const range = engineRange(request);
+    this.#cursor = db.cursor(onDamage === undefined ? range : { ...range, onDamage });
+  }
+
+  /** See `DbCursor`. */
+  get lostRanges(): LostRange[] {
+    return this.#cursor.lostRanges;
   }
 
   /** The next item; undefined at the end. */

@@ -50,6 +50,7 @@ export interface ScanRequest extends RangeRequest {
   readonly keyEncoding: Format;
   readonly valueEncoding: Format;
   readonly highWaterMarkBytes?: number | undefined;
+  readonly onDamage?: 'throw' | 'skip' | undefined;
   readonly signal?: AbortSignal | null | undefined;
 }
 

@@ -19,7 +19,7 @@ import type {
   AbstractValueIteratorOptions,
   Transcoder,
 } from 'abstract-level';
-import type { DbOptions, EncryptionOptions, Fs } from '../../index.ts';
+import type { DbOptions, EncryptionOptions, Fs, LostRange } from '../../index.ts';
 
 /**
  * Options of `open()`: those of abstract-level, those of Varve, and the names that classic-level
@@ -96,10 +96,21 @@ export interface ScanOptions {
   /** Keep the blocks that are read in the cache; true if absent. */
   readonly fillCache?: boolean | undefined;
   /**
+   * `skip` goes on past what cannot be read for damage, and the iterator's `lostRanges` tell what
+   * was left out; `throw` if absent.
+   */
+  readonly onDamage?: 'throw' | 'skip' | undefined;
+  /**
    * `nextv()` stops when the bytes of its entries exceed this; 1 MiB if absent. On key and value
    * iterators only keys or values count.
    */
   readonly highWaterMarkBytes?: number | undefined;
+}
+
+/** What iterators have beside those of abstract-level. */
+export interface DamageAware {
+  /** With `onDamage: 'skip'`: what was left out so far, by ranges of encoded keys. Fresh. */
+  readonly lostRanges: readonly LostRange[];
 }
 
 /** Options of `iterator()`. */

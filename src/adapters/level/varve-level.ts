@@ -89,20 +89,22 @@ export interface VarveLevel<KDefault, VDefault> {
   batch(): VarveChainedBatch<this, KDefault, VDefault>;
 
   /** Iterates over entries as of this moment. */
-  iterator(): AbstractIterator<this, KDefault, VDefault>;
+  iterator(): AbstractIterator<this, KDefault, VDefault> & types.DamageAware;
   iterator<K = KDefault, V = VDefault>(
     options: types.IteratorOptions<K, V>,
-  ): AbstractIterator<this, K, V>;
+  ): AbstractIterator<this, K, V> & types.DamageAware;
 
   /** Iterates over keys as of this moment. */
-  keys(): AbstractKeyIterator<this, KDefault>;
-  keys<K = KDefault>(options: types.KeyIteratorOptions<K>): AbstractKeyIterator<this, K>;
+  keys(): AbstractKeyIterator<this, KDefault> & types.DamageAware;
+  keys<K = KDefault>(
+    options: types.KeyIteratorOptions<K>,
+  ): AbstractKeyIterator<this, K> & types.DamageAware;
 
   /** Iterates over values as of this moment. */
-  values(): AbstractValueIterator<this, KDefault, VDefault>;
+  values(): AbstractValueIterator<this, KDefault, VDefault> & types.DamageAware;
   values<K = KDefault, V = VDefault>(
     options: types.ValueIteratorOptions<K, V>,
-  ): AbstractValueIterator<this, K, V>;
+  ): AbstractValueIterator<this, K, V> & types.DamageAware;
 
   /** Removes a range of keys, all without one; a crash may leave some of them. */
   clear(): Promise<void>;
