@@ -42,7 +42,12 @@ export async function fuzzDamagedFiles(
 }
 
 /** One damage: to bytes, to a range, or to the length of a file. */
-function damage(fs: MemoryFs, name: string, names: readonly string[], random: SeededRandom): void {
+export function damage(
+  fs: MemoryFs,
+  name: string,
+  names: readonly string[],
+  random: SeededRandom,
+): void {
   const file = fileOf(fs, name);
   const bytes = contentOf(file);
   const at = random.below(bytes.length + 1);

@@ -3,9 +3,12 @@
  * pipeline.
  * @module
  */
+import type { DbOptions } from '../src/db/options.ts';
 import type { SeededRandom } from '../src/testing/seeded-random.ts';
 import { makeSample, NO_STAGES, type Sample } from '../test/prove/damage.ts';
 import { STAGES } from '../test/prove/settings.ts';
+
+const STRIPED: DbOptions = { ecc: { scheme: 'xor', data: 4, stripe: { data: 6, parity: 2 } } };
 
 /** Every run looks at one of them. */
 export class Samples {
@@ -17,7 +20,11 @@ export class Samples {
 
   static async make(): Promise<Samples> {
     const samples: (readonly [string, Sample])[] = [];
-    for (const [stages, options] of Object.entries({ none: NO_STAGES, ...STAGES })) {
+    for (const [stages, options] of Object.entries({
+      none: NO_STAGES,
+      ...STAGES,
+      striped: STRIPED,
+    })) {
       samples.push([stages, await makeSample(options)]);
     }
     return new Samples(samples);

@@ -15,6 +15,9 @@ import {
 import { KEYS_HELP } from './keys.ts';
 import { Output } from './output.ts';
 
+/** Arguments of commands that name a file or directory. */
+const PATH_ARGUMENTS: ReadonlySet<string> = new Set(['db', 'target', 'path']);
+
 const EXAMPLES = `
 Examples:
   varve put ./data user:1 Ada            set a key; the database is made if there is none
@@ -72,12 +75,22 @@ async function programOf(args: readonly string[], output: Output): Promise<Comma
   const program = new Command('varve')
     .description('Look into and change a Varve database.')
     .version(version())
-    .addHelpText('after', `${EXAMPLES}\n${KEYS_HELP}\n${EXIT_CODES_HELP}`);
+    .addHelpText('after', `${EXAMPLES}\n${KEYS_HELP}\n${EXIT_CODES_HELP}`)
+    .hook('preAction', (_, command) => requirePaths(command));
   const commands = await commandsFor(args, output);
   for (const command of commands) program.addCommand(command);
   // Messages are written in one place, above.
   quieten(program);
   return program;
+}
+
+/** An empty path is a variable of a shell that was not set. */
+function requirePaths({ registeredArguments, args }: Command): void {
+  for (const [i, argument] of registeredArguments.entries()) {
+    const name = argument.name();
+    if (!PATH_ARGUMENTS.has(name) || args[i] !== '') continue;
+    throw usageError(`<${name}> is empty: ${argument.description}`);
+  }
 }
 
 function quieten(command: Command): void {

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { EccOptions } from '../../src/ecc/options.ts';
-import { fileOf } from '../prove/damage.ts';
+import { contentOf, fileOf } from '../prove/damage.ts';
 import { openSeeded } from '../prove/environment.ts';
 import { expectHealed, lookAt, places } from './damage-look.ts';
 import { runRounds } from './damage-rounds.ts';
@@ -112,10 +112,12 @@ function cutsOf(sample: Sample, state: 'dead' | 'closed', more: number): [Unit, 
   const last = units.filter(({ file }, i) => units[i + 1]?.file !== file);
   return last.flatMap((unit) => {
     const lost = Math.min(unit.budget, 2) + more;
-    const cuts = unit.shards.slice(-lost).flatMap(({ from, to }): [Unit, number][] => [
-      [unit, from],
-      [unit, to - 1],
-    ]);
+    const bytes = contentOf(fileOf(sample[state], unit.file));
+    const cuts = unit.shards.slice(-lost).flatMap(({ from, to }): [Unit, number][] => {
+      // A reader fills up with zeros: to lose a zero is to lose nothing.
+      const isLoss = (left: number): boolean => bytes.subarray(left, to).some((byte) => byte !== 0);
+      return [from, to - 1].filter(isLoss).map((left) => [unit, left]);
+    });
     return more > 0 ? cuts.slice(0, 2) : cuts;
   });
 }
