@@ -29,7 +29,7 @@ export interface FoundLogs {
   readonly baseSeqno: number;
   /** Writes up to this one stand before a gap; 0 without a gap. */
   readonly staleThrough: number;
-  /** The first log that begins behind the gap; 0 if it is in the last one, or there is none. */
+  /** The log that begins behind the gap; 0 if that is within a log, or there is none. */
   readonly logBehindGap: number;
   /** What is wrong with them; not the end that a crash leaves. */
   readonly damage: readonly DroppedRange[];
@@ -114,8 +114,7 @@ class LogScan {
     }
     const { fileNumber, salt, protection } = head.identity!;
     this.identities.push({ fileNumber, salt, protection });
-    this.#noteGap(head.baseSeqno);
-    if (this.staleThrough > 0 && this.logBehindGap === 0) this.logBehindGap = fileNumber;
+    if (this.#noteGap(head.baseSeqno)) this.logBehindGap = fileNumber;
     for (const batch of batches) {
       this.#noteGap(batch.firstSeqno - 1);
       if (!look(batch, this.familyIds)) continue;
@@ -133,11 +132,12 @@ class LogScan {
     };
   }
 
-  #noteGap(before: number): void {
-    if (before > this.lastSeqno) {
-      this.staleThrough = this.lastSeqno;
-      this.logBehindGap = 0;
-    }
-    this.lastSeqno = Math.max(this.lastSeqno, before);
+  /** True if writes up to `before` are missing. */
+  #noteGap(before: number): boolean {
+    if (before <= this.lastSeqno) return false;
+    this.staleThrough = this.lastSeqno;
+    this.logBehindGap = 0;
+    this.lastSeqno = before;
+    return true;
   }
 }

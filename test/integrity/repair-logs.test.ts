@@ -48,7 +48,7 @@ test('before a gap in the logs an older write does not win over what tables may 
   db.put('a', 'new');
   const to = sizeOf(fs, log!);
   await db.flush({ columnFamily: 'default' });
-  await db.compact({ columnFamily: 'default' });
+  await db.compact({ columnFamily: 'default', bottommost: true });
   db.put('b', 'behind the gap');
   const left = dead(fs);
   await db.close();
@@ -57,6 +57,7 @@ test('before a gap in the logs an older write does not win over what tables may 
   const report = await repairIn(left);
   assert.ok(report.doubts.some(({ reason }) => /writes behind 2 are missing/.test(reason)));
   const again = await openSeeded(left, 4, {});
+  assert.equal(Buffer.from(again.get('a')!).toString(), 'new');
   const found = contentOf(again);
   assert.deepEqual(
     [...found.get('default')!],
@@ -69,6 +70,31 @@ test('before a gap in the logs an older write does not win over what tables may 
     [...found.values()].map(({ size }) => size),
     [2, 1],
   );
+  await again.close();
+});
+
+test('a gap within a log takes older writes only, and what is behind it stays', async () => {
+  const fs = new MemoryFs();
+  const db = await openSeeded(fs, 2, { columnFamilies: ['other'] });
+  db.put('pin', 'stays in the log', { columnFamily: 'other' });
+  db.put('a', 'old');
+  const [log] = namesIn(fs).filter((name) => name.endsWith('.wal'));
+  const from = sizeOf(fs, log!);
+  db.put('a', 'new');
+  const to = sizeOf(fs, log!);
+  db.put('c', 'in the same log', { columnFamily: 'other' });
+  await db.flush({ columnFamily: 'default' });
+  await db.compact({ columnFamily: 'default', bottommost: true });
+  const left = dead(fs);
+  await db.close();
+  removeMatching(left, /^(CURRENT|MANIFEST)/);
+  scrambleIn(left, log!, from, to);
+  await repairIn(left, { familyNames: { 1: 'other' } });
+  const again = await openSeeded(left, 4, {});
+  assert.equal(Buffer.from(again.get('a')!).toString(), 'new');
+  const other = { columnFamily: 'other' };
+  assert.equal(Buffer.from(again.get('pin', other)!).toString(), 'stays in the log');
+  assert.equal(Buffer.from(again.get('c', other)!).toString(), 'in the same log');
   await again.close();
 });
 
