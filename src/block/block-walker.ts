@@ -190,10 +190,11 @@ export class BlockWalker {
         return undefined;
       }
     }
+    if (!this.#leadsOn(block.end, to)) return undefined;
+    // What ends there may be a block of another length than the header claims.
+    const resolved = framedLen === undefined ? this.#resolve(start, block.end) : undefined;
     // The look ahead takes the window away.
-    return this.#leadsOn(block.end, to)
-      ? this.#judge(this.records.type, position, blockLen, frame)
-      : undefined;
+    return resolved ?? this.#judge(this.records.type, position, blockLen, frame);
   }
 
   #judge(
