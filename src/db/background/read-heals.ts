@@ -70,7 +70,7 @@ export class ReadHeals {
     } catch (error) {
       if (!isVarveError(error)) throw error;
     }
-    const { counts } = this.#findings.take(target, found, true);
+    const { counts } = this.#findings.take(target, found, true, offsets);
     this.#record.set(addTotals(this.#record.state, counts));
   }
 

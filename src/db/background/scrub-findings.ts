@@ -21,6 +21,7 @@ export interface Outcome {
   readonly hasNews: boolean;
 }
 
+const NO_OFFSETS: ReadonlySet<number> = new Set();
 const NOTHING: Outcome = {
   counts: { correctedCount: 0, healedCount: 0, lostCount: 0 },
   findings: [],
@@ -55,8 +56,14 @@ export class ScrubFindings {
   /**
    * Takes what a look at a part of a file has found. What is no part of the database any more is
    * nobody's damage.
+   * @param toldOffsets where a read has told already what it corrected
    */
-  take(target: ScrubTarget, findings: readonly Finding[], heals: boolean): Outcome {
+  take(
+    target: ScrubTarget,
+    findings: readonly Finding[],
+    heals: boolean,
+    toldOffsets: ReadonlySet<number> = NO_OFFSETS,
+  ): Outcome {
     if (findings.length === 0 || !isLive(this.#core, target)) return NOTHING;
     const counts = { correctedCount: 0, healedCount: 0, lostCount: 0 };
     const taken: ScrubFinding[] = [];
@@ -66,7 +73,8 @@ export class ScrubFindings {
       hasNews ||= isNew;
       if (finding.state === 'healable') counts.correctedCount++;
       else counts.lostCount++;
-      if (isNew) this.#tell(target, finding);
+      const isTold = finding.state === 'healable' && toldOffsets.has(finding.offset);
+      if (isNew && !isTold) this.#tell(target, finding);
     }
     const healable = findings.filter(({ state }) => state === 'healable');
     const { done, refusal } = heals ? this.#healer.heal(target, healable) : NOT_TRIED;
