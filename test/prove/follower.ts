@@ -75,7 +75,9 @@ export class Follower {
     const clock = new SimulatedClock(0);
     const turn = () => Promise.resolve();
     const process = processOf({ fs, clock, seed: this.seed, workerCount: 0, turn });
-    return process.open({ ...options, readOnly: true });
+    // It takes the families that are there: those of the writer come and go.
+    const { columnFamilies: _, ...others } = options;
+    return process.open({ ...others, readOnly: true });
   }
 }
 
