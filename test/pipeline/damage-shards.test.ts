@@ -113,11 +113,12 @@ function cutsOf(sample: Sample, state: 'dead' | 'closed', more: number): [Unit, 
   return last.flatMap((unit) => {
     const lost = Math.min(unit.budget, 2) + more;
     const bytes = contentOf(fileOf(sample[state], unit.file));
-    const cuts = unit.shards.slice(-lost).flatMap(({ from, to }): [Unit, number][] => {
+    // One shard too many is lost by cuts into the first of them only.
+    const cutShards = unit.shards.slice(-lost).slice(0, more > 0 ? 1 : undefined);
+    return cutShards.flatMap(({ from, to }): [Unit, number][] => {
       // A reader fills up with zeros: to lose a zero is to lose nothing.
       const isLoss = (left: number): boolean => bytes.subarray(left, to).some((byte) => byte !== 0);
       return [from, to - 1].filter(isLoss).map((left) => [unit, left]);
     });
-    return more > 0 ? cuts.slice(0, 2) : cuts;
   });
 }
