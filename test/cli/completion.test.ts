@@ -9,7 +9,7 @@ import { fails, ok } from './run-varve.ts';
 
 const COMMANDS = [
   ...['put', 'get', 'del', 'scan', 'import', 'export', 'stats', 'verify', 'compact'],
-  ...['checkpoint', 'backup', 'scrub', 'inspect', 'unlock', 'completion'],
+  ...['checkpoint', 'backup', 'scrub', 'inspect', 'repair', 'salvage', 'unlock', 'completion'],
 ];
 
 test('bash completes commands, options, choices, and file names otherwise', async () => {
