@@ -5,10 +5,10 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { DbEvent } from '../../src/db/events.ts';
 import type { DbOptions } from '../../src/db/options.ts';
-import { MemoryFs } from '../../src/fs/memory.ts';
+import { type MemoryFile, MemoryFs } from '../../src/fs/memory.ts';
 import { testKeys } from '../block/pipelines.ts';
 import { openHeld } from './held-workers.ts';
-import { code, keyAt, onlyTable, openMemory, PATH } from './helpers.ts';
+import { code, keyAt, onlyTable, openMemory, PATH, tableNames } from './helpers.ts';
 
 const COUNT = 300;
 const STRIPE = { data: 8, parity: 2 } as const;
@@ -27,6 +27,21 @@ function lose(fs: MemoryFs, from: number, length: number): void {
   const file = onlyTable(fs);
   if (from + length >= file.size) file.resize(from);
   else file.write(new Uint8Array(length).fill(0xaa), 0, length, from);
+}
+
+function contentOf(file: MemoryFile): Buffer {
+  const bytes = Buffer.alloc(file.size);
+  file.read(bytes, 0, bytes.length, 0);
+  return bytes;
+}
+
+/** No damage was told as lost, and no table was written anew for it. */
+function assertNothingElse(events: readonly DbEvent[]): void {
+  const types = new Set<DbEvent['type']>(['file-damaged', 'lost', 'compaction']);
+  assert.deepEqual(
+    events.filter(({ type }) => types.has(type)),
+    [],
+  );
 }
 
 async function openWith(options: DbOptions, workers: number) {
@@ -59,20 +74,65 @@ for (const [name, options] of Object.entries({
 } satisfies Record<string, DbOptions>)) {
   for (const workers of [0, 2]) {
     suite(`a database with ${name}, ${workers} workers`, () => {
-      test('reads what a table has lost in one piece, tells of it and writes it anew', async () => {
+      test('reads and tells what a table lost in one piece, and heals it in place', async () => {
         const { db, fs, events, goOn } = await openWith(options, workers);
         const { storage } = db.stats();
         assert.deepEqual(
           storage.map(({ ecc }) => ecc),
           [options.ecc],
         );
-        const { size } = onlyTable(fs);
-        lose(fs, size >> 1, 5000);
+        const file = onlyTable(fs);
+        const asWritten = contentOf(file);
+        events.length = 0;
+        lose(fs, file.size >> 1, 5000);
         for (let i = 0; i < COUNT; i++) assert.deepEqual(db.get(keyAt(i)), bytesOf(i));
-        assert.ok(db.stats().counters.corrections > 0);
+        const { corrections } = db.stats().counters;
+        assert.ok(corrections > 0);
         await goOn();
-        const isHealed = events.some((e) => e.type === 'compaction' && e.reason === 'heal');
-        assert.ok(isHealed);
+        assert.ok(contentOf(file).equals(asWritten));
+        const healed = events.filter((event) => event.type === 'healed');
+        assert.ok(healed.length >= 2, 'the hole is longer than a chunk');
+        for (const { part, source } of healed)
+          assert.deepEqual([part, source], ['stripe', 'stripes']);
+        assert.equal(db.stats().counters.healCount, healed.length);
+        const told = events.filter((event) => event.type === 'corrected');
+        assert.ok(told.length > 0);
+        const chunks = new Set(healed.map(({ offset }) => offset));
+        assert.ok(!told.some(({ offset }) => chunks.has(offset)), 'the blocks were told already');
+        assertNothingElse(events);
+        for (let i = 0; i < COUNT; i++) assert.deepEqual(db.get(keyAt(i)), bytesOf(i));
+        assert.equal(db.stats().counters.corrections, corrections, 'it is sound again');
+        const report = await db.verify();
+        assert.deepEqual([report.corrected, report.uncorrectable], [[], []]);
+        await db.close();
+      });
+
+      test('heals what verify finds of chunks, units and copies of the header', async () => {
+        const { db, fs, events, goOn } = await openWith(options, workers);
+        const file = onlyTable(fs);
+        const asWritten = contentOf(file);
+        events.length = 0;
+        // The header has a copy behind the first and one at the end, before which units stand.
+        for (const from of [2, 300, file.size >> 1, file.size - 5000, file.size - 40])
+          lose(fs, from, 30);
+        const report = await db.verify();
+        assert.ok(report.corrected.length >= 4);
+        assert.deepEqual(report.uncorrectable, []);
+        await goOn();
+        assert.ok(contentOf(file).equals(asWritten));
+        assertNothingElse(events);
+        assert.deepEqual((await db.verify()).corrected, []);
+        await db.close();
+      });
+
+      test('writes a table anew whose file is not to be written to', async () => {
+        const { db, fs, events, goOn } = await openWith(options, workers);
+        fs.link(`${PATH}/${tableNames(fs)[0]}`, 'elsewhere');
+        lose(fs, onlyTable(fs).size >> 1, 5000);
+        for (let i = 0; i < COUNT; i++) assert.deepEqual(db.get(keyAt(i)), bytesOf(i));
+        await goOn();
+        assert.ok(events.some((event) => event.type === 'compaction' && event.reason === 'heal'));
+        assert.ok(events.every(({ type }) => type !== 'healed' && type !== 'file-damaged'));
         const report = await db.verify();
         assert.deepEqual([report.corrected, report.uncorrectable], [[], []]);
         await db.close();

@@ -5,10 +5,12 @@
  * of its work.
  * @module
  */
+import { bodyBytesOf } from '../../block/striped-file.ts';
+import { CHUNK_BYTES } from '../../ecc/stripe-layout.ts';
 import { isVarveError } from '../../errors.ts';
-import { closeFile, joinPath } from '../../fs/port.ts';
+import { closeFile, joinPath, type ReadableFile } from '../../fs/port.ts';
 import { FileCheck } from '../../integrity/file-check.ts';
-import type { Finding } from '../../integrity/finding.ts';
+import type { ExpectedFile, Finding } from '../../integrity/finding.ts';
 import { addTotals, RANK_TABLE } from '../../integrity/scrub-state.ts';
 import type { DbCore } from '../core.ts';
 import type { ScrubFindings } from './scrub-findings.ts';
@@ -62,32 +64,32 @@ export class ReadHeals {
   }
 
   #heal(target: ScrubTarget, offsets: ReadonlySet<number>): void {
-    const found: Finding[] = [];
+    let found: readonly Finding[] = [];
     try {
-      for (const offset of target.rank === RANK_TABLE ? offsets : [0]) {
-        found.push(...this.#look(target, offset));
-      }
+      found = this.#look(target, offsets);
     } catch (error) {
       if (!isVarveError(error)) throw error;
     }
-    const { counts } = this.#findings.take(target, found, true, offsets);
+    // Reads tell of blocks, also where their chunks are what is healed.
+    const chunks = found.filter(({ part }) => part === 'stripe');
+    const told = new Set([...offsets, ...chunks.map(({ offset }) => offset)]);
+    const { counts } = this.#findings.take(target, found, true, told);
     this.#record.set(addTotals(this.#record.state, counts));
   }
 
-  /** What is wrong in a table where a read said so; in other files, anywhere. */
-  #look(target: ScrubTarget, offset: number): Finding[] {
+  /** What is wrong in a table where reads said so; in other files, anywhere. */
+  #look({ fileName, expected, rank }: ScrubTarget, offsets: ReadonlySet<number>): Finding[] {
     const { fs, location } = this.#core;
-    const { fileName, expected, rank } = target;
     const file = fs.open(joinPath(location.directory, fileName), 'read');
-    const found: Finding[] = [];
     try {
-      const only = rank === RANK_TABLE ? placeAt(file.path, offset) : undefined;
-      const check = new FileCheck(file, expected, (finding) => found.push(finding), { only });
-      while (check.step(STEP_BYTES));
+      if (rank !== RANK_TABLE) return look(file, expected, undefined);
+      if (expected.protection?.ecc?.stripe !== undefined) {
+        return lookAtStriped(file, expected, offsets);
+      }
+      return [...offsets].flatMap((offset) => look(file, expected, placeAt(file.path, offset)));
     } finally {
       closeFile(file);
     }
-    return found;
   }
 
   #arm(): void {
@@ -104,6 +106,52 @@ export class ReadHeals {
       this.#core.events.deliver();
     });
   }
+}
+
+/** @param only undefined: all of the file */
+function look(file: ReadableFile, expected: ExpectedFile, only: Finding | undefined): Finding[] {
+  const found: Finding[] = [];
+  const check = new FileCheck(file, expected, (finding) => found.push(finding), { only });
+  while (check.step(STEP_BYTES));
+  return found;
+}
+
+/**
+ * A look at one block knows nothing of stripes: where its own parity does not do, the chunks in
+ * which it stands are looked at, each once. An offset may also be that of a chunk or a unit. What
+ * is told as lost here is not: a read has got it.
+ */
+function lookAtStriped(
+  file: ReadableFile,
+  expected: ExpectedFile,
+  offsets: ReadonlySet<number>,
+): Finding[] {
+  const { protection, endBytes } = expected;
+  const bodyBytes = bodyBytesOf(protection!, endBytes!) ?? 0;
+  const found: Finding[] = [];
+  const places = new Set<number>();
+  for (const offset of offsets) {
+    // The header is a part of the first chunk.
+    if (offset === 0 || offset >= bodyBytes) {
+      places.add(offset);
+      continue;
+    }
+    for (const finding of look(file, expected, placeAt(file.path, offset))) {
+      if (finding.state === 'healable') {
+        found.push(finding);
+        continue;
+      }
+      const end = Math.min(finding.offset + finding.lengthBytes, bodyBytes);
+      const first = finding.offset - (finding.offset % CHUNK_BYTES);
+      for (let at = first; at < end; at += CHUNK_BYTES) places.add(at);
+    }
+  }
+  for (const offset of places) {
+    const lengthBytes = offset < bodyBytes ? CHUNK_BYTES : 1;
+    const only: Finding = { ...placeAt(file.path, offset), part: 'stripe', lengthBytes };
+    found.push(...look(file, expected, only).filter(({ state }) => state === 'healable'));
+  }
+  return found;
 }
 
 /** The block, or the header, that begins there. */
