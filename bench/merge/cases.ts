@@ -233,6 +233,8 @@ class KeepingSink implements TableSink {
     return meta;
   }
 
+  syncNames(): void {}
+
   discard(): void {}
 }
 
@@ -259,6 +261,8 @@ class CountingSink implements TableSink {
   finish(_file: FileHandle, writer: TableWriter): TableMeta {
     return writer.finish(0);
   }
+
+  syncNames(): void {}
 
   discard(): void {}
 }

@@ -170,8 +170,12 @@ export class WorkerExecutor implements Executor, PoolClient {
     this.#options.onUnavailable(error);
   }
 
-  /** The thread of the database can close tables to open others, which workers cannot. */
+  /**
+   * The thread of the database can close tables to open others, which workers cannot. The job has
+   * its file numbers again, so what the worker could not remove either must be gone.
+   */
   onStarved({ task }: PoolTask): void {
+    this.sweep(task.job);
     this.#inline.adopt(task);
   }
 

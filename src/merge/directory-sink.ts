@@ -66,6 +66,11 @@ export class DirectorySink implements TableSink {
     return meta;
   }
 
+  /** An edit will name the tables: they must be found after a power cut. */
+  syncNames(): void {
+    this.#context.fs.syncDirectory(this.#context.directory);
+  }
+
   discard(file: FileHandle | undefined, finished: readonly TableMeta[]): void {
     if (file !== undefined) this.#remove(file);
     const fileNumbers = finished.map(({ fileNumber }) => fileNumber);

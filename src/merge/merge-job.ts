@@ -130,14 +130,12 @@ function memoryBytes({ input, targetTableBytes }: MergeOrder): number {
 /** The run of a job. */
 export class MergeJobRun implements JobRun<MergeResult> {
   readonly #job: MergeJob;
-  readonly #context: JobContext;
   readonly #run: MergeRun;
   readonly #pace: Pace;
 
   /** Opens nothing yet. */
   constructor(job: MergeJob, context: JobContext) {
     this.#job = job;
-    this.#context = context;
     this.#pace = new Pace([context.limiter], context.clock, job.urgency);
     const { deeper, guardedFamily } = job;
     const runs = 'runs' in job.input ? job.input.runs : [];
@@ -149,6 +147,7 @@ export class MergeJobRun implements JobRun<MergeResult> {
       snapshots: job.snapshots,
       sink: new DirectorySink(context, job.table, job.fileNumbers, out),
       targetTableBytes: job.targetTableBytes,
+      syncsNames: job.syncsDirectory,
       deeper: deeper === undefined ? undefined : new KeyRangeSweep(deeper),
       grandparents: deeper === undefined ? undefined : new KeyRangeSweep(deeper.slice(0, 1)),
       isBottommost: deeper?.every((tables) => tables.length === 0) ?? false,
@@ -170,9 +169,6 @@ export class MergeJobRun implements JobRun<MergeResult> {
       const isDone = this.#run.step(this.#pace.stepBytes(budgetBytes));
       this.#pace.note(this.#bytes);
       if (!isDone) return undefined;
-      const { fs, directory } = this.#context;
-      // An edit will name the new tables: they must be found after a power cut.
-      if (this.#job.syncsDirectory) fs.syncDirectory(directory);
     } catch (error) {
       this.abort();
       throw error;

@@ -31,6 +31,8 @@ export interface TableSink {
   create(guard?: EntryGuard): { file: FileHandle; writer: TableWriter };
   /** Seals a finished table: its bytes are on stable storage and the handle closed on return. */
   finish(file: FileHandle, writer: TableWriter): TableMeta;
+  /** Makes the names of all finished tables durable. */
+  syncNames(): void;
   /** Removes files that will not become part of the database. */
   discard(file: FileHandle | undefined, finished: readonly TableMeta[]): void;
 }
@@ -46,6 +48,8 @@ export interface MergeRunOptions {
   readonly snapshots: readonly number[];
   readonly sink: TableSink;
   readonly targetTableBytes: number;
+  /** Whether the names of the tables are to be durable when the run is complete. */
+  readonly syncsNames?: boolean | undefined;
   /** The levels below the output; undefined keeps every tombstone (a flush). */
   readonly deeper: KeyRangeSweep | undefined;
   /** Tables of the level below the output, which say where outputs end. */
@@ -124,6 +128,8 @@ export class MergeRun {
     this.merge(this.bytesRead + budgetBytes);
     if (queue.valid) return false;
     this.finishTable();
+    // Before the end: if this fails, the tables are still to be removed.
+    if (this.options.syncsNames === true) this.options.sink.syncNames();
     queue.close();
     this.ended = true;
     return true;

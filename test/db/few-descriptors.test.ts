@@ -13,8 +13,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { open } from '../../src/node.ts';
-import { FaultFs } from '../../src/testing/fault-fs.ts';
-import { openThreaded } from '../executor/fixture.ts';
+import { FaultFs, type FaultRule } from '../../src/testing/fault-fs.ts';
+import { openThreaded, orphans } from '../executor/fixture.ts';
 import { code, fill, keyAt, PATH } from './helpers.ts';
 
 /** What Node's own loader of modules needs, and no more. */
@@ -37,24 +37,40 @@ for (const free of [200, 40]) {
   test(`a reader works with ${free} descriptors to spare`, () => work(free, 'read'));
 }
 
-test("a job for which a worker can open no file is done by the caller's thread", async () => {
-  const fs = new FaultFs(new MemoryFs());
+/** The operations of a worker that take a descriptor. */
+const TAKING = ['open', 'syncDirectory'] as const;
+const REMOVALS: Record<string, FaultRule | undefined> = {
+  'that cleans up': undefined,
+  'that cannot clean up': { operation: 'remove', times: Number.POSITIVE_INFINITY },
+};
+
+/** Has a worker fail with the `count`-th operation that takes a descriptor. @returns if it did */
+async function starve(count: number, removals: FaultRule | undefined): Promise<boolean> {
+  const fs = new MemoryFs();
+  const workerFs = new FaultFs(fs, removals === undefined ? [] : [removals]);
   const told: string[] = [];
   const settings = { workers: 2, onEvent: ({ type }: { type: string }) => told.push(type) };
-  const { db } = await openThreaded(fs, settings);
-  const path = (name: string) => name.endsWith('.sst');
-  for (let skip = 0; skip < 3; skip++) {
+  const { db } = await openThreaded(fs, settings, undefined, workerFs);
+  workerFs.failCall(count, { operation: TAKING, effect: 'HANDLES' });
+  for (let round = 0; round < 3; round++) {
     fill(db, 50, 2000);
-    fs.addRule({ operation: 'open', path, effect: 'HANDLES', skip });
     await db.flush();
-    await db.compact();
-    fs.clearRules();
   }
-  assert.ok(fs.faults > 0);
+  await db.compact();
   for (let i = 0; i < 50; i++) assert.equal(db.get(keyAt(i))?.length, 2000);
   assert.ok(!told.includes('error'));
+  assert.equal(orphans(fs, db), 0);
   await db.close();
-});
+  return workerFs.calls('open') + workerFs.calls('syncDirectory') >= count;
+}
+
+for (const [how, removals] of Object.entries(REMOVALS)) {
+  test(`a job that a starved worker ${how} fails is done by the caller's thread`, async () => {
+    let count = 1;
+    while (await starve(count, removals)) count++;
+    assert.ok(count > 8, `${count} operations`);
+  });
+}
 
 test('when nothing is left to close, the error says so', async () => {
   const fs = new FaultFs(new MemoryFs());

@@ -32,11 +32,15 @@ export interface World {
   readonly clock: SimulatedClock;
 }
 
-/** @param change replaces the threads by others that are made of them */
+/**
+ * @param change replaces the threads by others that are made of them
+ * @param workerFs what the workers have of the same files
+ */
 export async function openThreaded(
   fs: Fs,
   options: DbOptions,
   change: (threads: SimulatedThreads, clock: SimulatedClock) => WorkerThreads = (same) => same,
+  workerFs: Fs = fs,
 ): Promise<World> {
   const clock = new SimulatedClock(1_700_000_000_000);
   const ports = {
@@ -46,7 +50,7 @@ export async function openThreaded(
     compression: portableCompression,
     crypto: nodeCrypto(),
   };
-  const threads = new SimulatedThreads(ports, new SeededRandom(2));
+  const threads = new SimulatedThreads({ ...ports, fs: workerFs }, new SeededRandom(2));
   const hostLoop = { turn: () => Promise.resolve() };
   const environment = { ...ports, hostLoop, threads: change(threads, clock) };
   return { db: await openDatabase(DIRECTORY, options, environment), threads, clock };

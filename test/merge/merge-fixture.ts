@@ -295,6 +295,7 @@ export function runOf(
     snapshots: scenario.snapshots,
     sink: world.sink,
     targetTableBytes: scenario.targetTableBytes,
+    syncsNames: true,
     deeper: scenario.isFlush ? undefined : new KeyRangeSweep(deeper),
     grandparents: scenario.isFlush ? undefined : new KeyRangeSweep(deeper.slice(0, 1)),
     isBottommost: isBottommost(scenario),
