@@ -83,7 +83,7 @@ async function runAll(kinds: readonly string[], stepBytes: number) {
 
 suite('a worker with several jobs', () => {
   test('does a flush first, then a compaction, then what no write waits for', async () => {
-    const ended = await runAll(['verify', 'compaction', 'flush'], 4096);
+    const ended = await runAll(['verify', 'compaction', 'flush'], 32_768);
     assert.deepEqual(
       ended.map(({ kind }) => kind),
       ['flush', 'compaction', 'verify'],
