@@ -170,11 +170,11 @@ export class BlockWalker {
     const frame = this.records.frame.sizeBytes === 0 ? undefined : this.#frameAt(start);
     const framedLen = frame?.blockBytes;
     const blockLen = framedLen ?? this.#claimedLength(position);
-    if (blockLen < BLOCK_OVERHEAD_BYTES || blockLen > to - position) return undefined;
-    if (framedLen === undefined && blockLen > SHORT_BLOCK_BYTES_MAX) {
-      const off = this.#window.load(position, BLOCK_HEADER_BYTES);
-      if (!this.records.mayBeLong(this.#window.buf, off)) return undefined;
+    const isPossible = blockLen >= BLOCK_OVERHEAD_BYTES && blockLen <= to - position;
+    if (framedLen === undefined && !(isPossible && this.#mayBeSoLong(position, blockLen))) {
+      return this.#resolveByHeader(start, to);
     }
+    if (!isPossible) return undefined;
     const block = this.#judge(this.records.type, position, blockLen, frame);
     if (block.state !== 'damaged') return block;
     this.#workLeft -= blockLen;
@@ -195,6 +195,13 @@ export class BlockWalker {
     const resolved = framedLen === undefined ? this.#resolve(start, block.end) : undefined;
     // The look ahead takes the window away.
     return resolved ?? this.#judge(this.records.type, position, blockLen, frame);
+  }
+
+  /** False for a length that no sound header would give. */
+  #mayBeSoLong(position: number, blockLen: number): boolean {
+    if (blockLen <= SHORT_BLOCK_BYTES_MAX) return true;
+    const off = this.#window.load(position, BLOCK_HEADER_BYTES);
+    return this.records.mayBeLong(this.#window.buf, off);
   }
 
   #judge(
