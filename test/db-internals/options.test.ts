@@ -74,6 +74,7 @@ suite('without options', () => {
       createIfMissing: true,
       errorIfExists: false,
       allowForeignFiles: false,
+      healFrom: [],
       readOnly: false,
       writeBufferBytes: 16 * MIB,
       memoryBudgetBytes: 128 * MIB,

@@ -34,6 +34,12 @@ async function openStopped(families: readonly string[] = []): Promise<HeldWorld>
     world.threads.run();
   }
   assert.ok(gate.heldCount > 0);
+  const frozenCount = () => db.stats().columnFamilies[0]!.frozenMemtableCount;
+  for (let i = 0; i < 1000 && frozenCount() > 0; i++) {
+    world.threads.run();
+    await turn();
+  }
+  assert.equal(frozenCount(), 0);
   // Until it is full: then it cannot be frozen.
   for (let i = 0; db.stats().columnFamilies[0]!.memtableBytes < 63_000; i++) {
     db.put(`more ${i}`, new Uint8Array(100));
