@@ -4,6 +4,7 @@
  */
 
 export {
+  type AbortLike,
   type OpenInWorkerOptions,
   openInWorker,
   type PageCompactOptions,

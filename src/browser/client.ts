@@ -39,6 +39,20 @@ export interface OpenInWorkerOptions {
   readonly workerUrl?: string | { readonly href: string };
 }
 
+/** What gives up waiting: an `AbortSignal`. */
+export interface AbortLike {
+  /** Whether it was aborted. */
+  readonly aborted: boolean;
+  /** With what. */
+  readonly reason?: unknown;
+  /** Throws the reason if it was aborted. */
+  throwIfAborted(): void;
+  /** Calls back once when it is aborted. */
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+  /** Undoes {@link addEventListener}. */
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** How a page reads. */
 export interface PageReadOptions {
   /** Read as of this snapshot; as of now if absent. */
@@ -46,7 +60,7 @@ export interface PageReadOptions {
   /** Name of the family; the default one if absent. */
   readonly columnFamily?: string;
   /** Rejects with its reason when it is aborted before the answer is there. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortLike;
 }
 
 /** How a page writes. */
@@ -103,12 +117,27 @@ export async function openInWorker(
   return new PageDb(connection);
 }
 
-function makeWorker(url: OpenInWorkerOptions['workerUrl']): Worker {
-  if (url !== undefined) {
-    return new Worker(typeof url === 'string' ? url : url.href, { type: 'module' });
-  }
-  // Bundlers look for exactly this.
-  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+function makeWorker(url: OpenInWorkerOptions['workerUrl']): WorkerLike {
+  const worker =
+    url === undefined
+      ? // Bundlers look for exactly this.
+        new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
+      : new Worker(typeof url === 'string' ? url : url.href, { type: 'module' });
+  return worker as unknown as WorkerLike;
+}
+
+/** What is used of a worker; types must not need the library of the DOM. */
+interface WorkerLike {
+  onmessage: ((event: { readonly data: Message }) => void) | null;
+  onerror: ((event: WorkerFailure) => void) | null;
+  postMessage(message: unknown): void;
+  terminate(): void;
+}
+
+/** Of a worker; an `ErrorEvent`. */
+interface WorkerFailure {
+  readonly message?: string;
+  preventDefault(): void;
 }
 
 /** Who waits for an answer. */
@@ -119,7 +148,7 @@ interface Waiting {
 
 /** Calls under way to one worker. */
 class Connection {
-  readonly #worker: Worker;
+  readonly #worker: WorkerLike;
   readonly #waiting: Map<number, Waiting>;
   #calls: Call[];
   #nextId: number;
@@ -127,14 +156,14 @@ class Connection {
   /** Why nothing more can be asked. */
   #ended: unknown;
 
-  constructor(worker: Worker, onEvent: ((event: DbEvent) => void) | undefined) {
+  constructor(worker: WorkerLike, onEvent: ((event: DbEvent) => void) | undefined) {
     this.#worker = worker;
     this.#waiting = new Map();
     this.#calls = [];
     this.#nextId = START_ID + 1;
     this.#isOpen = false;
     this.#ended = undefined;
-    worker.onmessage = ({ data: { answers, event } }: MessageEvent<Message>) => {
+    worker.onmessage = ({ data: { answers, event } }) => {
       for (const [id, value, failure] of answers ?? []) this.#settle(id, value, failure);
       if (event !== undefined) onEvent?.(event);
     };
@@ -429,7 +458,7 @@ function* unpacked({ buf, ends }: Chunk): Generator<[Uint8Array, Uint8Array]> {
   }
 }
 
-function abortable<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+function abortable<T>(answer: Promise<T>, signal: AbortLike | undefined): Promise<T> {
   if (signal === undefined) return answer;
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason);
