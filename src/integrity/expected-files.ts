@@ -4,7 +4,7 @@
  * @module
  */
 import { Pipeline } from '../block/pipeline.ts';
-import { portableCompression } from '../compress/portable.ts';
+import { lz4Compression } from '../compress/lz4-compression.ts';
 import { isVarveError } from '../errors.ts';
 import type { Fs } from '../fs/port.ts';
 import { type CurrentSlot, readCurrent } from '../manifest/current.ts';
@@ -133,7 +133,7 @@ function keylessPipeline(): Pipeline {
   return new Pipeline({
     // Nothing is written.
     random: { fill: () => undefined },
-    compression: portableCompression,
+    compression: lz4Compression,
     keys: undefined,
     logEcc: undefined,
     logCompression: 'none',
