@@ -96,7 +96,8 @@ export class LogVerification {
   }
 
   #readRecords(reader: RecordLogReader, budgetBytes: number): boolean {
-    const stop = reader.position + budgetBytes;
+    // Not from the last record on: one that is longer than the budget would end every step.
+    const stop = reader.nextPosition + budgetBytes;
     while (reader.nextPosition < stop) {
       const step = reader.next();
       if (step === 'end') return false;
