@@ -1,5 +1,6 @@
 /**
  * `varve repair`.
+ * @slow
  * @module
  */
 import assert from 'node:assert/strict';
