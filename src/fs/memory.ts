@@ -7,6 +7,7 @@
  * @module
  */
 import { VarveError } from '../errors.ts';
+import { LocalLocks } from './local-locks.ts';
 import type { FileHandle, Fs, FsCapabilities, FsLock, OpenMode } from './port.ts';
 
 const MIN_BUFFER_BYTES = 256;
@@ -183,9 +184,7 @@ export class MemoryFs implements Fs {
   readonly capabilities: FsCapabilities;
   private readonly quota: MemoryQuota;
   private readonly tree: Map<string, Map<string, MemoryFile>>;
-  /** Path to the token of who holds it. */
-  private readonly locked: Map<string, string>;
-  private lockCount: number;
+  private readonly locks: LocalLocks;
 
   constructor(options: MemoryFsOptions = {}) {
     this.capabilities = {
@@ -196,8 +195,7 @@ export class MemoryFs implements Fs {
     };
     this.quota = new MemoryQuota(options.capacityBytes ?? Number.POSITIVE_INFINITY);
     this.tree = new Map([['', new Map()]]);
-    this.locked = new Map();
-    this.lockCount = 0;
+    this.locks = new LocalLocks('this MemoryFs');
   }
 
   /** There is no working directory: every path stays right. */
@@ -277,24 +275,11 @@ export class MemoryFs implements Fs {
   }
 
   async lock(path: string): Promise<FsLock> {
-    const name = normalizePath(path);
-    if (this.locked.has(name)) {
-      const message = `${path} is locked by another holder of this MemoryFs`;
-      throw new VarveError('LOCKED', message, { file: path });
-    }
-    const token = String(++this.lockCount);
-    this.locked.set(name, token);
-    return {
-      token,
-      release: async () => {
-        if (this.locked.get(name) === token) this.locked.delete(name);
-      },
-    };
+    return this.locks.take(normalizePath(path), path);
   }
 
   assertHeld(path: string, token: string): void {
-    if (this.locked.get(normalizePath(path)) === token) return;
-    throw new VarveError('DETACHED', `${path} is not locked by this holder`, { file: path });
+    this.locks.assertHeld(normalizePath(path), path, token);
   }
 
   /** A file system of its own with the same files; without open handles, locks and limit. */

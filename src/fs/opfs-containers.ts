@@ -60,11 +60,6 @@ export class Container {
     this.isCut = false;
   }
 
-  /** Name of the file in the directory of the mount. */
-  get name(): string {
-    return containerName(this.number);
-  }
-
   get last(): Extent | undefined {
     return this.extents.at(-1);
   }

@@ -9,6 +9,7 @@
  * @module
  */
 import { VarveError } from '../errors.ts';
+import { LocalLocks } from './local-locks.ts';
 import { normalizePath, refused, splitPath } from './memory.ts';
 import { OpfsHandle } from './opfs-handle.ts';
 import type { MapEdit } from './opfs-map.ts';
@@ -88,9 +89,7 @@ export class OpfsFs implements Fs {
   /** Whether the browser has promised not to evict the data; false unless that was asked for. */
   readonly isPersistent: boolean;
   readonly #mount: Mount;
-  /** Path to the token of who holds it. */
-  readonly #locked: Map<string, string>;
-  #lockCount: number;
+  readonly #locks: LocalLocks;
 
   /** Only for {@link mountOpfs}. */
   constructor(mount: Mount, isPersistent: boolean) {
@@ -102,8 +101,7 @@ export class OpfsFs implements Fs {
     };
     this.isPersistent = isPersistent;
     this.#mount = mount;
-    this.#locked = new Map();
-    this.#lockCount = 0;
+    this.#locks = new LocalLocks('this mount');
   }
 
   /** Files whose content the browser no longer had when they were mounted; fresh. */
@@ -217,26 +215,12 @@ export class OpfsFs implements Fs {
   }
 
   async lock(path: string): Promise<FsLock> {
-    const name = normalizePath(path);
     this.#requireDirectory(splitPath(path).parent);
-    if (this.#locked.has(name)) {
-      const message = `${path} is locked by another holder of this mount`;
-      throw new VarveError('LOCKED', message, { file: path });
-    }
-    const token = String(++this.#lockCount);
-    this.#locked.set(name, token);
-    return {
-      token,
-      release: async () => {
-        if (this.#locked.get(name) === token) this.#locked.delete(name);
-      },
-    };
+    return this.#locks.take(normalizePath(path), path);
   }
 
   assertHeld(path: string, token: string): void {
-    const isHeld = this.#locked.get(normalizePath(path)) === token;
-    if (isHeld && !this.#mount.isClosed) return;
-    throw new VarveError('DETACHED', `${path} is not locked by this holder`, { file: path });
+    this.#locks.assertHeld(normalizePath(path), path, this.#mount.isClosed ? '' : token);
   }
 
   #isDirectory(name: string): boolean {
