@@ -106,6 +106,16 @@ export function isVarveError(error: unknown, code?: ErrorCode): error is VarveEr
   return code === undefined || (error as { readonly code?: unknown }).code === code;
 }
 
+/** What `look` returns, or undefined when that throws a {@link VarveError}. */
+export function quietly<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (!isVarveError(error)) throw error;
+    return undefined;
+  }
+}
+
 /** True for an error of any realm: those of `node:` modules are foreign to code that jest runs. */
 export function isError(value: unknown): value is Error {
   return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';

@@ -6,7 +6,7 @@ import type { CopyState } from '../block/block-walker.ts';
 import type { Pipeline } from '../block/pipeline.ts';
 import { isSoundReplica } from '../block/replicas.ts';
 import { SUITE_NONE } from '../crypto/port.ts';
-import { isVarveError } from '../errors.ts';
+import { isVarveError, quietly } from '../errors.ts';
 import { type FileHandle, type Fs, joinPath } from '../fs/port.ts';
 import {
   authenticateCurrent,
@@ -177,14 +177,4 @@ function factsOf(slot: CurrentSlot): SlotPart['facts'] {
     suite: suiteName(slot.suiteId),
     epoch: slot.epoch,
   };
-}
-
-/** What `look` returns, or undefined when the files do not let it. */
-function quietly<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (error) {
-    if (!isVarveError(error)) throw error;
-    return undefined;
-  }
 }

@@ -5,7 +5,7 @@
  */
 import { Pipeline } from '../block/pipeline.ts';
 import { lz4Compression } from '../compress/lz4-compression.ts';
-import { isVarveError } from '../errors.ts';
+import { quietly } from '../errors.ts';
 import type { Fs } from '../fs/port.ts';
 import { type CurrentSlot, readCurrent } from '../manifest/current.ts';
 import {
@@ -139,14 +139,4 @@ function keylessPipeline(): Pipeline {
     logCompression: 'none',
     onCorrection: () => undefined,
   });
-}
-
-/** What `look` returns, or undefined when the files do not let it. */
-function quietly<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (error) {
-    if (!isVarveError(error)) throw error;
-    return undefined;
-  }
 }
