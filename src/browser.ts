@@ -3,10 +3,9 @@
  * @module
  */
 
+export { type OpenInWorkerOptions, openInWorker } from './browser/client.ts';
 export {
   type AbortLike,
-  type OpenInWorkerOptions,
-  openInWorker,
   type PageCompactOptions,
   PageDb,
   type PagePutOptions,
@@ -14,6 +13,6 @@ export {
   type PageReadOptions,
   PageSnapshot,
   type PageWriteOptions,
-} from './browser/client.ts';
+} from './browser/page-db.ts';
 export type { BatchOperation } from './browser/protocol.ts';
 export { type ErrorCode, isVarveError, VarveError } from './errors.ts';

@@ -19,6 +19,7 @@
  * - `BUSY` the operation conflicts with one that is under way
  * - `STALE` a reader without the lock needs a file that the writer has removed, or finds another
  *   database in its place: refresh it, or open it again
+ * - `UNKNOWN` who was to do it ended before it answered, and nobody can tell whether it was done
  * - `UNSUPPORTED` this platform, file or format version cannot do it
  * - `INVALID` the request does not fit the state of the database
  * - `KEY` an encryption key is missing or wrong
@@ -33,6 +34,7 @@ export type ErrorCode =
   | 'CLOSED'
   | 'BUSY'
   | 'STALE'
+  | 'UNKNOWN'
   | 'UNSUPPORTED'
   | 'INVALID'
   | 'KEY';

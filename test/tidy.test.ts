@@ -150,7 +150,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'browser',
     at: 'src/browser/',
-    mayImport: ['db', 'fs', 'env', 'env/system', 'compress', 'crypto', 'errors'],
+    mayImport: ['db', 'fs', 'env', 'env/system', 'compress', 'crypto', 'bytes', 'errors'],
   },
   { name: 'varve/browser', at: 'src/browser.ts', mayImport: ['browser', 'errors'] },
   // Exported for the tests of those who embed us; nothing else in src may import it.

@@ -1,10 +1,14 @@
 /**
- * What a page and the worker with its database say to each other.
+ * What a page and the worker that leads say to each other; who leads is settled in tab.ts.
  *
- * The page sends lists of calls: all that were made in one turn of it. The worker answers in lists
- * too: calls that it could answer at once in one, the others as they are done. Calls begin in the
- * order in which they were made. Messages are plain data; entries travel packed, in buffers that
- * change hands.
+ * A link is a `MessagePort`, or a `BroadcastChannel` that only the two have. The worker sends
+ * {@link Message} with `isAttached` first. From then on the page sends {@link Request}: all calls
+ * that were made in one turn of it. The worker answers in lists too: calls that it could answer at
+ * once in one, the others as they are done. Calls begin in the order in which they were made, and
+ * their numbers rise. Messages are plain data; entries travel packed, in buffers that change hands.
+ *
+ * Calls that a worker has not answered when it ends are made again to the next one, with the
+ * numbers that they had; {@link AFTER_LOSS} says of which verbs that is true.
  * @module
  */
 import type { DbEvent } from '../db/events.ts';
@@ -14,17 +18,66 @@ import type { RangeOptions } from '../db/range.ts';
 import type { DbStats } from '../db/stats.ts';
 import type { ErrorCode } from '../errors.ts';
 
-/** What the page sends first. */
-export interface WorkerStart {
+/** Tabs may run different builds of a site: those of other versions do not talk to each other. */
+export const PROTOCOL_VERSION = 1;
+
+/** One end of what joins a page and a worker; undefined data never comes. */
+export interface Link {
+  onmessage: ((event: { readonly data: never }) => void) | null;
+  postMessage(message: unknown, transfer?: object[]): void;
+  close(): void;
+}
+
+/** A page, as a worker knows it. */
+export interface ClientIdentity {
+  /** Random, 16 characters; names the page's life lock. */
+  readonly client: string;
+  /** Whether events of the database are sent. */
+  readonly hasEvents: boolean;
+}
+
+/** What a page sends to the worker that it starts, with one end of a pipe. */
+export interface WorkerStart extends ClientIdentity {
   /** Directory of the mount in OPFS. */
   readonly name: string;
   readonly db: DbOptions;
   readonly handlesMax: number | undefined;
   readonly persist: boolean | undefined;
-  /** Whether events of the database are sent. */
-  readonly hasEvents: boolean;
   /** Name of a Web Lock that the worker holds until it ends, in whatever way. */
   readonly lifeLock: string;
+  /** Random; what other tabs know the worker by. Undefined where there are none. */
+  readonly leader: string | undefined;
+  /** Whether to wait as long as the files are still open: their owner is dying, or frozen. */
+  readonly isTakeover: boolean;
+}
+
+/** What the worker answers by itself: that it holds its lock, and later why it cannot open. */
+export interface WorkerNews {
+  readonly isAlive?: true;
+  readonly failure?: Failure;
+}
+
+/** What all tabs of a database hear, on its control channel. */
+export type ControlMessage =
+  /** A page asks who leads. */
+  | { readonly kind: 'hello' }
+  /** A worker says that it does. */
+  | { readonly kind: 'leader'; readonly leader: string; readonly version: number }
+  /** A page wants a link to this worker, over the channel of this name. */
+  | (ClientIdentity & {
+      readonly kind: 'attach';
+      readonly leader: string;
+      readonly channel: string;
+    });
+
+/** Name of the channel that all tabs of a database listen to. */
+export function controlChannel(name: string): string {
+  return `varve-tabs:${name}`;
+}
+
+/** Name of the Web Lock that a page holds as long as it may come back, frozen or not. */
+export function clientLock(client: string): string {
+  return `varve-client:${client}`;
 }
 
 /** One operation of a batch. */
@@ -66,13 +119,18 @@ export interface Verbs {
   has(key: Bytes, read: ReadFields | undefined): boolean;
   /** @returns the seqno of the last operation */
   write(operations: readonly BatchOperation[], isSynced: boolean): number;
-  /** @returns the number of an iterator */
-  iterate(range: RangeFields): number;
+  /** Iterators have numbers of the page's. @returns the seqno as of which it reads */
+  iterate(iterator: number, range: RangeFields): number;
   next(iterator: number): Chunk;
   end(iterator: number): void;
-  /** @returns number and seqno of a snapshot */
-  snapshot(): readonly [number, number];
+  /** Snapshots have numbers of the page's too. @returns its seqno */
+  snapshot(snapshot: number): number;
   release(snapshot: number): void;
+  /** Has again what an earlier worker had for this page, as far as that state is still there. */
+  restore(
+    snapshots: readonly (readonly [snapshot: number, seqno: number])[],
+    iterators: readonly (readonly [iterator: number, seqno: number, range: RangeFields])[],
+  ): void;
   columnFamilies(): string[];
   createColumnFamily(name: string): void;
   dropColumnFamily(name: string): void;
@@ -86,11 +144,40 @@ export interface Verbs {
     readonly columnFamily?: string;
   }): void;
   resume(): void;
+  /** Makes all writes durable; the worker of the page itself gives its files back as well. */
   close(): void;
+  /** The page goes, perhaps to come back: what is open for it is closed. Without an answer. */
+  leave(): void;
 }
 
 /** Name of something that a page may ask for. */
 export type Verb = keyof Verbs;
+
+/** What becomes of a call whose worker ended before it answered. */
+export const AFTER_LOSS: Readonly<Record<Verb, 'repeat' | 'unknown'>> = {
+  get: 'repeat',
+  getMany: 'repeat',
+  has: 'repeat',
+  // The next worker knows which writes were done: see marks.ts.
+  write: 'repeat',
+  iterate: 'repeat',
+  next: 'repeat',
+  end: 'repeat',
+  snapshot: 'repeat',
+  release: 'repeat',
+  restore: 'repeat',
+  columnFamilies: 'repeat',
+  createColumnFamily: 'unknown',
+  dropColumnFamily: 'unknown',
+  approximateSize: 'repeat',
+  stats: 'repeat',
+  sync: 'repeat',
+  flush: 'repeat',
+  compact: 'repeat',
+  resume: 'repeat',
+  close: 'repeat',
+  leave: 'repeat',
+};
 
 /** A call: its number, a verb, and its arguments. */
 export type Call = readonly [id: number, verb: Verb, ...args: unknown[]];
@@ -98,8 +185,17 @@ export type Call = readonly [id: number, verb: Verb, ...args: unknown[]];
 /** The answer to a call: what it returned, or why it failed. */
 export type Answer = readonly [id: number, value: unknown, failure?: Failure];
 
+/** What a page sends. */
+export interface Request {
+  readonly calls: readonly Call[];
+  /** Calls of lower numbers have been answered, and are not made again. */
+  readonly pendingFrom: number;
+}
+
 /** What the worker sends. */
 export interface Message {
+  /** The first message of a link: the database is open. */
+  readonly isAttached?: true;
   readonly answers?: readonly Answer[];
   readonly event?: DbEvent;
 }
@@ -112,6 +208,3 @@ export interface Failure {
   readonly file: string | undefined;
   readonly offset: number | undefined;
 }
-
-/** The number that answers to {@link WorkerStart} have. */
-export const START_ID = 0;

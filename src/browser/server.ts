@@ -1,17 +1,16 @@
 /**
- * The worker's side: does what a page asks for, on a database.
+ * The worker's side: does what one page asks for, on a database that all pages share.
  * @module
  */
 
 import type { ReadOptions } from '../db/call-options.ts';
 import type { Db } from '../db/database.ts';
-import { DbCursor } from '../db/db-cursor.ts';
 import type { EntriesOptions } from '../db/entries.ts';
 import type { Bytes } from '../db/input.ts';
 import type { Snapshot } from '../db/snapshot.ts';
 import type { DbStats } from '../db/stats.ts';
-import { WriteBatch } from '../db/write-batch.ts';
 import { isCallerMistake, isVarveError, VarveError } from '../errors.ts';
+import { MARKS_FAMILY, noFamily } from './marks.ts';
 import type {
   Answer,
   BatchOperation,
@@ -21,19 +20,19 @@ import type {
   Message,
   RangeFields,
   ReadFields,
+  Request,
   Verb,
   Verbs,
 } from './protocol.ts';
+import { Walk } from './walk.ts';
+import type { ClientWrites, WriteCall } from './write-run.ts';
 
-/** A chunk ends when it holds so much, or so many entries. */
-const CHUNK_BYTES = 0x2_0000;
-const CHUNK_ENTRIES = 4096;
 /** A longer value is handed over instead of copied. */
 const TRANSFER_BYTES_MIN = 0x4000;
 
-/** The verbs, some of which take their time. */
+/** The verbs of single calls, some of which take their time. */
 type Served = {
-  [V in Verb]: (
+  [V in Exclude<Verb, 'write'>]: (
     ...args: Parameters<Verbs[V]>
   ) => ReturnType<Verbs[V]> | Promise<ReturnType<Verbs[V]>>;
 };
@@ -41,33 +40,50 @@ type Served = {
 /** Sends a message and hands buffers over. */
 export type Post = (message: Message, transfer: Transferable[]) => void;
 
-/** See the module head; for one page. */
-export class DatabaseServer implements Served {
+/** What a page of its own may do, and what a guest. */
+export interface SessionEnds {
+  /** Makes all writes durable; for the page of the worker itself, gives the files back too. */
+  close(): Promise<void>;
+  /** The session is to be forgotten. */
+  leave(): void;
+}
+
+/** See the module head. */
+export class ClientSession implements Served {
   readonly #db: Db;
+  readonly #writes: ClientWrites;
   readonly #post: Post;
-  /** Gives the files back, after the database was closed. */
-  readonly #unmount: () => Promise<void>;
-  readonly #snapshots: Map<number, Snapshot>;
-  readonly #walks: Map<number, Walk>;
-  #nextId: number;
+  readonly #ends: SessionEnds;
+  /** Undefined for what was lost with an earlier worker. */
+  readonly #snapshots: Map<number, Snapshot | undefined>;
+  readonly #walks: Map<number, Walk | undefined>;
   /** Shared by the writes of a turn. */
   #syncing: Promise<void> | undefined;
+  #isEnded: boolean;
 
-  /** @param db taken: the page closes it */
-  constructor(db: Db, post: Post, unmount: () => Promise<void>) {
+  constructor(db: Db, writes: ClientWrites, post: Post, ends: SessionEnds) {
     this.#db = db;
+    this.#writes = writes;
     this.#post = post;
-    this.#unmount = unmount;
+    this.#ends = ends;
     this.#snapshots = new Map();
     this.#walks = new Map();
-    this.#nextId = 1;
     this.#syncing = undefined;
+    this.#isEnded = false;
   }
 
   /** Follows calls; answers those at once that need not wait. */
-  receive(calls: readonly Call[]): void {
+  receive({ calls, pendingFrom }: Request): void {
+    if (this.#isEnded) return;
+    this.#writes.settle(pendingFrom);
     const answers: Answer[] = [];
-    for (const [id, verb, ...args] of calls) {
+    for (let at = 0; at < calls.length && !this.#isEnded; ) {
+      const [id, verb, ...args] = calls[at]!;
+      if (verb === 'write') {
+        at = this.#followWrites(calls, at, answers);
+        continue;
+      }
+      at++;
       try {
         const result = this.#follow(verb, args);
         if (result instanceof Promise) this.#answerLater(id, result);
@@ -79,8 +95,45 @@ export class DatabaseServer implements Served {
     if (answers.length > 0) this.#send(answers);
   }
 
+  /** Closes what the page has open; it gets no answer any more. */
+  dispose(): void {
+    this.#isEnded = true;
+    for (const walk of this.#walks.values()) walk?.cursor.close();
+    for (const snapshot of this.#snapshots.values()) snapshot?.release();
+    this.#walks.clear();
+    this.#snapshots.clear();
+  }
+
   #follow(verb: Verb, args: unknown[]): unknown {
-    return (this[verb] as (...all: unknown[]) => unknown)(...args);
+    return (this[verb as keyof Served] as (...all: unknown[]) => unknown)(...args);
+  }
+
+  /** @param first index of a write; returns that of the first call behind it that is none */
+  #followWrites(calls: readonly Call[], first: number, answers: Answer[]): number {
+    const writes: WriteCall[] = [];
+    const synced: boolean[] = [];
+    let at = first;
+    for (; at < calls.length && calls[at]![1] === 'write'; at++) {
+      const [id, , operations, isSynced] = calls[at]!;
+      writes.push({ id, operations: operations as readonly BatchOperation[] });
+      synced.push(isSynced === true);
+    }
+    this.#writes.write(writes).forEach(({ seqno, error }, i) => {
+      const { id } = writes[i]!;
+      if (error !== undefined) answers.push([id, undefined, failureOf(error)]);
+      else if (synced[i]) this.#answerLater(id, this.#synced(seqno));
+      else answers.push([id, seqno]);
+    });
+    return at;
+  }
+
+  /** The writes that came with this one, and those that come until then, share one sync. */
+  #synced(seqno: number): Promise<number> {
+    this.#syncing ??= Promise.resolve().then(() => {
+      this.#syncing = undefined;
+      return this.#db.sync();
+    });
+    return this.#syncing.then(() => seqno);
   }
 
   #answerLater(id: number, result: Promise<unknown>): void {
@@ -91,6 +144,7 @@ export class DatabaseServer implements Served {
   }
 
   #send(answers: Answer[]): void {
+    if (this.#isEnded) return;
     const transfer: Transferable[] = [];
     for (const [, value] of answers) {
       if (isChunk(value)) transfer.push(value.buf.buffer, value.ends.buffer);
@@ -111,40 +165,17 @@ export class DatabaseServer implements Served {
     return this.#db.has(key, this.#readOptions(read));
   }
 
-  write(operations: readonly BatchOperation[], isSynced: boolean): number | Promise<number> {
-    const seqno = this.#write(operations);
-    if (!isSynced) return seqno;
-    // The writes that came with this one, and those that come until then, share one sync.
-    this.#syncing ??= Promise.resolve().then(() => {
-      this.#syncing = undefined;
-      return this.#db.sync();
-    });
-    return this.#syncing.then(() => seqno);
-  }
-
-  #write(operations: readonly BatchOperation[]): number {
-    const batch = new WriteBatch();
-    for (const operation of operations) {
-      if (operation.type === 'put') {
-        batch.put(operation.key, operation.value, operation.columnFamily);
-      } else {
-        batch.delete(operation.key, operation.columnFamily);
-      }
-    }
-    return this.#db.write(batch);
-  }
-
-  iterate(range: RangeFields): number {
+  iterate(iterator: number, range: RangeFields): number {
     const { reverse = false, limit, ...bounds } = this.#rangeOptions(range);
+    const seqno = bounds.snapshot?.seqno ?? this.#db.seqno;
     const cursor = this.#db.cursor(bounds);
-    const id = this.#nextId++;
-    this.#walks.set(id, new Walk(cursor, reverse, limit ?? Number.POSITIVE_INFINITY));
-    return id;
+    this.#walks.set(iterator, new Walk(cursor, reverse, limit ?? Number.POSITIVE_INFINITY));
+    return seqno;
   }
 
   next(iterator: number): Chunk {
     const walk = this.#walks.get(iterator);
-    if (walk === undefined) throw new VarveError('CLOSED', 'the iterator was closed');
+    if (walk === undefined) throw gone(this.#walks.has(iterator), 'iterator', 'closed');
     try {
       const chunk = walk.next();
       if (chunk.isDone) this.end(iterator);
@@ -160,11 +191,10 @@ export class DatabaseServer implements Served {
     this.#walks.delete(iterator);
   }
 
-  snapshot(): readonly [number, number] {
+  snapshot(id: number): number {
     const snapshot = this.#db.snapshot();
-    const id = this.#nextId++;
     this.#snapshots.set(id, snapshot);
-    return [id, snapshot.seqno];
+    return snapshot.seqno;
   }
 
   release(snapshot: number): void {
@@ -172,16 +202,31 @@ export class DatabaseServer implements Served {
     this.#snapshots.delete(snapshot);
   }
 
+  restore(...[snapshots, iterators]: Parameters<Verbs['restore']>): void {
+    // What an earlier worker has shown is there as long as nothing was written since.
+    for (const [id, seqno] of snapshots) {
+      this.#snapshots.set(id, this.#db.seqno === seqno ? this.#db.snapshot() : undefined);
+    }
+    for (const [id, seqno, range] of iterators) {
+      const { snapshot } = range;
+      if (snapshot === undefined) {
+        if (this.#db.seqno === seqno) this.iterate(id, range);
+        else this.#walks.set(id, undefined);
+      } else if (this.#snapshots.get(snapshot) !== undefined) this.iterate(id, range);
+      else this.#walks.set(id, undefined);
+    }
+  }
+
   columnFamilies(): string[] {
-    return this.#db.listColumnFamilies();
+    return this.#db.listColumnFamilies().filter((name) => name !== MARKS_FAMILY);
   }
 
   createColumnFamily(name: string): void {
-    this.#db.createColumnFamily(name);
+    this.#db.createColumnFamily(permitted(name));
   }
 
   dropColumnFamily(name: string): void {
-    this.#db.dropColumnFamily(name);
+    this.#db.dropColumnFamily(permitted(name));
   }
 
   approximateSize(range: RangeFields): number {
@@ -201,6 +246,7 @@ export class DatabaseServer implements Served {
   }
 
   compact(range: Parameters<Verbs['compact']>[0]): Promise<void> {
+    permitted(range.columnFamily);
     return this.#db.compact(range);
   }
 
@@ -208,11 +254,12 @@ export class DatabaseServer implements Served {
     return this.#db.resume();
   }
 
-  async close(): Promise<void> {
-    this.#walks.clear();
-    this.#snapshots.clear();
-    await this.#db.close();
-    await this.#unmount();
+  close(): Promise<void> {
+    return this.#ends.close();
+  }
+
+  leave(): void {
+    this.#ends.leave();
   }
 
   #readOptions(read: ReadFields | undefined): ReadOptions | undefined {
@@ -220,7 +267,7 @@ export class DatabaseServer implements Served {
     const { snapshot, columnFamily } = read;
     return {
       ...(snapshot !== undefined && { snapshot: this.#snapshotOf(snapshot) }),
-      ...(columnFamily !== undefined && { columnFamily }),
+      ...(columnFamily !== undefined && { columnFamily: permitted(columnFamily) }),
     };
   }
 
@@ -230,56 +277,22 @@ export class DatabaseServer implements Served {
 
   #snapshotOf(id: number): Snapshot {
     const snapshot = this.#snapshots.get(id);
-    if (snapshot === undefined) throw new VarveError('CLOSED', 'the snapshot was released');
+    if (snapshot === undefined) throw gone(this.#snapshots.has(id), 'snapshot', 'released');
     return snapshot;
   }
 }
 
-/** A cursor, and how far it has still to go. */
-class Walk {
-  readonly cursor: DbCursor;
-  readonly #isReverse: boolean;
-  #left: number;
-  #hasBegun: boolean;
+/** @param isLost with an earlier worker */
+function gone(isLost: boolean, what: string, how: string): VarveError {
+  if (!isLost) return new VarveError('CLOSED', `the ${what} was ${how}`);
+  const why = 'the worker that had it ended, and the database was written to since';
+  return new VarveError('STALE', `the ${what} is lost: ${why}`);
+}
 
-  constructor(cursor: DbCursor, isReverse: boolean, limit: number) {
-    this.cursor = cursor;
-    this.#isReverse = isReverse;
-    this.#left = limit;
-    this.#hasBegun = false;
-  }
-
-  next(): Chunk {
-    const { cursor } = this;
-    let buf = new Uint8Array(CHUNK_BYTES);
-    const ends: number[] = [];
-    let length = 0;
-    let isDone = this.#left === 0;
-    while (!isDone && length < CHUNK_BYTES && ends.length < 2 * CHUNK_ENTRIES) {
-      isDone = !this.#move();
-      if (isDone) break;
-      const { keyLen, valLen } = cursor;
-      const needed = length + keyLen + valLen;
-      if (needed > buf.length) {
-        const grown = new Uint8Array(Math.max(needed, buf.length * 2));
-        grown.set(buf.subarray(0, length));
-        buf = grown;
-      }
-      buf.set(cursor.keyBuf.subarray(cursor.keyOff, cursor.keyOff + keyLen), length);
-      buf.set(cursor.valBuf.subarray(cursor.valOff, cursor.valOff + valLen), length + keyLen);
-      ends.push(length + keyLen, needed);
-      length = needed;
-      isDone = --this.#left === 0 || DbCursor.isAtBound(cursor);
-    }
-    return { buf: buf.subarray(0, length), ends: Uint32Array.from(ends), isDone };
-  }
-
-  #move(): boolean {
-    const { cursor } = this;
-    if (this.#hasBegun) return this.#isReverse ? cursor.prev() : cursor.next();
-    this.#hasBegun = true;
-    return this.#isReverse ? cursor.last() : cursor.first();
-  }
+/** @throws VarveError for a family that is not for pages */
+function permitted<T extends string | undefined>(name: T): T {
+  if (name === MARKS_FAMILY) throw noFamily(name);
+  return name;
 }
 
 function isChunk(value: unknown): value is Chunk {

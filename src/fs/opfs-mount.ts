@@ -57,6 +57,7 @@ export class Mount {
   readonly lostPaths: string[];
   readonly #platform: OpfsPlatform;
   readonly #containersMax: number;
+  readonly #patienceMs: number;
   readonly #release: () => void;
   readonly #mapFiles: SyncAccess[];
   #directory: OpfsDirectory | undefined;
@@ -68,13 +69,20 @@ export class Mount {
   #growthCount: number;
   isClosed: boolean;
 
-  constructor(platform: OpfsPlatform, path: string, handlesMax: number, release: () => void) {
+  constructor(
+    platform: OpfsPlatform,
+    path: string,
+    handlesMax: number,
+    waitMs: number,
+    release: () => void,
+  ) {
     this.path = path;
     this.containers = new Containers();
     this.files = new Map();
     this.lostPaths = [];
     this.#platform = platform;
     this.#containersMax = handlesMax - MAP_NAMES.length;
+    this.#patienceMs = Math.max(waitMs, OPEN_PATIENCE_MS);
     this.#release = release;
     this.#mapFiles = [];
     this.#directory = undefined;
@@ -294,7 +302,7 @@ export class Mount {
   }
 
   async #openFile(name: string): Promise<SyncAccess> {
-    const deadline = performance.now() + OPEN_PATIENCE_MS;
+    const deadline = performance.now() + this.#patienceMs;
     for (;;) {
       try {
         const file = await this.#directory!.getFileHandle(name, { create: true });

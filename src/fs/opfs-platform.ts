@@ -45,9 +45,10 @@ export interface OpfsPlatform {
   readonly root: OpfsDirectory;
   /**
    * Takes the lock of this name, which dies with its holder.
+   * @param waitMs how long to wait for it; Infinity for ever
    * @returns what gives it up; undefined when somebody else has it
    */
-  hold(name: string): Promise<(() => void) | undefined>;
+  hold(name: string, waitMs: number): Promise<(() => void) | undefined>;
   /** Bytes that the origin may still store, about; undefined if nobody can tell. */
   freeBytes(): Promise<number | undefined>;
   /** Asks that the data is not evicted. @returns whether the browser promises it */
@@ -98,7 +99,7 @@ export async function browserPlatform(): Promise<OpfsPlatform> {
   }
   return {
     root,
-    hold: (name) => holdLock(locks, name),
+    hold: (name, waitMs) => holdLock(locks, name, waitMs),
     freeBytes: async () => {
       const { quota, usage } = (await storage.estimate?.()) ?? {};
       return quota === undefined || usage === undefined ? undefined : Math.max(0, quota - usage);
@@ -108,7 +109,13 @@ export async function browserPlatform(): Promise<OpfsPlatform> {
   };
 }
 
-function holdLock(locks: LockManager, name: string): Promise<(() => void) | undefined> {
+function holdLock(
+  locks: LockManager,
+  name: string,
+  waitMs: number,
+): Promise<(() => void) | undefined> {
+  const limit = Number.isFinite(waitMs) ? { signal: AbortSignal.timeout(waitMs) } : {};
+  const options: LockOptions = waitMs === 0 ? { ifAvailable: true } : limit;
   return new Promise((resolve, reject) => {
     const onLock = (lock: Lock | null): Promise<void> => {
       if (lock === null) {
@@ -117,7 +124,10 @@ function holdLock(locks: LockManager, name: string): Promise<(() => void) | unde
       }
       return new Promise<void>((release) => resolve(release));
     };
-    locks.request(name, { mode: 'exclusive', ifAvailable: true }, onLock).catch(reject);
+    locks.request(name, options, onLock).catch((error: unknown) => {
+      if (options.signal?.aborted === true) resolve(undefined);
+      else reject(error);
+    });
   });
 }
 

@@ -31,6 +31,11 @@ export interface OpfsOptions {
   readonly handlesMax?: number;
   /** Asks the browser not to evict the data; default false. */
   readonly persist?: boolean;
+  /**
+   * Milliseconds to wait while another tab or worker has the directory, such as one that is just
+   * ending; 0, not at all, by default; Infinity for ever.
+   */
+  readonly waitMs?: number;
   /** The browser's files and locks; by default those of the global scope. */
   readonly platform?: OpfsPlatform;
 }
@@ -48,13 +53,13 @@ const HANDLES_MAX = 2000;
  * damaged, `NOSPACE`, `IO`
  */
 export async function mountOpfs(options: OpfsOptions): Promise<OpfsFs> {
-  const { handlesMax, path } = checkedOptions(options);
+  const { handlesMax, path, waitMs } = checkedOptions(options);
   const platform = options.platform ?? (await browserPlatform());
-  const release = await platform.hold(`varve-opfs:${path}`);
+  const release = await platform.hold(`varve-opfs:${path}`, waitMs);
   if (release === undefined) {
     throw new VarveError('LOCKED', `${path} is mounted in another tab or worker`, { file: path });
   }
-  const mount = new Mount(platform, path, handlesMax, release);
+  const mount = new Mount(platform, path, handlesMax, waitMs, release);
   try {
     await mount.open();
     const isPersistent = options.persist === true && (await platform.persist());
@@ -65,12 +70,19 @@ export async function mountOpfs(options: OpfsOptions): Promise<OpfsFs> {
   }
 }
 
-function checkedOptions(options: OpfsOptions): { handlesMax: number; path: string } {
+/** Options that are right, with their defaults. */
+interface CheckedOptions {
+  readonly handlesMax: number;
+  readonly path: string;
+  readonly waitMs: number;
+}
+
+function checkedOptions(options: OpfsOptions): CheckedOptions {
   if (typeof options !== 'object' || options === null) throw new TypeError('options are missing');
-  const known = ['directory', 'handlesMax', 'persist', 'platform'];
+  const known = ['directory', 'handlesMax', 'persist', 'platform', 'waitMs'];
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown !== undefined) throw new TypeError(`mountOpfs has no option ${unknown}`);
-  const { directory, handlesMax = HANDLES_DEFAULT, persist } = options;
+  const { directory, handlesMax = HANDLES_DEFAULT, persist, waitMs = 0 } = options;
   if (typeof directory !== 'string') throw new TypeError('directory must be a string');
   const path = normalizePath(directory);
   if (path === '') throw new RangeError('directory must name a directory below the root of OPFS');
@@ -80,7 +92,9 @@ function checkedOptions(options: OpfsOptions): { handlesMax: number; path: strin
   if (!Number.isInteger(handlesMax) || handlesMax < HANDLES_MIN || handlesMax > HANDLES_MAX) {
     throw new RangeError(`handlesMax must be an integer of ${HANDLES_MIN} to ${HANDLES_MAX}`);
   }
-  return { handlesMax, path };
+  if (typeof waitMs !== 'number') throw new TypeError('waitMs must be a number');
+  if (!(waitMs >= 0)) throw new RangeError('waitMs must be 0 or more');
+  return { handlesMax, path, waitMs };
 }
 
 /** See the module head; made by {@link mountOpfs}. */

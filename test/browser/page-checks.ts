@@ -112,7 +112,8 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     const [bad, good] = [db.put('f', (() => 1) as never), db.put('g', 'good')];
     check((await codeOf(bad)) === 'TypeError', 'what cannot be cloned');
     check((await codeOf(good)) === 'nothing', 'the call beside it');
-    check((await codeOf(openInWorker('page-errors'))) === 'LOCKED', 'a second owner');
+    const alone = openInWorker('page-errors', { shared: false });
+    check((await codeOf(alone)) === 'LOCKED', 'a second owner that does not share');
     const wrong = openInWorker('page-wrong', { db: { nonsense: 1 } as never });
     check((await codeOf(wrong)) === 'TypeError', 'an unknown option');
     const none = openInWorker('page-none', { workerUrl: new URL('/none.js?404', location.href) });
@@ -122,6 +123,21 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     controller.abort(new VarveAbort());
     check((await codeOf(answer)) === 'VarveAbort', 'an aborted read');
     await db.close();
+    return undefined;
+  },
+
+  async 'two of one page share a database, and the one goes on when the other closes'() {
+    const [first, second] = await Promise.all([openInWorker('page-two'), openInWorker('page-two')]);
+    await first.put('a', 'one');
+    check(text(await second.get('a')) === 'one', 'the other sees it');
+    const large = new Uint8Array(100_000).fill(7);
+    await Promise.all([first.put('large', large), second.put('b', 'two'), first.close()]);
+    check(text(await second.get('b')) === 'two', 'it goes on');
+    check((await second.get('large'))?.length === large.length, 'a large value');
+    await second.close();
+    const alone = await openInWorker('page-two', { shared: false });
+    check((await codeOf(openInWorker('page-two'))) === 'LOCKED', 'one that does not share');
+    await alone.close();
     return undefined;
   },
 

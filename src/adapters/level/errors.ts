@@ -17,7 +17,8 @@ export type LevelErrorCode =
   | 'VARVE_DETACHED'
   | 'VARVE_INVALID'
   | 'VARVE_KEY'
-  | 'VARVE_STALE';
+  | 'VARVE_STALE'
+  | 'VARVE_UNKNOWN';
 
 /** Level's code for each of ours. Those that Level has none for keep their own name. */
 const CODES: { readonly [code in ErrorCode]: LevelErrorCode } = {
@@ -30,6 +31,7 @@ const CODES: { readonly [code in ErrorCode]: LevelErrorCode } = {
   CLOSED: 'LEVEL_DATABASE_NOT_OPEN',
   BUSY: 'VARVE_BUSY',
   STALE: 'VARVE_STALE',
+  UNKNOWN: 'VARVE_UNKNOWN',
   UNSUPPORTED: 'LEVEL_NOT_SUPPORTED',
   INVALID: 'VARVE_INVALID',
   KEY: 'VARVE_KEY',
