@@ -34,7 +34,7 @@ for (const [name, options] of Object.entries(SETTINGS)) {
   }
 }
 
-test('a verification finds tables though a compaction replaces those of its beginning', async () => {
+test('a verification finds tables though a compaction replaces its first ones', async () => {
   const put = (key: string): Operation => ({
     do: 'write',
     write: { family: 0, key, value: { seed: 1, length: 10 } },
