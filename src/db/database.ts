@@ -71,8 +71,6 @@ export class Db {
   readonly #default: Family;
   #closing: Promise<void> | undefined;
   #refreshing: Promise<number> | undefined;
-  /** The end of the last `writeAsync`, whatever came of it. */
-  #lastAsync: Promise<void>;
 
   /** Made by `open`; takes both. */
   constructor(core: DbCore, executor: Executor) {
@@ -88,7 +86,6 @@ export class Db {
     this.#single = new BatchEncoder(this.#default.settings.entryChecksums);
     this.#closing = undefined;
     this.#refreshing = undefined;
-    this.#lastAsync = Promise.resolve();
   }
 
   /** The directory that `open` was given. */
@@ -148,14 +145,7 @@ export class Db {
    */
   async writeAsync(batch: WriteBatch, options?: WriteAsyncOptions): Promise<number> {
     if (options !== undefined) WRITE_ASYNC_OPTIONS.check(options);
-    const encoder = this.#encoderOf(batch);
-    const isSynced = options?.sync === true;
-    const written = this.#lastAsync.then(() => this.#writes.writeAsync(encoder, isSynced));
-    this.#lastAsync = written.then(ignore, ignore);
-    const seqno = await written;
-    // Not in the row of the writes: those that wait for it share one.
-    if (isSynced) await this.#writes.sync();
-    return seqno;
+    return this.#writes.writeAsync(this.#encoderOf(batch), options?.sync === true);
   }
 
   /** The value of a key, or undefined: a fresh copy, or a view with `borrow`. Borrows the key. */
@@ -283,7 +273,7 @@ export class Db {
       columnFamily === undefined
         ? [...this.#core.families.values()]
         : this.#writes.flushGroup(familyOf(this.#core, columnFamily));
-    const frozen = this.#freeze(wanted);
+    const frozen = this.#writes.freezeOrFail(wanted);
     if (frozen === undefined && this.#scheduler.isFlushed) return;
     await this.#scheduler.untilFlushed();
     await this.#scheduler.settleL0(wanted);
@@ -451,14 +441,6 @@ export class Db {
     return seqno;
   }
 
-  #freeze(families: Family[]): ReturnType<WritePath['freeze']> {
-    try {
-      return this.#writes.freeze(families);
-    } catch (error) {
-      throw this.#core.fail(error);
-    }
-  }
-
   #iterate<T>(part: EntryPart, options: EntriesOptions): EntryIterator<T> {
     ENTRIES_OPTIONS.check(options);
     checkLimit(options.limit);
@@ -471,7 +453,10 @@ export class Db {
     return new DbCursor(this.#core, family, viewOf(family, options.snapshot), seqno, options);
   }
 
-  /** The operations of a batch, for the families that their names mean now. */
+  /**
+   * The operations of a batch, for the families that their names mean now.
+   * @throws TypeError for anything but a batch
+   */
   #encoderOf(batch: WriteBatch): BatchEncoder {
     if (!(batch instanceof WriteBatch)) throw new TypeError('a write takes a WriteBatch');
     return WriteBatch.encoderOf(batch).resolved((name) => familyNamed(this.#core, name).handle);
@@ -495,6 +480,3 @@ export class Db {
     return Snapshot.seqnoFor(snapshot, this.#core.snapshots);
   }
 }
-
-/** @throws TypeError for anything but a batch */
-function ignore(): void {}

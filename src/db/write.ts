@@ -39,6 +39,8 @@ export class WritePath {
   /** The error of a full disk, and when to look next for space, on the monotonic clock. */
   #resumesAfter: VarveError | undefined;
   #resumeAtMs: number;
+  /** The end of the last `writeAsync`, whatever came of it. */
+  #lastAsync: Promise<void>;
 
   constructor(core: DbCore, scheduler: Scheduler) {
     this.#core = core;
@@ -48,6 +50,7 @@ export class WritePath {
     this.#unweighedBytes = 0;
     this.#resumesAfter = undefined;
     this.#resumeAtMs = 0;
+    this.#lastAsync = Promise.resolve();
   }
 
   /**
@@ -72,11 +75,20 @@ export class WritePath {
   }
 
   /**
-   * As {@link write}, but room is waited for with turns of the host; so the encoder is borrowed
-   * until the promise settles. Rejects as that throws.
-   * @param isSynced whether the caller goes on with a {@link sync}, which needs a WAL
+   * As {@link write}, but room and stable storage are waited for with turns of the host; so the
+   * encoder is borrowed until the promise settles. Calls take effect in their order. Rejects as
+   * that throws.
    */
   async writeAsync(encoder: BatchEncoder, isSynced: boolean): Promise<number> {
+    const written = this.#lastAsync.then(() => this.#writeNext(encoder, isSynced));
+    this.#lastAsync = written.then(ignore, ignore);
+    const seqno = await written;
+    // Not in the row of the writes: those that wait for it share one.
+    if (isSynced) await this.sync();
+    return seqno;
+  }
+
+  async #writeNext(encoder: BatchEncoder, isSynced: boolean): Promise<number> {
     this.#assertPossible(encoder, isSynced);
     if (this.#mustWeigh) {
       await this.#scheduler.makeRoomAsync(() => this.#fullFamilies().length > 0);
@@ -130,6 +142,15 @@ export class WritePath {
       return { family, entry };
     });
     return this.#scheduler.addFlush(members);
+  }
+
+  /** As {@link freeze}; a failure stops writing. */
+  freezeOrFail(families: readonly Family[]): Flush | undefined {
+    try {
+      return this.freeze(families);
+    } catch (error) {
+      throw this.#core.fail(error);
+    }
   }
 
   /**
@@ -224,11 +245,7 @@ export class WritePath {
 
   #endWeighing(full: readonly Family[]): void {
     this.#unweighedBytes = 0;
-    try {
-      this.freeze(full);
-    } catch (error) {
-      throw this.#core.fail(error);
-    }
+    this.freezeOrFail(full);
     balanceMemory(this.#core);
   }
 
@@ -328,6 +345,8 @@ export class WritePath {
     return family;
   }
 }
+
+function ignore(): void {}
 
 /** The families with the largest memtables, which hold half of all that memory together. */
 function largestHalf(filled: readonly Family[], totalBytes: number): Family[] {
