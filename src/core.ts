@@ -95,6 +95,15 @@ export type {
   SnapshotStats,
   StorageStats,
 } from './db/stats.ts';
+export { Watch, type WatchOptions } from './db/watch.ts';
+export type {
+  WatchEvent,
+  WatchedBatch,
+  WatchedDrop,
+  WatchedOperation,
+  WatchMissed,
+} from './db/watch-events.ts';
+export type { WatchRange } from './db/watch-ranges.ts';
 export { WriteBatch, type WriteBatchOptions } from './db/write-batch.ts';
 export type {
   BlockCodeOptions,
@@ -105,7 +114,7 @@ export type {
   StripeOptions,
   XorOptions,
 } from './ecc/options.ts';
-export type { Clock, HostLoop, Random, StopSignal } from './env/port.ts';
+export type { AbortLike, Clock, HostLoop, Random, StopSignal } from './env/port.ts';
 export { systemClock, systemHostLoop, systemRandom } from './env/system.ts';
 export {
   type ErrorCode,

@@ -111,6 +111,12 @@ function stopSignal(value: unknown, name: string): void {
   if (!isSignal) throw new TypeError(`${name} must be an AbortSignal`);
 }
 
+function abortSignal(value: unknown, name: string): void {
+  stopSignal(value, name);
+  const isSignal = value === undefined || 'addEventListener' in (value as object);
+  if (!isSignal) throw new TypeError(`${name} must be an AbortSignal`);
+}
+
 /** Of what copies or reads whole databases. */
 export const COPY_CHECKS: Readonly<Record<'signal' | 'onProgress', TypeCheck>> = {
   signal: stopSignal,
@@ -124,14 +130,18 @@ function choice(...values: readonly string[]): TypeCheck {
   };
 }
 
-const RANGE_CHECKS = {
+const BOUND_CHECKS = {
   gte: bytes,
   gt: bytes,
   lte: bytes,
   lt: bytes,
   prefix: bytes,
-  snapshot,
   columnFamily: family,
+};
+
+const RANGE_CHECKS = {
+  ...BOUND_CHECKS,
+  snapshot,
   fillCache: flag,
   readAheadBytes: number,
   onDamage: damageMode,
@@ -155,6 +165,11 @@ export const ENTRIES_OPTIONS: CallOptions = new CallOptions('an iterator', {
   reverse: flag,
   limit: number,
   borrow: flag,
+});
+export const WATCH_RANGE: CallOptions = new CallOptions('a watched range', BOUND_CHECKS);
+export const WATCH_OPTIONS: CallOptions = new CallOptions('watch', {
+  signal: abortSignal,
+  bufferBytes: number,
 });
 export const FLUSH_OPTIONS: CallOptions = new CallOptions('flush', { columnFamily: family });
 export const COMPACT_OPTIONS: CallOptions = new CallOptions('compact', {

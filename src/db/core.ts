@@ -34,6 +34,7 @@ import type { DbSettings, Environment, FamilySettings } from './options.ts';
 import { Retired } from './retired.ts';
 import { type Snapshot, SnapshotList } from './snapshot.ts';
 import type { WalSet } from './wal-set.ts';
+import { Watchers } from './watchers.ts';
 
 /** Where the files are and how they are reached. */
 export interface Location extends Environment {
@@ -107,6 +108,7 @@ export class DbCore {
   /** Why compactions wait; writing goes on. */
   spaceError: VarveError | undefined;
   readonly cursors: OpenCursors;
+  readonly watchers: Watchers;
   /** Replaced views that some cursor still pins; they hold their memtables and tables. */
   readonly #pinned: Set<FamilyView>;
   /** They hold theirs too. */
@@ -157,6 +159,7 @@ export class DbCore {
       (view) => this.unpin(view),
       ({ seqno }) => this.#tellDropped('cursor', seqno),
     );
+    this.watchers = new Watchers(() => this.#tellDropped('watch', this.lastSeqno));
     this.#pinned = new Set();
     this.#loans = [];
     this.#retiredMemtables = new Retired();

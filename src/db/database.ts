@@ -52,6 +52,8 @@ import { closeDatabase } from './shutdown.ts';
 import { Snapshot, viewOf } from './snapshot.ts';
 import { type DbStats, statsOf } from './stats.ts';
 import { verifyDatabase } from './verify.ts';
+import type { Watch, WatchOptions } from './watch.ts';
+import { type WatchRange, watchDatabase } from './watch-ranges.ts';
 import { WritePath } from './write.ts';
 import { BatchEncoder, WriteBatch } from './write-batch.ts';
 
@@ -202,6 +204,19 @@ export class Db {
   cursor(options: RangeOptions = {}): DbCursor {
     RANGE_OPTIONS.check(options);
     return this.#cursor(options);
+  }
+
+  /**
+   * Tells of every batch that is committed after this call and changes a key in one of the ranges:
+   * the keys, not the values, in order and without a gap. A read that follows in the same turn
+   * begins exactly where it does. A consumer that does not keep up is told `missed`, and reads
+   * again. A database that is open read-only tells on {@link refresh}.
+   * @param ranges one or several; all keys of the default family if absent
+   * @throws TypeError, RangeError for what is no range or option; VarveError `INVALID`
+   */
+  watch(ranges: WatchRange | readonly WatchRange[] = {}, options: WatchOptions = {}): Watch {
+    this.#core.assertOpen();
+    return watchDatabase(this.#core, ranges, options);
   }
 
   /** A fixed view of all families as of now; release it when done. */

@@ -218,14 +218,14 @@ export interface ErrorEvent {
 }
 
 /**
- * The garbage collector found a cursor, iterator or snapshot that was dropped without being closed
- * or released, which is done. Until then it kept memory and files from being freed.
+ * The garbage collector found a cursor, iterator, snapshot or watch that was dropped without being
+ * closed or released, which is done. Until then it kept memory and files from being freed.
  */
 export interface DroppedEvent {
   readonly type: 'dropped';
   /** What was dropped; an iterator is a cursor. */
-  readonly what: 'cursor' | 'snapshot';
-  /** What it saw: writes up to this one. */
+  readonly what: 'cursor' | 'snapshot' | 'watch';
+  /** What it saw: writes up to this one; of a watch, the newest write. */
   readonly seqno: number;
 }
 

@@ -74,6 +74,7 @@ export function dropFamily(core: DbCore, scheduler: Scheduler, family: Family): 
   // Only now: had the edit failed, the family would go on and need its flushes.
   scheduler.forget(family);
   core.removeFamily(family);
+  core.watchers.noteDrop(id, core.lastSeqno);
 }
 
 /** @throws TypeError, RangeError for what cannot be the name of a family */

@@ -36,7 +36,7 @@ export async function refreshReader(core: DbCore): Promise<number> {
     });
     if (core.isClosed) core.tables.closeAll();
     core.assertOpen();
-    core.adopt(newer);
+    adopt(core, newer);
   } catch (error) {
     // What is open belongs to the state that it was opened in.
     if (!core.isClosed) Object.assign(pipeline, { databaseId, sealedFrom, keyChecks });
@@ -44,6 +44,15 @@ export async function refreshReader(core: DbCore): Promise<number> {
   }
   balanceMemory(core);
   return core.lastSeqno;
+}
+
+/** Goes over to a state that was recovered anew, and tells the watches. */
+function adopt(core: DbCore, newer: DbCore): void {
+  const { lastSeqno, watchers } = core;
+  const ids = [...core.families.keys()];
+  core.adopt(newer);
+  if (core.lastSeqno > lastSeqno) watchers.noteGap();
+  for (const id of ids) if (!core.families.has(id)) watchers.noteDrop(id, core.lastSeqno);
 }
 
 /** Reads what follows in the logs; false where that does not lead to the newest state. */
@@ -54,6 +63,7 @@ async function readOn(core: DbCore): Promise<boolean> {
   const tail = readTail(location, found.logEnd, (logNumber, firstSeqno, count, buf, off, len) => {
     operations.apply(logNumber, firstSeqno, count, buf, off, len);
     core.lastSeqno = firstSeqno + count - 1;
+    core.watchers.note(buf, off, off + len, count, core.lastSeqno);
   });
   const goTo = (logEnd: LogEnd) => {
     core.found = { manifest: found.manifest, logEnd };

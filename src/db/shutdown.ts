@@ -42,6 +42,7 @@ export async function closeDatabase(
   core.isClosed = true;
   await attempt(() => scheduler.close());
   await attempt(() => core.cursors.releaseAll());
+  core.watchers.endAll();
   if (canWrite && core.backgroundError === undefined && failure === undefined) {
     core.wal?.trim();
     const walEnds = core.wal?.ends() ?? [];

@@ -158,6 +158,8 @@ export interface DbStats {
   readonly oldestSnapshot: SnapshotStats | undefined;
   /** Cursors and iterators that are not closed. */
   readonly cursorCount: number;
+  /** Watches that are not closed. */
+  readonly watchCount: number;
   /** What was done. */
   readonly counters: Readonly<Counters> & {
     /** Bytes that were appended to logs. */
@@ -228,6 +230,7 @@ export function statsOf(core: DbCore, scheduler: Scheduler): DbStats {
     snapshotCount: core.snapshots.count,
     oldestSnapshot: oldestSnapshot(core),
     cursorCount: core.cursors.count,
+    watchCount: core.watchers.count,
     counters,
     amplification: amplification(core, families),
     stalls: scheduler.stalls,

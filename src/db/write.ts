@@ -118,6 +118,7 @@ export class WritePath {
       if (isChecked) this.#checkEntries(encoder);
       this.#log(encoder, sync);
       this.#apply(encoder, isChecked);
+      if (core.watchers.count > 0) this.#tellWatchers(encoder);
       this.#unweighedBytes += encoder.operationBytes;
       this.#scheduler.charge(encoder.operationBytes);
     } else if (sync) {
@@ -261,6 +262,11 @@ export class WritePath {
     } catch (error) {
       throw this.#core.fail(error);
     }
+  }
+
+  #tellWatchers({ writer, count }: BatchEncoder): void {
+    const { watchers, lastSeqno } = this.#core;
+    watchers.note(writer.buf, OPERATIONS_OFF, writer.length, count, lastSeqno);
   }
 
   /** Holds the operations against their checksums, and computes those that are missing. */

@@ -41,3 +41,13 @@ export interface StopSignal {
   /** What the work throws then. */
   readonly reason?: unknown;
 }
+
+/** Ends waiting: an `AbortSignal`. */
+export interface AbortLike extends StopSignal {
+  /** Throws the reason if it was aborted. */
+  throwIfAborted(): void;
+  /** Calls back once when it is aborted. */
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+  /** Undoes {@link addEventListener}. */
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
