@@ -5,7 +5,6 @@
 
 export { type OpenInWorkerOptions, openInWorker } from './browser/client.ts';
 export {
-  type AbortLike,
   type PageCompactOptions,
   PageDb,
   type PagePutOptions,
@@ -14,5 +13,14 @@ export {
   PageSnapshot,
   type PageWriteOptions,
 } from './browser/page-db.ts';
-export type { BatchOperation } from './browser/protocol.ts';
+export type { BatchOperation, PageWatchRange } from './browser/protocol.ts';
+export { Watch, type WatchOptions } from './db/watch.ts';
+export type {
+  WatchEvent,
+  WatchedBatch,
+  WatchedDrop,
+  WatchedOperation,
+  WatchMissed,
+} from './db/watch-events.ts';
+export type { AbortLike } from './env/port.ts';
 export { type ErrorCode, isVarveError, VarveError } from './errors.ts';

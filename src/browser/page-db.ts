@@ -7,23 +7,12 @@ import type { CompactOptions } from '../db/call-options.ts';
 import type { Bytes } from '../db/input.ts';
 import type { RangeOptions } from '../db/range.ts';
 import type { DbStats } from '../db/stats.ts';
+import { Watch, type WatchOptions } from '../db/watch.ts';
+import type { AbortLike } from '../env/port.ts';
 import { VarveError } from '../errors.ts';
 import type { Connection } from './connection.ts';
-import type { BatchOperation, Chunk, RangeFields, ReadFields } from './protocol.ts';
-
-/** What gives up waiting: an `AbortSignal`. */
-export interface AbortLike {
-  /** Whether it was aborted. */
-  readonly aborted: boolean;
-  /** With what. */
-  readonly reason?: unknown;
-  /** Throws the reason if it was aborted. */
-  throwIfAborted(): void;
-  /** Calls back once when it is aborted. */
-  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
-  /** Undoes {@link addEventListener}. */
-  removeEventListener(type: 'abort', listener: () => void): void;
-}
+import type { BatchOperation, Chunk, PageWatchRange, RangeFields, ReadFields } from './protocol.ts';
+import { type WatchCalls, WorkerWatch } from './worker-watch.ts';
 
 /** How a page reads. */
 export interface PageReadOptions {
@@ -74,6 +63,7 @@ export class PageDb {
   readonly #connection: Connection;
   readonly #leave: (reason: unknown) => void;
   readonly #droppedIterators: FinalizationRegistry<number>;
+  readonly #droppedWatches: FinalizationRegistry<WorkerWatch>;
   #closing: Promise<void> | undefined;
 
   /** Made by `openInWorker`. @param leave gives up this page's place among the tabs */
@@ -82,6 +72,7 @@ export class PageDb {
     this.#leave = leave;
     this.#closing = undefined;
     this.#droppedIterators = new FinalizationRegistry((id) => void this.#end(id));
+    this.#droppedWatches = new FinalizationRegistry((source) => source.close());
   }
 
   /** The value of a key, or undefined. */
@@ -162,6 +153,33 @@ export class PageDb {
       void this.#end(iterator);
       this.#droppedIterators.unregister(token);
     }
+  }
+
+  /**
+   * Tells of every batch that is committed after this call, by whichever tab, and changes a key in
+   * one of the ranges: the keys, not the values, in order and without a gap. Writes that came at
+   * the same time may be one batch; the seqno that a write returned is that of its last operation.
+   * A read that is asked for behind the call sees what comes before. A consumer that does not keep
+   * up is told `missed`, as is one whose tab was frozen, and all when another tab has taken over:
+   * then read again.
+   * Its first step rejects with TypeError, RangeError or `INVALID` for what cannot be watched.
+   * @param ranges one or several; all keys of the default family if absent
+   */
+  watch(
+    ranges: PageWatchRange | readonly PageWatchRange[] = {},
+    { signal, bufferBytes }: WatchOptions = {},
+  ): Watch {
+    const connection = this.#connection;
+    const id = connection.held.newId();
+    const calls: WatchCalls = {
+      begin: (fields) => connection.call('watch', id, fields),
+      take: (fields) => connection.call('watched', id, fields),
+      end: () => connection.call('unwatch', id),
+    };
+    const source = new WorkerWatch(calls, { ranges: [ranges].flat(), bufferBytes });
+    const watch = new Watch(source, signal);
+    this.#droppedWatches.register(watch, source);
+    return watch;
   }
 
   /**

@@ -16,6 +16,8 @@ import type { Bytes } from '../db/input.ts';
 import type { DbOptions } from '../db/options.ts';
 import type { RangeOptions } from '../db/range.ts';
 import type { DbStats } from '../db/stats.ts';
+import type { WatchPack } from '../db/watch-events.ts';
+import type { WatchRange } from '../db/watch-ranges.ts';
 import type { ErrorCode } from '../errors.ts';
 
 /** Tabs may run different builds of a site: those of other versions do not talk to each other. */
@@ -103,6 +105,18 @@ export interface RangeFields extends Omit<RangeOptions, 'snapshot' | 'columnFami
   readonly limit?: number;
 }
 
+/** Keys that a page watches. */
+export interface PageWatchRange extends Omit<WatchRange, 'columnFamily'> {
+  /** Name of the family; the default one if absent. */
+  readonly columnFamily?: string;
+}
+
+/** What is watched, and how much of it may wait. */
+export interface WatchFields {
+  readonly ranges: readonly PageWatchRange[];
+  readonly bufferBytes: number | undefined;
+}
+
 /** Entries of a range, packed. */
 export interface Chunk {
   /** Keys and values back to back. */
@@ -123,6 +137,14 @@ export interface Verbs {
   iterate(iterator: number, range: RangeFields): number;
   next(iterator: number): Chunk;
   end(iterator: number): void;
+  /** Watches have numbers of the page's as well. */
+  watch(watch: number, fields: WatchFields): void;
+  /**
+   * What a watch tells next, once there is something; undefined when it has ended. A worker that
+   * does not know the watch begins it, and says that something was missed.
+   */
+  watched(watch: number, fields: WatchFields): WatchPack | undefined;
+  unwatch(watch: number): void;
   /** Snapshots have numbers of the page's too. @returns its seqno */
   snapshot(snapshot: number): number;
   release(snapshot: number): void;
@@ -163,6 +185,9 @@ export const AFTER_LOSS: Readonly<Record<Verb, 'repeat' | 'unknown'>> = {
   iterate: 'repeat',
   next: 'repeat',
   end: 'repeat',
+  watch: 'repeat',
+  watched: 'repeat',
+  unwatch: 'repeat',
   snapshot: 'repeat',
   release: 'repeat',
   restore: 'repeat',

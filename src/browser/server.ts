@@ -9,6 +9,8 @@ import type { EntriesOptions } from '../db/entries.ts';
 import type { Bytes } from '../db/input.ts';
 import type { Snapshot } from '../db/snapshot.ts';
 import type { DbStats } from '../db/stats.ts';
+import { Watch } from '../db/watch.ts';
+import { missedPack, type WatchPack } from '../db/watch-events.ts';
 import { isCallerMistake, isVarveError, VarveError } from '../errors.ts';
 import { MARKS_FAMILY, noFamily } from './marks.ts';
 import type {
@@ -23,6 +25,7 @@ import type {
   Request,
   Verb,
   Verbs,
+  WatchFields,
 } from './protocol.ts';
 import { Walk } from './walk.ts';
 import type { ClientWrites, WriteCall } from './write-run.ts';
@@ -57,6 +60,7 @@ export class ClientSession implements Served {
   /** Undefined for what was lost with an earlier worker. */
   readonly #snapshots: Map<number, Snapshot | undefined>;
   readonly #walks: Map<number, Walk | undefined>;
+  readonly #watches: Map<number, Watch>;
   /** Shared by the writes of a turn. */
   #syncing: Promise<void> | undefined;
   #isEnded: boolean;
@@ -68,6 +72,7 @@ export class ClientSession implements Served {
     this.#ends = ends;
     this.#snapshots = new Map();
     this.#walks = new Map();
+    this.#watches = new Map();
     this.#syncing = undefined;
     this.#isEnded = false;
   }
@@ -100,7 +105,9 @@ export class ClientSession implements Served {
     this.#isEnded = true;
     for (const walk of this.#walks.values()) walk?.cursor.close();
     for (const snapshot of this.#snapshots.values()) snapshot?.release();
+    for (const watch of this.#watches.values()) watch.close();
     this.#walks.clear();
+    this.#watches.clear();
     this.#snapshots.clear();
   }
 
@@ -148,6 +155,7 @@ export class ClientSession implements Served {
     const transfer: Transferable[] = [];
     for (const [, value] of answers) {
       if (isChunk(value)) transfer.push(value.buf.buffer, value.ends.buffer);
+      else if (isWatchPack(value)) transfer.push(value.keys.buffer, value.items.buffer);
       else if (isLong(value)) transfer.push(value.buffer);
     }
     this.#post({ answers }, transfer);
@@ -189,6 +197,23 @@ export class ClientSession implements Served {
   end(iterator: number): void {
     this.#walks.get(iterator)?.cursor.close();
     this.#walks.delete(iterator);
+  }
+
+  watch(id: number, { ranges, bufferBytes }: WatchFields): void {
+    for (const { columnFamily } of ranges) permitted(columnFamily);
+    this.#watches.set(id, this.#db.watch(ranges, { bufferBytes }));
+  }
+
+  watched(id: number, fields: WatchFields): WatchPack | Promise<WatchPack | undefined> {
+    const watch = this.#watches.get(id);
+    if (watch !== undefined) return Watch.sourceOf(watch).take();
+    this.watch(id, fields);
+    return missedPack(this.#db.seqno);
+  }
+
+  unwatch(id: number): void {
+    this.#watches.get(id)?.close();
+    this.#watches.delete(id);
   }
 
   snapshot(id: number): number {
@@ -297,6 +322,10 @@ function permitted<T extends string | undefined>(name: T): T {
 
 function isChunk(value: unknown): value is Chunk {
   return typeof value === 'object' && value !== null && 'ends' in value;
+}
+
+function isWatchPack(value: unknown): value is WatchPack {
+  return typeof value === 'object' && value !== null && 'items' in value;
 }
 
 /** True for a value that owns its memory, and much of it. */

@@ -3,7 +3,7 @@
  * has measured.
  * @module
  */
-import { isVarveError, openInWorker, type PageDb } from '../../src/browser.ts';
+import { isVarveError, openInWorker, type PageDb, type Watch } from '../../src/browser.ts';
 
 type Check = () => Promise<string | undefined>;
 
@@ -21,6 +21,18 @@ function keyAt(n: number): string {
 
 function text(bytes: Uint8Array | undefined): string | undefined {
   return bytes && new TextDecoder().decode(bytes);
+}
+
+/** The next event of a watch, in a line. */
+async function told(watch: Watch): Promise<string> {
+  const { value } = await watch.next();
+  if (value === undefined) return 'end';
+  if (value.type === 'missed') return `missed ${value.seqno}`;
+  if (value.type === 'dropped') return `dropped ${value.columnFamily}`;
+  const operations = value.operations.map(
+    ({ type, key, columnFamily }) => `${type} ${columnFamily}/${text(key)}`,
+  );
+  return `${value.operations.at(-1)!.seqno}: ${operations.join(', ')}`;
 }
 
 async function codeOf(answer: Promise<unknown>): Promise<string> {
@@ -100,6 +112,52 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     await snapshot.release();
     check((await codeOf(db.get(keyAt(1), { snapshot }))) === 'CLOSED', 'a released snapshot');
     await db.close();
+    return undefined;
+  },
+
+  async 'a watch tells what is committed, in order, and what was missed'() {
+    const db = await openInWorker('page-watch');
+    await db.createColumnFamily('users');
+    await db.put('before', '');
+    const watch = db.watch([{ prefix: 'a' }, { columnFamily: 'users' }], { bufferBytes: 4096 });
+    const first = await db.put('a1', '');
+    await db.put('b', '');
+    const second = await db.delete('a2');
+    await db.put('before', '');
+    check((await told(watch)) === `${first}: put default/a1`, 'the first batch');
+    check((await told(watch)) === `${second}: delete default/a2`, 'the second one');
+    const waiting = told(watch);
+    const last = await db.write([
+      { type: 'put', key: 'x', value: '', columnFamily: 'users' },
+      { type: 'put', key: 'a', value: '' },
+    ]);
+    check((await waiting) === `${last}: put users/x, put default/a`, 'what was waited for');
+    for (let i = 0; i < 200; i++) void db.put(`a${i}`, '');
+    const newest = await db.put('b', '');
+    const [what, seqno] = (await told(watch)).split(' ');
+    check(what === 'missed' && Number(seqno) >= newest, `${what} ${seqno}, not ${newest}`);
+    await db.dropColumnFamily('users');
+    check((await told(watch)) === 'dropped users', 'a dropped family');
+    check((await db.stats()).watchCount === 1, 'one watch is open');
+    const other = db.watch();
+    await db.put('b', '');
+    for await (const { type } of other) {
+      check(type === 'batch', `the other one tells of ${type}`);
+      break;
+    }
+    check(
+      (await codeOf(db.watch({ columnFamily: 'none' }).next())) === 'INVALID',
+      'no such family',
+    );
+    check((await codeOf(db.watch({ gte: 7 as never }).next())) === 'TypeError', 'no range');
+    const controller = new AbortController();
+    const aborted = codeOf(db.watch({}, { signal: controller.signal }).next());
+    controller.abort(new VarveAbort());
+    check((await aborted) === 'VarveAbort', 'an aborted watch');
+    check((await db.stats()).watchCount === 1, 'the others were closed');
+    const end = told(watch);
+    await db.close();
+    check((await end) === 'end' && (await told(watch)) === 'end', 'the end');
     return undefined;
   },
 
