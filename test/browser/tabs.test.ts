@@ -5,6 +5,15 @@
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { portableCompression } from '../../src/compress/portable.ts';
+import {
+  mountOpfs,
+  nobleCrypto,
+  openDatabase,
+  systemClock,
+  systemHostLoop,
+  systemRandom,
+} from '../../src/core.ts';
 import { isVarveError, type VarveError } from '../../src/errors.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { TabWorld, type WorldTab } from './tab-world.ts';
@@ -42,6 +51,23 @@ function leaderOf(tabs: readonly WorldTab[]): WorldTab {
   const leaders = tabs.filter((tab) => !tab.isDead && tab.isLeader);
   assert.equal(leaders.length, 1);
   return leaders[0]!;
+}
+
+/** How many pages have marks, which nobody has open. */
+async function markCount(world: TabWorld): Promise<number> {
+  const fs = await mountOpfs({ directory: 'app', platform: world.opfs });
+  const db = await openDatabase(
+    'db',
+    { readOnly: true },
+    {
+      ...{ fs, clock: systemClock, random: systemRandom, hostLoop: systemHostLoop },
+      ...{ compression: portableCompression, crypto: nobleCrypto },
+    },
+  );
+  const keys = [...db.keys({ columnFamily: 'varve.tabs' })];
+  await db.close();
+  await fs.close();
+  return keys.length;
 }
 
 /** Runs a test in worlds whose messages take different times. */
@@ -197,6 +223,53 @@ inWorlds(
     for (const { db } of [reader, writer]) await db.close();
   },
 );
+
+for (const isTold of [false, true]) {
+  const how = isTold ? 'with notice' : 'without notice';
+  inWorlds(
+    `a write that was done and not answered is not done again: frozen ${how}`,
+    async (world) => {
+      const [leader] = await joined(world, ['a']);
+      const [other] = await joined(world, ['b']);
+      // The last in the row: who is frozen without notice and comes to lead holds all others up.
+      const [late] = await joined(world, ['c']);
+      await late!.db.put('x', 'first');
+      const refused = codeOf(late!.db.put('x', 'refused', { columnFamily: 'none' }));
+      const pending = late!.db.put('x', 'late');
+      await Promise.resolve();
+      late!.freeze(false);
+      while (text(await leader!.db.get('x')) !== 'late') await turns(1);
+      if (isTold) {
+        late!.thaw();
+        late!.freeze(true);
+      }
+      leader!.kill();
+      await other!.db.put('x', 'other');
+      // The mark has to last when others come and go.
+      if (isTold) other!.killWorker();
+      await other!.db.put('y', 'other');
+      late!.thaw();
+      await pending;
+      assert.notEqual(await refused, 'nothing');
+      assert.equal(text(await late!.db.get('x')), 'other');
+      await late!.db.close();
+      await other!.db.close();
+    },
+  );
+}
+
+inWorlds('the mark of a page goes after the page', async (world) => {
+  const tabs = await joined(world, ['a', 'b', 'c']);
+  for (const { db } of tabs) await db.put('x', 'value');
+  const leader = leaderOf(tabs);
+  const rest = tabs.filter((tab) => tab !== leader);
+  leader.kill();
+  await rest[0]!.db.close();
+  await turns(20);
+  await rest[1]!.db.put('x', 'value');
+  await rest[1]!.db.close();
+  assert.equal(await markCount(world), 1);
+});
 
 inWorlds('what cannot be known says so', async (world) => {
   const tabs = await joined(world, ['a', 'b']);
