@@ -42,6 +42,8 @@ export const BLOCK_HEADER_BYTES = 16;
 export const BLOCK_TRAILER_BYTES = 8;
 /** Where in a block's header its mask stands. */
 export const BLOCK_MASK_OFF = 6;
+/** Where in a block's header the length of its content stands. */
+export const BLOCK_CONTENT_LEN_OFF = 12;
 /** What a block costs beyond its payload. */
 export const BLOCK_OVERHEAD_BYTES: number = BLOCK_HEADER_BYTES + BLOCK_TRAILER_BYTES;
 /** Largest content: 1 GiB, which holds a write batch of the largest permitted size. */

@@ -18,6 +18,7 @@ import { corruption, VarveError } from '../errors.ts';
 import { closeFile, type ReadableFile, readAt } from '../fs/port.ts';
 import {
   BLOCK_CONTENT_BYTES_MAX,
+  BLOCK_CONTENT_LEN_OFF,
   BLOCK_HEADER_BYTES,
   BLOCK_MASK_OFF,
   BLOCK_OVERHEAD_BYTES,
@@ -167,7 +168,7 @@ export class BlockReader {
     if (end - off < BLOCK_OVERHEAD_BYTES) return 'truncated';
     if (buf[off + 3] !== CHECKSUM_KIND_XXH64 || buf[off + 7] !== 0) return 'header';
     const payloadLen = readU32(buf, off + 8);
-    const contentLen = readU32(buf, off + 12);
+    const contentLen = readU32(buf, off + BLOCK_CONTENT_LEN_OFF);
     if (payloadLen > BLOCK_PAYLOAD_BYTES_MAX || contentLen > BLOCK_CONTENT_BYTES_MAX) {
       return 'header';
     }

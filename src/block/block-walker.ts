@@ -16,6 +16,7 @@ import { blockCodeOf } from '../ecc/options.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import type { ReadableFile } from '../fs/port.ts';
 import {
+  BLOCK_CONTENT_LEN_OFF,
   BLOCK_HEADER_BYTES,
   BLOCK_OVERHEAD_BYTES,
   BLOCK_PAYLOAD_BYTES_MAX,
@@ -371,7 +372,7 @@ export class BlockWalker {
     const claimed = readU32(buf, off + 8);
     const lengths = [
       claimed,
-      readU32(buf, off + 12) + (buf[off + 2] === SUITE_NONE ? 0 : TAG_BYTES),
+      readU32(buf, off + BLOCK_CONTENT_LEN_OFF) + (buf[off + 2] === SUITE_NONE ? 0 : TAG_BYTES),
     ];
     for (let bit = 0; bit < 32; bit++) lengths.push((claimed ^ (1 << bit)) >>> 0);
     for (const payloadLen of lengths) {

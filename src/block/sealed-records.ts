@@ -11,6 +11,7 @@ import { blockCodeOf } from '../ecc/options.ts';
 import type { EccCodec } from '../ecc/port.ts';
 import {
   BLOCK_CONTENT_BYTES_MAX,
+  BLOCK_CONTENT_LEN_OFF,
   BLOCK_HEADER_BYTES,
   BLOCK_MANIFEST_EDIT,
   BLOCK_OVERHEAD_BYTES,
@@ -108,7 +109,7 @@ export class SealedRecords {
     if (this.type !== undefined && buf[off] !== this.type) return false;
     const codec = buf[off + 1]!;
     const payloadLen = readU32(buf, off + 8);
-    const contentLen = readU32(buf, off + 12);
+    const contentLen = readU32(buf, off + BLOCK_CONTENT_LEN_OFF);
     if (codec > CODEC_ZSTD_DICTIONARY || contentLen > BLOCK_CONTENT_BYTES_MAX) return false;
     const tagLen = this.#suiteId === SUITE_NONE ? 0 : TAG_BYTES;
     return codec === CODEC_NONE

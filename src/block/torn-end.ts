@@ -6,7 +6,12 @@
 import { readU32 } from '../bytes/fixed.ts';
 import { CODEC_NONE } from '../compress/port.ts';
 import { SUITE_NONE, TAG_BYTES } from '../crypto/port.ts';
-import { BLOCK_HEADER_BYTES, BLOCK_OVERHEAD_BYTES, BLOCK_TRAILER_BYTES } from './block-format.ts';
+import {
+  BLOCK_CONTENT_LEN_OFF,
+  BLOCK_HEADER_BYTES,
+  BLOCK_OVERHEAD_BYTES,
+  BLOCK_TRAILER_BYTES,
+} from './block-format.ts';
 import type { LogWindow } from './log-window.ts';
 import { NO_FRAME, type RecordFrame } from './record-frame.ts';
 
@@ -69,7 +74,7 @@ export class TornEnd {
     const { buf } = this.#window;
     if (buf[off] !== this.#blockType) return false;
     const payloadLen = readU32(buf, off + 8) - (buf[off + 2] === SUITE_NONE ? 0 : TAG_BYTES);
-    const contentLen = readU32(buf, off + 12);
+    const contentLen = readU32(buf, off + BLOCK_CONTENT_LEN_OFF);
     return buf[off + 1] === CODEC_NONE ? payloadLen === contentLen : payloadLen < contentLen;
   }
 

@@ -3,11 +3,13 @@
  * flag on the block, and the hand spares a flagged block once.
  *
  * The cache has no map. A block is found by its owner, which keeps its blocks in an array by
- * ordinal; the cache tells the owner when one goes. An evicted block is left to the garbage
- * collector and its bytes are never reused, so bytes lent to a reader outlive the eviction.
+ * ordinal; the cache tells the owner when one goes. The buffer of a block that went serves the next
+ * one that is read, unless the block was lent: then somebody may hold its bytes, and they are left
+ * to the garbage collector.
  * @module
  */
 import { assert } from '../errors.ts';
+import { BufferPool } from './buffer-pool.ts';
 
 /** Whoever finds cached blocks by ordinal: a table. */
 export interface CacheOwner {
@@ -15,10 +17,17 @@ export interface CacheOwner {
   evicted(ordinal: number): void;
 }
 
-/** What the cache keeps of a block, in the block itself; only `referenced` is the owner's. */
+/** Beside the budget if it must be: what was evicted for a block is to serve the next one. */
+const BUFFER_BYTES_MIN = 65_536;
+
+/** What the cache keeps of a block, in the block itself; the first three fields are the owner's. */
 export interface CacheEntry {
+  /** What the block stands in, taken by the cache; its length does not change. */
+  buf: Uint8Array;
   /** Set by the owner at every hit. */
   referenced: boolean;
+  /** Set by the owner, for good, when somebody may hold the bytes for longer than a call. */
+  isLent: boolean;
   ordinal: number;
   /** Bytes counted against the budget; 0 while the entry is not in a cache. */
   chargeBytes: number;
@@ -40,6 +49,8 @@ export class BlockCache {
   evictions: number;
   /** The entry that the hand looks at next; new entries go right behind it. */
   #hand: CacheEntry | undefined;
+  /** Of blocks that went and were not lent; what they have is the budget's that blocks leave. */
+  readonly #buffers: BufferPool;
 
   /** @param capacityBytes the budget; 0 caches nothing */
   constructor(capacityBytes: number) {
@@ -51,6 +62,20 @@ export class BlockCache {
     this.misses = 0;
     this.evictions = 0;
     this.#hand = undefined;
+    this.#buffers = new BufferPool();
+  }
+
+  /** Bytes of buffers that wait for blocks. */
+  get bufferBytes(): number {
+    return this.#buffers.bytes;
+  }
+
+  /**
+   * A buffer for a block that is to be read: of one that went, or fresh. The caller owns it.
+   * @param lengthBytes that it has at least; it may have some more
+   */
+  buffer(lengthBytes: number): Uint8Array {
+    return this.#buffers.take(lengthBytes);
   }
 
   /**
@@ -61,7 +86,7 @@ export class BlockCache {
   add(entry: CacheEntry, owner: CacheOwner, ordinal: number, chargeBytes: number): boolean {
     assert(entry.owner === undefined, 'a cache entry is added once');
     if (chargeBytes > this.capacityBytes) return false;
-    while (this.usedBytes + chargeBytes > this.capacityBytes) this.#evictOne();
+    this.#makeRoom(this.capacityBytes - chargeBytes);
     entry.owner = owner;
     entry.ordinal = ordinal;
     entry.chargeBytes = chargeBytes;
@@ -80,18 +105,25 @@ export class BlockCache {
     this.blockCount--;
     entry.owner = undefined;
     entry.chargeBytes = 0;
+    if (!entry.isLent) this.#buffers.give(entry.buf);
   }
 
   /** Changes the budget, evicting entries until they fit. */
   resize(capacityBytes: number): void {
     assert(capacityBytes >= 0, 'cache capacity is not negative');
     this.capacityBytes = capacityBytes;
-    while (this.usedBytes > capacityBytes) this.#evictOne();
+    this.#makeRoom(capacityBytes);
   }
 
   /** Evicts everything. */
   clear(): void {
-    while (this.blockCount > 0) this.#evictOne();
+    this.#makeRoom(0);
+  }
+
+  /** Evicts blocks until they have at most so many bytes; buffers may have what they leave. */
+  #makeRoom(bytesMax: number): void {
+    while (this.usedBytes > bytesMax) this.#evictOne();
+    this.#buffers.trim(Math.max(bytesMax - this.usedBytes, BUFFER_BYTES_MIN));
   }
 
   #evictOne(): void {

@@ -36,8 +36,14 @@ export class ReadPath {
 
   /** Like {@link get}, but a view of the engine's memory that stands until the next call. */
   borrow(view: FamilyView, key: Bytes, seqno: number): Uint8Array | undefined {
-    if (!this.#find(view, key, seqno)) return undefined;
-    const { valBuf, valOff, valLen } = this.#found;
+    const found = this.#found;
+    found.isKept = true;
+    try {
+      if (!this.#find(view, key, seqno)) return undefined;
+    } finally {
+      found.isKept = false;
+    }
+    const { valBuf, valOff, valLen } = found;
     return valBuf.subarray(valOff, valOff + valLen);
   }
 

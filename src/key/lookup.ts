@@ -6,9 +6,12 @@ import { KIND_DELETE } from './kind.ts';
 
 /**
  * Filled by the `get` of a memtable or table when it returns true. `valBuf` is lent: the bytes
- * stand until the structure it came from is changed or released.
+ * stand until the next lookup or the next move of a cursor, in whatever table, and no longer than
+ * the structure that they came from.
  */
 export class Lookup {
+  /** Set by the caller: bytes of a table are lent for as long as somebody holds them. */
+  isKept: boolean;
   seqno: number;
   /** `KIND_DELETE` means that the key is known to be absent; `KIND_PUT` that the value is here. */
   kind: number;
@@ -17,6 +20,7 @@ export class Lookup {
   valLen: number;
 
   constructor() {
+    this.isKept = false;
     this.seqno = 0;
     this.kind = KIND_DELETE;
     this.valBuf = EMPTY;

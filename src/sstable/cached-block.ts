@@ -8,6 +8,7 @@ import type { CacheEntry, CacheOwner } from '../cache/block-cache.ts';
 /** Tables use this class for blocks outside the cache too: hot code then sees one class. */
 export class CachedBlock extends DataBlock implements CacheEntry {
   referenced: boolean;
+  isLent: boolean;
   ordinal: number;
   chargeBytes: number;
   owner: CacheOwner | undefined;
@@ -17,6 +18,7 @@ export class CachedBlock extends DataBlock implements CacheEntry {
   constructor() {
     super();
     this.referenced = false;
+    this.isLent = false;
     this.ordinal = 0;
     this.chargeBytes = 0;
     this.owner = undefined;

@@ -2,9 +2,11 @@
  * The data blocks of one open table: reads them from the file and finds the cached ones by ordinal.
  * @module
  */
-import { BLOCK_DATA, BLOCK_OVERHEAD_BYTES } from '../block/block-format.ts';
+import { BLOCK_CONTENT_LEN_OFF, BLOCK_DATA } from '../block/block-format.ts';
 import type { BlockReader } from '../block/block-reader.ts';
-import type { Room } from '../bytes/room.ts';
+import { copyBytes } from '../bytes/byte-writer.ts';
+import { readU32 } from '../bytes/fixed.ts';
+import { NO_ROOM, Room, roomFor } from '../bytes/room.ts';
 import type { BlockCache, CacheOwner } from '../cache/block-cache.ts';
 import { CODEC_NONE } from '../compress/port.ts';
 import { CachedBlock } from './cached-block.ts';
@@ -15,6 +17,8 @@ import type { TableIndex } from './table-index.ts';
  * their bookkeeping in the heap of V8 (measured by bench/table.ts).
  */
 const BLOCK_OBJECT_BYTES = 512;
+/** Longer contents get arrays of their own. */
+const ROOM_BYTES_MAX = 65_536;
 
 export class TableBlocks implements CacheOwner {
   readonly path: string;
@@ -50,7 +54,7 @@ export class TableBlocks implements CacheOwner {
     return this.#slots.length * 8;
   }
 
-  /** Block `ordinal`, from the cache or read into it. The block is lent; its bytes never change. */
+  /** Block `ordinal`, from the cache or read into it; lent until the next one is read. */
   at(ordinal: number): CachedBlock {
     const block = this.#slots[ordinal];
     if (block === undefined) return this.#load(ordinal);
@@ -59,9 +63,18 @@ export class TableBlocks implements CacheOwner {
     return block;
   }
 
-  /** Block `ordinal` if it is in the cache, without counting as a use of it. */
+  /** The same, lent for as long as somebody holds it: its bytes never change. */
+  lend(ordinal: number): CachedBlock {
+    const block = this.at(ordinal);
+    block.isLent = true;
+    return block;
+  }
+
+  /** The same if it is in the cache, without counting as a use of it. */
   peek(ordinal: number): CachedBlock | undefined {
-    return this.#slots[ordinal];
+    const block = this.#slots[ordinal];
+    if (block !== undefined) block.isLent = true;
+    return block;
   }
 
   #load(ordinal: number): CachedBlock {
@@ -77,22 +90,38 @@ export class TableBlocks implements CacheOwner {
     const { reader } = this;
     const length = this.index.blockBytes(ordinal);
     const position = this.index.blockOffs[ordinal]!;
-    const wasCompressed = this.#isCompressed;
-    const buf = wasCompressed ? this.#room(length) : new Uint8Array(length);
-    reader.fill(buf, 0, length, position);
-    reader.open(BLOCK_DATA, buf, 0, length, position, undefined);
-    this.#isCompressed = reader.codecId !== CODEC_NONE;
     const block = new CachedBlock();
-    const { contentOff, contentLen } = reader;
-    if (wasCompressed && !this.#isCompressed) {
-      const content = buf.slice(contentOff, contentOff + contentLen);
-      block.open(content, 0, contentLen, this.path, position);
+    if (this.#isCompressed) {
+      const buf = this.#room(length);
+      reader.fill(buf, 0, length, position);
+      const room = this.#contentRoom(buf);
+      reader.open(BLOCK_DATA, buf, 0, length, position, room);
+      if (reader.buf === buf) this.#copyContent(room, block, position);
+      else block.open(reader.buf, reader.contentOff, reader.contentLen, this.path, position);
     } else {
-      block.open(reader.buf, contentOff, contentLen, this.path, position);
+      const buf = this.#cache.buffer(length);
+      reader.fill(buf, 0, length, position);
+      reader.open(BLOCK_DATA, buf, 0, length, position, undefined);
+      block.open(reader.buf, reader.contentOff, reader.contentLen, this.path, position);
     }
-    const bytes = contentLen + BLOCK_OVERHEAD_BYTES + BLOCK_OBJECT_BYTES;
+    this.#isCompressed = reader.codecId !== CODEC_NONE;
+    const bytes = block.buf.length + BLOCK_OBJECT_BYTES;
     if (this.#cache.add(block, this, ordinal, bytes)) this.#slots[ordinal] = block;
     return block;
+  }
+
+  /** Room for as much as a block says that it holds, which it may say wrongly: not for any amount. */
+  #contentRoom(buf: Uint8Array): Room {
+    const length = readU32(buf, BLOCK_CONTENT_LEN_OFF);
+    return length > ROOM_BYTES_MAX ? NO_ROOM : new Room(this.#cache.buffer(length));
+  }
+
+  /** Opens the content that stands in the reader's buffer, which the next block needs. */
+  #copyContent(room: Room, block: CachedBlock, position: number): void {
+    const { buf, contentOff, contentLen } = this.reader;
+    const own = roomFor(contentLen, room);
+    copyBytes(buf, contentOff, contentLen, own.buf, own.off);
+    block.open(own.buf, own.off, contentLen, this.path, position);
   }
 
   #room(length: number): Uint8Array {

@@ -120,7 +120,7 @@ export class TableCursor extends DataBlockCursor implements Cursor {
     this.#attempted = ordinal;
     const window = this.#window;
     const block =
-      window === undefined ? this.#blocks.at(ordinal) : window.block(ordinal, backwards);
+      window === undefined ? this.#blocks.lend(ordinal) : window.block(ordinal, backwards);
     this.enterBlock(block);
     this.#ordinal = ordinal;
   }

@@ -96,7 +96,7 @@ export class Table {
 
   /**
    * Finds the newest version of a user key that is not newer than `seqno`. Borrows `keyBuf` for the
-   * call; `out.valBuf` is lent, and its bytes never change while somebody holds it.
+   * call; `out.valBuf` is lent until the next block is read, or for good if `out.isKept`.
    * @param keyHash `hash32` of the key
    * @returns whether there is one; `out` is untouched otherwise
    * @throws VarveError `CORRUPTION` or `IO`
@@ -118,6 +118,7 @@ export class Table {
     const block = blocks.at(blocks.index.search(keyBuf, keyOff, keyLen, seqno));
     const position = this.#position;
     if (!block.search(keyBuf, keyOff, keyLen, seqno, position) || !position.sameKey) return false;
+    if (out.isKept) block.isLent = true;
     out.seqno = block.seqnoAt(position.index);
     out.kind = block.kindAt(position.index);
     out.valBuf = block.buf;

@@ -5,7 +5,9 @@ import { BlockCache, type CacheEntry, type CacheOwner } from '../../src/cache/bl
 
 function newEntry(): CacheEntry {
   return {
+    buf: new Uint8Array(0),
     referenced: false,
+    isLent: false,
     ordinal: 0,
     chargeBytes: 0,
     owner: undefined,
@@ -94,4 +96,41 @@ test('a block above the whole budget passes by and evicts nothing', () => {
   assert.equal(new Owner().add(new BlockCache(0), 0, 1), false);
   assert.throws(() => new BlockCache(-1), RangeError);
   assert.throws(() => new BlockCache(Number.NaN), RangeError);
+});
+
+test('the buffer of a block that went serves the next one, unless it was lent', () => {
+  const cache = new BlockCache(5000);
+  const owner = new Owner();
+  const replace = (ordinal: number, buf: Uint8Array, isLent: boolean): void => {
+    const entry = { ...newEntry(), buf, isLent };
+    assert.ok(cache.add(entry, owner, ordinal, 5000));
+    owner.slots.set(ordinal, entry);
+  };
+  const first = cache.buffer(4000);
+  replace(0, first, false);
+  assert.notEqual(cache.buffer(4000), first);
+  const lent = new Uint8Array(4096);
+  replace(1, lent, true);
+  assert.equal(cache.buffer(4000), first);
+  const removed = new Uint8Array(8192);
+  replace(2, removed, false);
+  assert.notEqual(cache.buffer(4000), lent);
+  cache.remove(owner.slots.get(2)!);
+  assert.equal(cache.buffer(8000), removed);
+});
+
+test('buffers have what blocks leave of the budget, and little if that is nothing', () => {
+  const cache = new BlockCache(1_000_000);
+  const owner = new Owner();
+  const entries = Array.from({ length: 200 }, () => ({ ...newEntry(), buf: new Uint8Array(4096) }));
+  for (const [ordinal, entry] of entries.entries()) {
+    assert.ok(cache.add(entry, owner, ordinal, 5000));
+    owner.slots.set(ordinal, entry);
+  }
+  for (const entry of entries) cache.remove(entry);
+  assert.equal(cache.bufferBytes, 200 * 4096);
+  owner.add(cache, 0, 600_000);
+  assert.ok(cache.bufferBytes <= 400_000 && cache.bufferBytes > 300_000);
+  cache.resize(0);
+  assert.ok(cache.bufferBytes <= 65_536);
 });

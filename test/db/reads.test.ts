@@ -94,6 +94,19 @@ test('an iterator that was never begun, or that ended, holds nothing', async () 
   await db.close();
 });
 
+test('a borrowed value that is held too long shows no other block', async () => {
+  const options = { fs: new MemoryFs(), blockCacheBytes: 16_384, compression: 'none' as const };
+  const db = await open(PATH, options);
+  for (let i = 0; i < 2000; i++) db.put(keyAt(i), String(i).padStart(100));
+  await db.compact();
+  const key = keyAt(7);
+  const value = db.get(key)!;
+  const view = db.get(key, { borrow: true })!;
+  for (let i = 0; i < 2000; i++) db.get(keyAt(i));
+  assert.deepEqual(view.slice(), value);
+  await db.close();
+});
+
 test('borrowed values are views that are right until the next call', async () => {
   const db = await letters();
   for (const key of ['a', 'f']) {

@@ -15,7 +15,9 @@ import {
   type TableProperties,
 } from '../../src/sstable/table-properties.ts';
 import { TableWriter } from '../../src/sstable/table-writer.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import {
+  CODECS,
   current,
   type Entry,
   OPTIONS,
@@ -187,13 +189,45 @@ test('bytes lent by a lookup stay as they are after eviction and after close', (
   const entries = numbered(1000, 50);
   const table = tableOf(entries, OPTIONS, new BlockCache(10_000));
   const lent = new Lookup();
+  lent.isKept = true;
   assert.ok(get(table, entries[5]!.key, lent));
   const other = new Lookup();
+  assert.ok(get(table, entries[700]!.key, other));
+  // One has the block from the cache or brings it there, the other finds it there.
+  const cursors = [table.cursor(), table.cursor({ fillCache: false })];
+  const sought = [entries[500]!, entries[700]!];
+  for (const [i, cursor] of cursors.entries()) cursor.seek(sought[i]!.key, 0, 8, SEQNO_MAX);
   for (const { key } of entries) get(table, key, other);
+  for (const [i, cursor] of cursors.entries()) {
+    const { valBuf, valOff, valLen } = cursor;
+    assert.deepEqual(valBuf.slice(valOff, valOff + valLen), sought[i]!.value);
+    cursor.close();
+  }
   table.close();
   const value = lent.valBuf.slice(lent.valOff, lent.valOff + lent.valLen);
   assert.deepEqual(value, entries[5]!.value);
 });
+
+for (const [name, compression] of Object.entries(CODECS)) {
+  test(`lookups that keep nothing read into buffers of evicted blocks (${name})`, () => {
+    // Half of the blocks are not worth compressing.
+    const entries = numbered(1000, 50);
+    const random = new SeededRandom(1);
+    for (const { value } of entries.slice(500)) {
+      for (let i = 0; i < value.length; i++) value[i] = random.below(256);
+    }
+    const table = tableOf(entries, { ...OPTIONS, compression }, new BlockCache(10_000));
+    const out = new Lookup();
+    const buffers = new Set<Uint8Array>();
+    for (const { key, value } of entries) {
+      assert.ok(get(table, key, out));
+      assert.deepEqual(out.valBuf.slice(out.valOff, out.valOff + out.valLen), value);
+      buffers.add(out.valBuf);
+    }
+    assert.ok(buffers.size < 30, `${buffers.size} buffers`);
+    table.close();
+  });
+}
 
 test('a table without a cache budget and without a filter still answers', () => {
   const entries = numbered(300, 50);
