@@ -129,8 +129,8 @@ class Runner {
     const { tableCount } = db.stats();
     const report = await db.verify();
     expectSame(report.uncorrectable.length, 0, 'damages found');
-    // Background work may take some away before their turn; the first is read at once.
-    const isRight = report.tableCount >= Math.min(1, tableCount) && report.tableCount <= tableCount;
+    // Background work may take some away before their turn, and bring others; one is read at once.
+    const isRight = report.tableCount >= Math.min(1, tableCount);
     if (!isRight) throw new Error(`${report.tableCount} of ${tableCount} tables verified`);
   }
 
