@@ -110,7 +110,7 @@ export class TableBlocks implements CacheOwner {
     return block;
   }
 
-  /** Room for as much as a block says that it holds, which it may say wrongly: not for any amount. */
+  /** Room for what a block says that it holds; it may lie, so not for any amount. */
   #contentRoom(buf: Uint8Array): Room {
     const length = readU32(buf, BLOCK_CONTENT_LEN_OFF);
     return length > ROOM_BYTES_MAX ? NO_ROOM : new Room(this.#cache.buffer(length));
