@@ -1,6 +1,7 @@
 /**
- * Rebuilds bytes of a table from its stripes (ecc/stripe-layout.ts). A stripe is read whole, chunk
- * by chunk, only when it is needed; nothing is kept but the working memory of the code.
+ * Rebuilds bytes of a table from its stripes (ecc/stripe-layout.ts). Stripes are read whole, in
+ * bands (stripe-band.ts), only when they are needed, and anew each time, for a heal may have
+ * written meanwhile. Memory is a band and the working memory of the code, however long the hole is.
  * @module
  */
 import { readU32 } from '../bytes/fixed.ts';
@@ -8,6 +9,7 @@ import { StripeCodec } from '../ecc/stripe-codec.ts';
 import { CHUNK_BYTES, type StripeLayout } from '../ecc/stripe-layout.ts';
 import type { ReadableFile } from '../fs/port.ts';
 import { readAround } from './read-around.ts';
+import { StripeBand } from './stripe-band.ts';
 
 /** What became of a unit that was asked for. */
 export type UnitState = 'sound' | 'restored' | 'lost';
@@ -32,16 +34,17 @@ export interface StripeDamage {
 
 /** No unit of the stripe is sound. */
 const UNLISTED = -1;
-const EMPTY = new Uint8Array(0);
+const SOUND: StripeDamage = { state: 'sound', chunks: [], units: [] };
 
 /** See the module head. Not reentrant. */
 export class StripeReader {
   readonly layout: StripeLayout;
   readonly #file: ReadableFile;
   readonly #salt: number;
-  /** Made when it is first needed, with room for a unit. */
+  /** Made when it is first needed. */
   #codec: StripeCodec | undefined;
-  #unit: Uint8Array;
+  /** What stands in it counts within one call. */
+  #band: StripeBand | undefined;
 
   /**
    * @param file stays the caller's; it may be shorter or longer than the layout says
@@ -52,7 +55,7 @@ export class StripeReader {
     this.#file = file;
     this.#salt = readU32(salt, 0);
     this.#codec = undefined;
-    this.#unit = EMPTY;
+    this.#band = undefined;
   }
 
   /**
@@ -62,75 +65,127 @@ export class StripeReader {
    */
   restore(buf: Uint8Array, off: number, length: number, position: number): number {
     const end = Math.min(position + length, this.layout.bodyBytes);
+    const chunkEnd = Math.ceil(end / CHUNK_BYTES);
     let restored = 0;
-    for (let chunk = Math.floor(position / CHUNK_BYTES); chunk * CHUNK_BYTES < end; chunk++) {
-      const bytes = this.#restoredChunk(chunk);
-      if (bytes === undefined) continue;
-      const start = chunk * CHUNK_BYTES;
-      const from = Math.max(position, start);
-      const to = Math.min(end, start + CHUNK_BYTES);
-      buf.set(bytes.subarray(from - start, to - start), off + from - position);
-      restored++;
+    for (let chunk = Math.floor(position / CHUNK_BYTES); chunk < chunkEnd; ) {
+      const stripe = this.layout.stripeOf(chunk);
+      const count = Math.min(chunkEnd - chunk, this.layout.stripeCount - stripe);
+      const offset = chunk - stripe;
+      this.checkEach(stripe, count, (s, { state, chunks }) => {
+        const c = s + offset;
+        if (state !== 'restored' || !chunks.includes(c)) return;
+        const start = c * CHUNK_BYTES;
+        const from = Math.max(position, start);
+        const to = Math.min(end, start + CHUNK_BYTES);
+        const bytes = this.restoredChunk(c).subarray(from - start, to - start);
+        buf.set(bytes, off + from - position);
+        restored++;
+      });
+      chunk += count;
     }
+    // An open table is not to hold it until the next damage.
+    this.#band = undefined;
     return restored;
   }
 
   /**
-   * Puts the unit `q` of the file, as it should be, at `buf[off]`. Borrows `buf`. Where no unit of
-   * its stripe is sound it is made of the chunks as they stand: who asks for it has to make sure of
-   * them, or of what comes out.
+   * Reads the units from `q` of the file on to `buf[0]`, as they should be. Borrows `buf`. Where no
+   * unit of its stripe is sound one is made of the chunks as they stand: who asks for it has to
+   * make sure of them, or of what comes out.
+   * @param visit told of each unit, in the order of the file
    */
-  unit(q: number, buf: Uint8Array, off: number): UnitState {
-    const { stripeCount, unitBytes } = this.layout;
+  units(
+    q: number,
+    count: number,
+    buf: Uint8Array,
+    visit: (q: number, state: UnitState) => void,
+  ): void {
+    const { bodyBytes, unitBytes } = this.layout;
+    readAround(this.#file, buf, 0, count * unitBytes, bodyBytes + q * unitBytes);
+    for (let n = 0; n < count; n++) visit(q + n, this.#unit(q + n, buf, n * unitBytes));
+    this.#band = undefined;
+  }
+
+  /** Makes the unit that was read to `buf[off]` what it should be. */
+  #unit(q: number, buf: Uint8Array, off: number): UnitState {
+    if (this.#isSound(q, buf, off)) return 'sound';
+    const { stripeCount } = this.layout;
     const stripe = q % stripeCount;
-    const j = Math.floor(q / stripeCount);
-    const codec = this.#prepare();
-    this.#read(buf, off, unitBytes, this.layout.unitPosition(stripe, j));
-    if (codec.setUnit(j, buf, off, this.#seed(stripe, j), true)) return 'sound';
-    const { state } = this.check(stripe);
-    if (state === 'lost') return 'lost';
-    this.restoredUnit(stripe, j, buf, off);
+    if (this.check(stripe).state === 'lost') return 'lost';
+    this.restoredUnit(stripe, Math.floor(q / stripeCount), buf, off);
     return 'restored';
   }
 
   /** True if some unit is sound. Costs no more than the first one if that is. */
   hasSoundUnit(): boolean {
-    const { unitCount, stripeCount, unitBytes } = this.layout;
-    const codec = this.#prepare();
-    for (let q = 0; q < unitCount; q++) {
-      const stripe = q % stripeCount;
-      const j = Math.floor(q / stripeCount);
-      this.#read(this.#unit, 0, unitBytes, this.layout.unitPosition(stripe, j));
-      if (codec.setUnit(j, this.#unit, 0, this.#seed(stripe, j), true)) return true;
+    const { unitCount, unitBytes, bodyBytes } = this.layout;
+    const unit = new Uint8Array(unitBytes);
+    for (let n = 0; n < unitCount; n++) {
+      // From both ends: a hole is at one of them, or in between.
+      const q = n % 2 === 0 ? n / 2 : unitCount - (n + 1) / 2;
+      readAround(this.#file, unit, 0, unitBytes, bodyBytes + q * unitBytes);
+      if (this.#isSound(q, unit, 0)) return true;
     }
     return false;
   }
 
   /** Looks at all of a stripe. */
   check(stripe: number): StripeDamage {
+    this.#read(stripe, 1);
+    return this.#look(stripe);
+  }
+
+  /**
+   * Looks at all of `count` stripes from `first` on, in bands.
+   * @param visit told of each; what was restored of it can be had until it returns
+   */
+  checkEach(
+    first: number,
+    count: number,
+    visit: (stripe: number, damage: StripeDamage) => void,
+  ): void {
+    this.#each(first, count, (stripe) => visit(stripe, this.#look(stripe)));
+  }
+
+  /**
+   * Makes the units of `count` stripes from `first` on, in bands, of their chunks as they stand,
+   * which the caller has made sure of.
+   * @param visit {@link restoredUnit} gives the units of the stripe until it returns
+   */
+  encodeEach(first: number, count: number, visit: (stripe: number) => void): void {
+    this.#each(first, count, (stripe) => {
+      this.#load(stripe);
+      this.#prepare().encode(this.#sums(stripe));
+      visit(stripe);
+    });
+  }
+
+  /** Reads stripes in bands. */
+  #each(first: number, count: number, visit: (stripe: number) => void): void {
+    const most = StripeBand.stripeMaxOf(this.layout);
+    for (let stripe = first; stripe < first + count; ) {
+      const end = Math.min(stripe + most, first + count);
+      this.#read(stripe, end - stripe);
+      for (; stripe < end; stripe++) visit(stripe);
+    }
+  }
+
+  /** Looks at a stripe of the band. */
+  #look(stripe: number): StripeDamage {
     const { data, parity } = this.layout;
     const lost = this.#load(stripe);
     if (lost === UNLISTED) {
       const units = Array.from({ length: parity }, (_, j) => j);
       return { state: 'unlisted', chunks: [], units };
     }
+    if (lost === 0) return SOUND;
     const chunks: number[] = [];
     for (let i = data - 1; i >= 0; i--) {
       if ((lost >>> i) & 1) chunks.push(this.layout.chunkOf(stripe, i));
     }
     const units: number[] = [];
     for (let j = 0; j < parity; j++) if ((lost >>> (data + j)) & 1) units.push(j);
-    if (lost === 0) return { state: 'sound', chunks, units };
     return { state: this.#prepare().restore(lost) ? 'restored' : 'lost', chunks, units };
-  }
-
-  /**
-   * Makes the units of a stripe of its chunks as they stand, which the caller has made sure of:
-   * {@link restoredUnit} gives them.
-   */
-  encode(stripe: number): void {
-    this.#load(stripe);
-    this.#prepare().encode(this.#sums(stripe));
   }
 
   /** A chunk of the stripe that was checked last, and restored; lent until the next call. */
@@ -145,29 +200,33 @@ export class StripeReader {
     this.#prepare().writeUnit(j, buf, off, this.#seed(stripe, j));
   }
 
-  /** The chunk as it was; undefined if it is not damaged, or lost. */
-  #restoredChunk(chunk: number): Uint8Array | undefined {
-    const { state, chunks } = this.check(this.layout.stripeOf(chunk));
-    return state === 'restored' && chunks.includes(chunk) ? this.restoredChunk(chunk) : undefined;
+  /** Reads some neighbouring stripes. */
+  #read(first: number, count: number): void {
+    if (this.#band === undefined || this.#band.stripeMax < count) {
+      this.#band = new StripeBand(this.layout, count);
+    }
+    this.#band.moveTo(first, count);
+    // Zeros stand for what the file does not have, or does not give.
+    this.#band.loadChunks(this.#file, readAround);
+    this.#band.loadUnits(this.#file, readAround);
   }
 
-  /** Sets the whole stripe; returns the damaged chunks and units as bits, or `UNLISTED`. */
+  /** Sets a stripe of the band; returns the damaged chunks and units as bits, or `UNLISTED`. */
   #load(stripe: number): number {
     const { layout } = this;
+    const { chunks, units } = this.#band!;
     const codec = this.#prepare();
-    const unit = this.#unit;
     let lost = 0;
     let hasList = false;
     for (let j = 0; j < layout.parity; j++) {
-      this.#read(unit, 0, layout.unitBytes, layout.unitPosition(stripe, j));
-      if (codec.setUnit(j, unit, 0, this.#seed(stripe, j), !hasList)) hasList = true;
+      const off = this.#band!.unitOff(stripe, j);
+      if (codec.setUnit(j, units, off, this.#seed(stripe, j), !hasList)) hasList = true;
       else lost |= 1 << (layout.data + j);
     }
     for (let i = 0; i < layout.data; i++) {
       const chunk = layout.chunkOf(stripe, i);
       const length = chunk < 0 ? 0 : layout.chunkBytes(chunk);
-      if (length > 0) this.#read(unit, 0, length, chunk * CHUNK_BYTES);
-      codec.setChunk(i, unit, 0, length);
+      codec.setChunk(i, chunks, this.#band!.chunkOff(stripe, i), length);
       if (hasList && length > 0 && !codec.isListed(i)) lost |= 1 << i;
     }
     if (hasList) return lost;
@@ -183,9 +242,10 @@ export class StripeReader {
     return Int32Array.from({ length: layout.data }, (_, i) => sumOf(i));
   }
 
-  /** Reads with zeros for what the file does not have, or does not give. */
-  #read(buf: Uint8Array, off: number, length: number, position: number): void {
-    readAround(this.#file, buf, off, length, position);
+  /** Whether the bytes at `buf[off]` are the unit `q` of the file, and sound. */
+  #isSound(q: number, buf: Uint8Array, off: number): boolean {
+    const j = Math.floor(q / this.layout.stripeCount);
+    return this.#prepare().setUnit(j, buf, off, this.#salt + q, true);
   }
 
   #seed(stripe: number, j: number): number {
@@ -193,10 +253,7 @@ export class StripeReader {
   }
 
   #prepare(): StripeCodec {
-    if (this.#codec === undefined) {
-      this.#codec = new StripeCodec(this.layout);
-      this.#unit = new Uint8Array(this.layout.unitBytes);
-    }
+    this.#codec ??= new StripeCodec(this.layout);
     return this.#codec;
   }
 }

@@ -2,9 +2,9 @@
  * Writes the stripe section behind the body of a table (ecc/stripe-layout.ts).
  *
  * How many stripes there are is known only when the body is complete, so the body is read back for
- * them, in bands: some neighbouring stripes at a time, of which each shard is one range of the
- * file. Memory is 1 MiB, the working memory of the code, and 4 bytes for each chunk: its checksum,
- * taken of what was meant to be written. What is read back otherwise fails the table.
+ * them, in bands (stripe-band.ts). Memory is 1 MiB, the working memory of the code, and 4 bytes for
+ * each chunk: its checksum, taken of what was meant to be written. What is read back otherwise
+ * fails the table.
  * @module
  */
 import { readU32 } from '../bytes/fixed.ts';
@@ -16,9 +16,8 @@ import { corruption, type VarveError } from '../errors.ts';
 import { type FileHandle, readAt } from '../fs/port.ts';
 import type { FileChecksum } from './checksum.ts';
 import { encodeFileHeader, type FileHeader } from './file-header.ts';
+import { StripeBand } from './stripe-band.ts';
 
-/** Chunks and units of a band. */
-const BAND_BYTES = 1024 * 1024;
 const SUMS_INITIAL = 256;
 
 /** See the module head. For one table. */
@@ -71,19 +70,11 @@ export class StripeWriter {
   finish(checksum: FileChecksum): void {
     const layout = this.#layout;
     if (this.#length > 0) this.#endChunk();
-    const codec = new StripeCodec(this.#stripe);
-    const { data, parity } = codec;
-    const bandMax = Math.floor(BAND_BYTES / ((data + parity) * CHUNK_BYTES));
-    const band = new Band(layout, codec, Math.min(layout.stripeCount, bandMax));
-    const salt = readU32(this.#header.salt, 0);
-    for (let first = 0; first < layout.stripeCount; first += band.stripeCount) {
-      band.load(this.#file, first);
-      band.encode(first, this.#sums, salt, this.#file.path);
-      band.store(this.#file, first);
-    }
+    const section = new SectionWriter(this.#file, layout, readU32(this.#header.salt, 0));
+    section.write(this.#sums);
     const copy = encodeFileHeader(this.#header).subarray(0, HEADER_COPY_BYTES);
     this.#file.write(copy, 0, copy.length, layout.headerCopyPosition);
-    band.sumUnits(this.#file, salt, checksum);
+    section.sumUnits(checksum);
     checksum.update(copy, 0, copy.length);
   }
 
@@ -103,94 +94,79 @@ export class StripeWriter {
   }
 }
 
-/** Neighbouring stripes, all chunks and units of which are in memory. */
-class Band {
-  /** Stripes of a full band. */
-  readonly stripeCount: number;
+/** Reads the body back, band by band, and writes the units behind it. */
+class SectionWriter {
+  readonly #file: FileHandle;
   readonly #layout: StripeLayout;
+  readonly #salt: number;
   readonly #codec: StripeCodec;
-  /** The chunks of all stripes: shard 0 of each, then shard 1 of each, and so on. */
-  readonly #chunks: Uint8Array;
-  /** The units, in the same order. */
-  readonly #units: Uint8Array;
-  readonly #sums: Int32Array;
+  readonly #band: StripeBand;
+  /** Checksums of the chunks of a stripe. */
+  readonly #stripeSums: Int32Array;
 
-  constructor(layout: StripeLayout, codec: StripeCodec, stripeCount: number) {
-    this.stripeCount = stripeCount;
+  constructor(file: FileHandle, layout: StripeLayout, salt: number) {
+    this.#file = file;
     this.#layout = layout;
-    this.#codec = codec;
-    this.#chunks = new Uint8Array(codec.data * stripeCount * CHUNK_BYTES);
-    this.#units = new Uint8Array(codec.parity * stripeCount * layout.unitBytes);
-    this.#sums = new Int32Array(codec.data);
+    this.#salt = salt;
+    this.#codec = new StripeCodec(layout);
+    this.#band = new StripeBand(layout, StripeBand.stripeMaxOf(layout));
+    this.#stripeSums = new Int32Array(layout.data);
   }
 
-  /** Reads the chunks of the stripes from `first` on. */
-  load(file: FileHandle, first: number): void {
-    const layout = this.#layout;
-    const count = this.#countFrom(first);
-    for (let i = 0; i < layout.data; i++) {
-      const begin = layout.chunkOf(first, i);
-      const from = Math.max(0, begin);
-      const to = Math.min((begin + count) * CHUNK_BYTES, layout.bodyBytes);
-      const position = from * CHUNK_BYTES;
-      if (to <= position) continue;
-      const off = (i * this.stripeCount + from - begin) * CHUNK_BYTES;
-      readAt(file, this.#chunks, off, to - position, position);
+  /** @param sums of all chunks of the body; borrowed */
+  write(sums: Int32Array): void {
+    const { parity, stripeCount } = this.#layout;
+    const band = this.#band;
+    for (let first = 0; first < stripeCount; first += band.stripeMax) {
+      const end = Math.min(first + band.stripeMax, stripeCount);
+      band.moveTo(first, end - first);
+      band.loadChunks(this.#file, readAt);
+      for (let stripe = first; stripe < end; stripe++) this.#encode(stripe, sums);
+      for (let j = 0; j < parity; j++) {
+        const position = this.#layout.unitPosition(first, j);
+        this.#file.write(band.units, band.unitOff(first, j), band.unitRangeBytes, position);
+      }
     }
   }
 
-  /** @param sums of all chunks of the file */
-  encode(first: number, sums: Int32Array, salt: number, path: string): void {
+  /** Puts the units of a stripe into the band. */
+  #encode(stripe: number, sums: Int32Array): void {
     const layout = this.#layout;
     const codec = this.#codec;
-    for (let n = 0; n < this.#countFrom(first); n++) {
-      for (let i = 0; i < layout.data; i++) {
-        const chunk = layout.chunkOf(first + n, i);
-        const off = (i * this.stripeCount + n) * CHUNK_BYTES;
-        codec.setChunk(i, this.#chunks, off, chunk < 0 ? 0 : layout.chunkBytes(chunk));
-        this.#sums[i] = chunk < 0 ? 0 : sums[chunk]!;
-        if (chunk >= 0 && codec.chunkSum(i) !== sums[chunk]) {
-          throw unlike(path, chunk * CHUNK_BYTES);
-        }
-      }
-      codec.encode(this.#sums);
-      for (let j = 0; j < layout.parity; j++) {
-        const seed = salt + layout.unitOf(first + n, j);
-        codec.writeUnit(j, this.#units, (j * this.stripeCount + n) * layout.unitBytes, seed);
+    const band = this.#band;
+    for (let i = 0; i < layout.data; i++) {
+      const chunk = layout.chunkOf(stripe, i);
+      const length = chunk < 0 ? 0 : layout.chunkBytes(chunk);
+      codec.setChunk(i, band.chunks, band.chunkOff(stripe, i), length);
+      this.#stripeSums[i] = chunk < 0 ? 0 : sums[chunk]!;
+      if (chunk >= 0 && codec.chunkSum(i) !== sums[chunk]) {
+        throw unlike(this.#file.path, chunk * CHUNK_BYTES);
       }
     }
-  }
-
-  /** Writes the units of the stripes from `first` on. */
-  store(file: FileHandle, first: number): void {
-    const layout = this.#layout;
-    const length = this.#countFrom(first) * layout.unitBytes;
+    codec.encode(this.#stripeSums);
     for (let j = 0; j < layout.parity; j++) {
-      const off = j * this.stripeCount * layout.unitBytes;
-      file.write(this.#units, off, length, layout.unitPosition(first, j));
+      const seed = this.#salt + layout.unitOf(stripe, j);
+      codec.writeUnit(j, band.units, band.unitOff(stripe, j), seed);
     }
   }
 
   /** Takes all units, in the order of the file, into the checksum of the file. */
-  sumUnits(file: FileHandle, salt: number, checksum: FileChecksum): void {
+  sumUnits(checksum: FileChecksum): void {
     const { unitBytes, unitCount, bodyBytes } = this.#layout;
-    const units = this.#units;
+    const { units } = this.#band;
+    const file = this.#file;
     const step = units.length / unitBytes;
     for (let first = 0; first < unitCount; first += step) {
       const count = Math.min(step, unitCount - first);
       const position = bodyBytes + first * unitBytes;
       readAt(file, units, 0, count * unitBytes, position);
       for (let n = 0; n < count; n++) {
-        if (!this.#codec.setUnit(0, units, n * unitBytes, salt + first + n, true)) {
+        if (!this.#codec.setUnit(0, units, n * unitBytes, this.#salt + first + n, true)) {
           throw unlike(file.path, position + n * unitBytes);
         }
       }
       checksum.update(units, 0, count * unitBytes);
     }
-  }
-
-  #countFrom(first: number): number {
-    return Math.min(this.stripeCount, this.#layout.stripeCount - first);
   }
 }
 

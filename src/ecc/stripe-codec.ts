@@ -35,6 +35,8 @@ export class StripeCodec {
   /** Checksums of the chunks as they should be: of one sound unit, or of what was loaded. */
   readonly #list: Int32Array;
   readonly #unitList: Int32Array;
+  /** The parity is not that of the chunks: decoding works in its place. */
+  #isParitySpent: boolean;
 
   /** @throws RangeError for numbers that no code has */
   constructor({ data, parity }: StripeOptions) {
@@ -45,6 +47,7 @@ export class StripeCodec {
     this.#bytes = new Uint8Array(this.#words.buffer);
     this.#list = new Int32Array(data);
     this.#unitList = new Int32Array(data);
+    this.#isParitySpent = false;
   }
 
   /** Sets chunk `i` to `buf[off, off + length)`, filled up with zeros. Borrows `buf`. */
@@ -67,11 +70,12 @@ export class StripeCodec {
   /** Computes the parity of the chunks that are set. @param sums of them, 0 for absent ones */
   encode(sums: Int32Array): void {
     this.#list.set(sums);
-    this.#code.encode(this.#words, CHUNK_WORDS / this.#code.shardPackets);
+    this.#encode();
   }
 
   /** Writes unit `j` after {@link encode} or {@link restore}. Borrows `buf`. */
   writeUnit(j: number, buf: Uint8Array, off: number, seed: number): void {
+    if (this.#isParitySpent) this.#encode();
     const words = (this.data + j) * CHUNK_WORDS;
     buf.set(this.#bytes.subarray(words * 4, words * 4 + CHUNK_BYTES), off);
     let at = off + CHUNK_BYTES;
@@ -124,7 +128,13 @@ export class StripeCodec {
     for (let i = 0; i < this.data; i++) {
       if ((lost >>> i) & 1 && !this.isListed(i)) return false;
     }
-    this.#code.encode(this.#words, packetWords);
+    // Most of the time it is a chunk that is wanted, and no unit.
+    this.#isParitySpent = true;
     return true;
+  }
+
+  #encode(): void {
+    this.#code.encode(this.#words, CHUNK_WORDS / this.#code.shardPackets);
+    this.#isParitySpent = false;
   }
 }

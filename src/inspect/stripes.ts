@@ -24,12 +24,11 @@ export function stripesPart(
   const chunks = new Numbers();
   const units = new Numbers();
   let lostCount = 0;
-  for (let stripe = 0; stripe < layout.stripeCount; stripe++) {
-    const damage = stripes.check(stripe);
+  stripes.checkEach(0, layout.stripeCount, (stripe, damage) => {
     if (damage.state === 'lost') lostCount++;
     for (const chunk of damage.chunks) chunks.add(chunk);
     for (const j of damage.units) units.add(layout.unitOf(stripe, j));
-  }
+  });
   return {
     part: 'stripes',
     offset: layout.bodyBytes,

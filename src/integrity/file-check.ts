@@ -157,6 +157,7 @@ export class FileCheck {
         this.position = Math.floor(stripes.share * this.#stripeBytes);
         return true;
       }
+      if (stripes?.isPending && stripes.widen()) return true;
       this.#blocks = this.#blocksOf(this.#header);
     }
     const isNeeded = only?.part !== 'stripe' || this.#stripes?.isPending === true;
@@ -306,8 +307,11 @@ export class FileCheck {
   }
 }
 
-/** Where a header is lost, nobody knows how long it was: its range may reach into blocks. */
-function isMeant(finding: Finding, only: Finding): boolean {
+/**
+ * True if a finding concerns the place `only`. Where a header is lost, nobody knows how long it
+ * was: its range may reach into blocks.
+ */
+export function isMeant(finding: Finding, only: Finding): boolean {
   if (finding.part === 'file') return true;
   if (isOfBlocks(only) && finding.part === 'header') return false;
   return isMeeting(finding, only);

@@ -21,7 +21,7 @@ import {
 } from '../fs/port.ts';
 import { removeIfPossible } from '../fs/removals.ts';
 import { REPLACEMENT_NAME } from '../manifest/file-names.ts';
-import { FileCheck } from './file-check.ts';
+import { FileCheck, isMeant } from './file-check.ts';
 import type {
   ExpectedFile,
   Finding,
@@ -32,6 +32,10 @@ import type {
 import { PatchyFile } from './patchy-file.ts';
 
 const WHOLE_STEP_BYTES = 1024 * 1024;
+/** Right bytes are written when so many are held. */
+const HELD_BYTES_MAX = 1024 * 1024;
+/** What cannot be read can only be written as a whole: a sector of today's disks. */
+const SECTOR_BYTES = 4096;
 
 /** What became of findings in one file. */
 export interface HealResult {
@@ -73,10 +77,8 @@ export function healFile(
       const refusal = 'the file has a second name (a hard link)';
       return { healed: [], left: findings, refusal };
     }
-    const { runs, ...seen } = rightBytes(file, expected, findings, sources);
-    found = seen;
-    for (const { offset, bytes } of runs) file.write(bytes, 0, bytes.length, offset);
-    const end = found.healable.find(({ part }) => part === 'end');
+    found = writeRight(file, file, expected, findings, sources);
+    const end = endIn(found);
     if (end !== undefined) file.truncate(end.offset);
     if (found.healable.length > 0) file.sync();
   } catch (error) {
@@ -130,17 +132,19 @@ function writeReplacement(
 ): Looked {
   const file = fs.open(path, 'read');
   try {
-    const { runs, ...found } = rightBytes(file, expected, findings, []);
     const source = new PatchyFile(file);
-    const sizeBytes = found.healable.find(({ part }) => part === 'end')?.offset ?? sizeOf(file);
+    const sizeBytes = sizeOf(file);
     const copy = fs.open(replacement, 'create');
+    let found: Looked;
     try {
       const piece = new Uint8Array(WHOLE_STEP_BYTES);
       for (let at = 0; at < sizeBytes; at += piece.length) {
         const length = source.read(piece, 0, Math.min(piece.length, sizeBytes - at), at);
         copy.write(piece, 0, length, at);
       }
-      for (const { offset, bytes } of runs) copy.write(bytes, 0, bytes.length, offset);
+      found = writeRight(file, copy, expected, findings, []);
+      const end = endIn(found);
+      if (end !== undefined) copy.truncate(end.offset);
       copy.sync();
     } finally {
       closeFile(copy);
@@ -162,44 +166,104 @@ interface Looked {
   readonly lost: Finding[];
 }
 
-/** Looks at the places of findings. @returns what is wrong there, and the bytes that are right */
-function rightBytes(
+/** Looks at the places of findings in `file`, and writes what should stand there to `target`. */
+function writeRight(
   file: ReadableFile,
+  target: FileHandle,
   expected: ExpectedFile,
   findings: readonly Finding[],
   sources: readonly RestoreSource[],
-): Looked & { readonly runs: RestoredRange[] } {
-  const right: RestoredRange[] = [];
-  const found = look(file, expected, findings, sources, (_, restored) => {
-    for (const { offset, bytes } of restored) right.push({ offset, bytes: bytes.slice() });
-  });
-  return { ...found, runs: joined(right) };
+): Looked {
+  const right = new RightBytes(target);
+  const found: Looked = { healable: [], lost: [] };
+  for (const place of placesOf(findings)) {
+    look(file, expected, place, sources, found, (_, restored) => right.hold(restored));
+  }
+  right.write(Number.POSITIVE_INFINITY);
+  return found;
+}
+
+/** Bytes behind the end, if they were found. */
+function endIn({ healable }: Looked): Finding | undefined {
+  return healable.find(({ part }) => part === 'end');
+}
+
+/**
+ * Where to look for findings, in the order of the file. Neighbouring chunks are looked at together,
+ * as they are read in bands, and neighbouring units, as some may cost a look at all of the file.
+ */
+function placesOf(findings: readonly Finding[]): Finding[] {
+  const places: Finding[] = [];
+  for (const one of [...findings].sort((a, b) => a.offset - b.offset)) {
+    const last = places.at(-1);
+    const isNext = last?.part === 'stripe' && last.offset + last.lengthBytes === one.offset;
+    // Chunks and units are not looked at together: then what is wrong with blocks would count.
+    if (!isNext || one.part !== 'stripe' || last.cause !== one.cause) places.push(one);
+    else places[places.length - 1] = { ...last, lengthBytes: last.lengthBytes + one.lengthBytes };
+  }
+  return places;
 }
 
 function look(
   file: ReadableFile,
   expected: ExpectedFile,
-  places: readonly Finding[],
+  place: Finding,
   sources: readonly RestoreSource[],
+  { healable, lost }: Looked,
   onHealable: FindingSink,
-): Looked {
-  const healable: Finding[] = [];
-  const lost: Finding[] = [];
+): void {
   const sink: FindingSink = (finding, restored) => {
     (finding.state === 'lost' ? lost : healable).push(finding);
     if (finding.state === 'healable') onHealable(finding, restored);
   };
-  for (const only of places) {
-    const check = new FileCheck(file, expected, sink, { sources, only });
-    while (check.step(WHOLE_STEP_BYTES));
-  }
-  return { healable, lost };
+  const check = new FileCheck(file, expected, sink, { sources, only: place });
+  while (check.step(WHOLE_STEP_BYTES));
 }
 
-/**
- * The same bytes in as few ranges as they fill. A sector that cannot be read can only be written as
- * a whole, though it may hold shards of several blocks.
- */
+/** What should stand in a file, until it is written there. */
+class RightBytes {
+  readonly #target: FileHandle;
+  #held: RestoredRange[];
+  #heldBytes: number;
+
+  /** @param target stays the caller's */
+  constructor(target: FileHandle) {
+    this.#target = target;
+    this.#held = [];
+    this.#heldBytes = 0;
+  }
+
+  /**
+   * Takes more, mostly in the order of the file; what is held before is written if it is much, but
+   * for the sector where this begins: it may be one that can only be written as a whole. Borrows
+   * the bytes.
+   */
+  hold(restored: readonly RestoredRange[]): void {
+    for (const { offset, bytes } of restored) {
+      if (this.#heldBytes >= HELD_BYTES_MAX) this.write(offset - (offset % SECTOR_BYTES));
+      this.#add({ offset, bytes: bytes.slice() });
+    }
+  }
+
+  /** Writes what is held of the file up to `end`. */
+  write(end: number): void {
+    const runs = joined(this.#held);
+    this.#held = [];
+    this.#heldBytes = 0;
+    for (const { offset, bytes } of runs) {
+      const count = Math.max(0, Math.min(bytes.length, end - offset));
+      if (count > 0) this.#target.write(bytes, 0, count, offset);
+      if (count < bytes.length) this.#add({ offset: offset + count, bytes: bytes.slice(count) });
+    }
+  }
+
+  #add(range: RestoredRange): void {
+    this.#held.push(range);
+    this.#heldBytes += range.bytes.length;
+  }
+}
+
+/** The same bytes in as few ranges as they fill. */
 function joined(ranges: RestoredRange[]): RestoredRange[] {
   const runs: RestoredRange[][] = [];
   let end = -1;
@@ -225,14 +289,12 @@ function attested(
 ): HealResult {
   const file = fs.openPastCache?.(path) ?? fs.open(path, 'read');
   try {
-    const healed: Finding[] = [];
-    const wrong: Finding[] = [];
-    for (const one of healable) {
-      const again = look(file, expected, [one], [], () => undefined);
-      const still = [...again.lost, ...again.healable];
-      if (still.length === 0) healed.push(one);
-      wrong.push(...still);
+    const again: Looked = { healable: [], lost: [] };
+    for (const place of placesOf(healable)) {
+      look(file, expected, place, [], again, () => undefined);
     }
+    const wrong = [...again.lost, ...again.healable];
+    const healed = healable.filter((one) => !wrong.some((other) => isMeant(other, one)));
     const refusal = wrong.length > 0 ? 'the file does not hold what is written to it' : undefined;
     return { healed, left: [...lost, ...wrong], refusal };
   } finally {

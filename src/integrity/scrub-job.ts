@@ -3,6 +3,7 @@
  * run. It only reads; what is healable is healed by the thread that has the database open.
  * @module
  */
+import { BAND_BYTES } from '../block/stripe-band.ts';
 import { closeFile, type Fs, joinPath, type ReadableFile } from '../fs/port.ts';
 import { type Job, type JobRun, PATIENT } from '../job/job.ts';
 import type { JobContext } from '../job/job-context.ts';
@@ -10,12 +11,14 @@ import { Pace } from '../job/pace.ts';
 import { FileCheck, openToCheck } from './file-check.ts';
 import type { ExpectedFile, Finding } from './finding.ts';
 
-/** A step looks at so much at a time, so that findings can be counted. */
+/** A step looks at so much at a time, so that findings can be counted; of stripes at a band. */
 const STEP_BYTES = 0x1_0000;
 /** Of one job; where there are more, the rest of its part is left to the next one. */
 const FINDINGS_MAX = 256;
 /** A window of the file, and a block with its parity section. */
 const MEMORY_BYTES = 0x8_0000;
+/** A band, and the working memory of the code. */
+const STRIPES_MEMORY_BYTES = BAND_BYTES + 0x2_0000;
 
 /** See the module head. */
 export interface ScrubJob extends Job {
@@ -51,7 +54,7 @@ export function scrubJob(
   return {
     ...{ kind: 'scrub', urgency: PATIENT, fileName, expected, resumeAt, budgetBytes },
     reads: { bytes: budgetBytes, tablesMax: 0, epochs: [] },
-    memoryBytes: MEMORY_BYTES,
+    memoryBytes: hasStripes(expected) ? MEMORY_BYTES + STRIPES_MEMORY_BYTES : MEMORY_BYTES,
     fileNumbers: { first: 0, count: 0 },
   };
 }
@@ -90,9 +93,10 @@ export class ScrubJobRun implements JobRun<ScrubResult> {
       const check = this.#check ?? this.#begin();
       if (check === undefined) return this.#result(0, true);
       const end = this.bytesRead + this.#pace.stepBytes(budgetBytes);
+      const most = hasStripes(this.#job.expected) ? BAND_BYTES : STEP_BYTES;
       let goesOn = true;
       while (goesOn && this.bytesRead < end && !this.#isEnough) {
-        goesOn = check.step(Math.min(STEP_BYTES, end - this.bytesRead));
+        goesOn = check.step(Math.min(most, end - this.bytesRead));
       }
       this.#pace.note(this.bytesRead);
       if (goesOn && !this.#isEnough) return undefined;
@@ -112,8 +116,7 @@ export class ScrubJobRun implements JobRun<ScrubResult> {
 
   /** A table with stripes cannot be looked at in parts: which are restored is found first. */
   get #isEnough(): boolean {
-    const { ecc } = this.#job.expected.protection ?? {};
-    if (ecc?.stripe !== undefined) return false;
+    if (hasStripes(this.#job.expected)) return false;
     return this.bytesRead >= this.#job.budgetBytes || this.#findings.length >= FINDINGS_MAX;
   }
 
@@ -137,6 +140,10 @@ export class ScrubJobRun implements JobRun<ScrubResult> {
   #result(position: number, isDone: boolean): ScrubResult {
     return { position, isDone, findings: this.#findings, isPastCache: this.#isPastCache };
   }
+}
+
+function hasStripes({ protection }: ExpectedFile): boolean {
+  return protection?.ecc?.stripe !== undefined;
 }
 
 function openPast(fs: Fs, path: string): ReadableFile | undefined {

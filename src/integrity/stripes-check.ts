@@ -8,8 +8,8 @@
  * @module
  */
 import { encodeFileHeader, type FileHeader } from '../block/file-header.ts';
-import type { StripeReader } from '../block/stripe-reader.ts';
-import { CHUNK_BYTES, HEADER_COPY_BYTES, type StripeLayout } from '../ecc/stripe-layout.ts';
+import type { StripeDamage, StripeReader } from '../block/stripe-reader.ts';
+import { CHUNK_BYTES, HEADER_COPY_BYTES } from '../ecc/stripe-layout.ts';
 import { readAt } from '../fs/port.ts';
 import { differences } from './differences.ts';
 import type { FileRange } from './finding.ts';
@@ -29,9 +29,10 @@ export class StripesCheck {
   readonly #header: FileHeader;
   readonly #stripes: StripeReader;
   readonly #report: Report;
-  /** Stripes that are still to be looked at: from here on, or the given ones. */
+  /** The stripes that are looked at, modulo their count: from the first to the end. */
+  #first: number;
   #next: number;
-  #only: FileRange | undefined;
+  #end: number;
   /** Stripes that could not be restored. */
   readonly #pending: number[];
 
@@ -42,14 +43,16 @@ export class StripesCheck {
     this.#header = header;
     this.#stripes = stripes;
     this.#report = report;
+    this.#first = 0;
     this.#next = 0;
-    this.#only = undefined;
+    this.#end = stripes.layout.stripeCount;
     this.#pending = [];
   }
 
   /** How much of the stripes was looked at: 0 to 1. */
   get share(): number {
-    return this.#next / this.#stripes.layout.stripeCount;
+    const { stripeCount } = this.#stripes.layout;
+    return (this.#next - this.#first) / stripeCount;
   }
 
   /** True if units wait for a look at all of the body. */
@@ -57,9 +60,32 @@ export class StripesCheck {
     return this.#pending.length > 0;
   }
 
-  /** Looks at nothing but the stripes of this range. */
-  restrict(only: FileRange): void {
-    this.#only = only;
+  /** Looks at nothing but the stripes of this range: of its chunks, and of its units. */
+  restrict({ offset, lengthBytes }: FileRange): void {
+    const { layout } = this.#stripes;
+    const { bodyBytes, unitBytes, stripeCount } = layout;
+    const chunk = Math.floor(offset / CHUNK_BYTES);
+    const chunkEnd = Math.ceil(Math.min(offset + lengthBytes, bodyBytes) / CHUNK_BYTES);
+    const unit = Math.max(0, Math.floor((offset - bodyBytes) / unitBytes));
+    const unitEnd = Math.ceil((offset + lengthBytes - bodyBytes) / unitBytes);
+    const chunks = Math.max(0, chunkEnd - chunk);
+    const units = Math.max(0, Math.min(unitEnd, layout.unitCount) - unit);
+    this.#first = chunks > 0 ? layout.stripeOf(chunk) : unit % stripeCount;
+    this.#next = this.#first;
+    // The turns of the stripes go on from the chunks to the units.
+    this.#end = this.#next + Math.min(chunks + units, stripeCount);
+  }
+
+  /**
+   * Ends a {@link restrict} to units that can only be made anew: what the other stripes restore has
+   * to be known before the look at all of the body.
+   * @returns false if all stripes were looked at
+   */
+  widen(): boolean {
+    const end = this.#first + this.#stripes.layout.stripeCount;
+    if (this.#end === end) return false;
+    this.#end = end;
+    return true;
   }
 
   /**
@@ -67,16 +93,17 @@ export class StripesCheck {
    * @returns false when all were looked at
    */
   step(budgetBytes: number): boolean {
-    const { layout } = this.#stripes;
-    const stripeBytes = layout.data * CHUNK_BYTES + layout.parity * layout.unitBytes;
-    for (let left = budgetBytes; this.#next < layout.stripeCount; ) {
-      const stripe = this.#next++;
-      if (!this.#isWanted(stripe)) continue;
-      this.#check(stripe);
-      left -= stripeBytes;
-      if (left <= 0) return true;
+    const { data, parity, unitBytes, stripeCount } = this.#stripes.layout;
+    const stripeBytes = data * CHUNK_BYTES + parity * unitBytes;
+    let left = Math.max(1, Math.ceil(budgetBytes / stripeBytes));
+    while (this.#next < this.#end && left > 0) {
+      const first = this.#next % stripeCount;
+      const count = Math.min(left, this.#end - this.#next, stripeCount - first);
+      this.#stripes.checkEach(first, count, (stripe, damage) => this.#take(stripe, damage));
+      this.#next += count;
+      left -= count;
     }
-    return false;
+    return left === 0;
   }
 
   /**
@@ -86,7 +113,7 @@ export class StripesCheck {
    */
   finish(isBodySound: boolean, sizeBytes: number): void {
     const { layout } = this.#stripes;
-    if (isBodySound) for (const stripe of this.#pending) this.#remake(stripe);
+    if (isBodySound) this.#remake();
     const copy = encodeFileHeader(this.#header).subarray(0, HEADER_COPY_BYTES);
     this.#compare(copy, layout.headerCopyPosition, COPY_CAUSE, 'copies');
     const lengthBytes = sizeBytes - layout.fileBytes;
@@ -95,19 +122,7 @@ export class StripesCheck {
     this.#report.healable({ ...place, part: 'end' }, 'copies', []);
   }
 
-  #isWanted(stripe: number): boolean {
-    const only = this.#only;
-    if (only === undefined) return true;
-    const { layout } = this.#stripes;
-    if (only.offset < layout.bodyBytes) {
-      return layout.stripeOf(Math.floor(only.offset / CHUNK_BYTES)) === stripe;
-    }
-    const q = Math.floor((only.offset - layout.bodyBytes) / layout.unitBytes);
-    return q % layout.stripeCount === stripe;
-  }
-
-  #check(stripe: number): void {
-    const { state, chunks, units } = this.#stripes.check(stripe);
+  #take(stripe: number, { state, chunks, units }: StripeDamage): void {
     if (state === 'sound') return;
     if (state !== 'restored') {
       this.#pending.push(stripe);
@@ -121,10 +136,17 @@ export class StripesCheck {
     this.#compareUnits(stripe, units);
   }
 
-  /** Makes the units of chunks that are as they should be. */
-  #remake(stripe: number): void {
-    this.#stripes.encode(stripe);
-    this.#compareUnits(stripe, layoutUnits(this.#stripes.layout));
+  /** Makes units anew, of chunks that are as they should be. */
+  #remake(): void {
+    const units = Array.from({ length: this.#stripes.layout.parity }, (_, j) => j);
+    const pending = this.#pending;
+    for (let i = 0; i < pending.length; ) {
+      const first = pending[i]!;
+      let count = 1;
+      while (pending[i + count] === first + count) count++;
+      this.#stripes.encodeEach(first, count, (stripe) => this.#compareUnits(stripe, units));
+      i += count;
+    }
   }
 
   #compareUnits(stripe: number, units: readonly number[]): void {
@@ -150,8 +172,9 @@ export class StripesCheck {
   }
 }
 
-function layoutUnits({ parity }: StripeLayout): number[] {
-  return Array.from({ length: parity }, (_, j) => j);
+/** Where the next chunk begins. */
+function nextChunk(position: number): number {
+  return (Math.floor(position / CHUNK_BYTES) + 1) * CHUNK_BYTES;
 }
 
 /** The body of a table, in which damaged chunks are restored as they are read. */
@@ -182,10 +205,7 @@ class MendedBody implements CheckedFile {
     buf.fill(0, off + got, off + count);
     const end = position + count;
     let mendedEnd = position + got;
-    for (let chunk = Math.floor(position / CHUNK_BYTES); chunk * CHUNK_BYTES < end; chunk++) {
-      if (!this.#chunks.has(chunk)) continue;
-      const from = Math.max(position, chunk * CHUNK_BYTES);
-      const to = Math.min(end, (chunk + 1) * CHUNK_BYTES);
+    for (const [from, to] of this.#mended(position, end)) {
       this.#stripes.restore(buf, off + from - position, to - from, from);
       mendedEnd = Math.max(mendedEnd, to);
     }
@@ -207,14 +227,26 @@ class MendedBody implements CheckedFile {
     }
   }
 
-  /** The parts of a range that stand in chunks that are not restored. */
-  *#unmended(from: number, to: number): Generator<[start: number, end: number]> {
+  /** The parts of a range that stand in chunks that are restored, each as long as can be. */
+  *#mended(from: number, to: number): Generator<[start: number, end: number]> {
     for (let start = from; start < to; ) {
-      const chunk = Math.floor(start / CHUNK_BYTES);
-      const end = Math.min(to, (chunk + 1) * CHUNK_BYTES);
-      if (!this.#chunks.has(chunk)) yield [start, end];
+      const isMended = this.#chunks.has(Math.floor(start / CHUNK_BYTES));
+      let end = nextChunk(start);
+      while (end < to && this.#chunks.has(end / CHUNK_BYTES) === isMended) end = nextChunk(end);
+      end = Math.min(to, end);
+      if (isMended) yield [start, end];
       start = end;
     }
+  }
+
+  /** The parts of a range that stand in chunks that are not restored. */
+  *#unmended(from: number, to: number): Generator<[start: number, end: number]> {
+    let start = from;
+    for (const [mended, end] of this.#mended(from, to)) {
+      if (start < mended) yield [start, mended];
+      start = end;
+    }
+    if (start < to) yield [start, to];
   }
 
   /** Where blocks end, also in a file that is too short or too long. */

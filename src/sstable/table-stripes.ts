@@ -9,6 +9,9 @@ import { compareBytes } from '../bytes/compare.ts';
 import { HEADER_COPY_BYTES } from '../ecc/stripe-layout.ts';
 import { corruption, type VarveError } from '../errors.ts';
 
+/** Units that are read at once. */
+const READ_BYTES = 0x4_0000;
+
 /**
  * Looks at the stripe section, if there is one: each unit is sound, or what the rest of its stripe
  * says. That units are those of this body shows in the checksum of the file.
@@ -25,13 +28,19 @@ export function checkStripes(
   const { stripes } = reader;
   if (stripes === undefined) return;
   const { layout } = stripes;
-  const unit = new Uint8Array(layout.unitBytes);
-  for (let q = 0; q < layout.unitCount; q++) {
-    const position = layout.bodyBytes + q * layout.unitBytes;
-    const state = stripes.unit(q, unit, 0);
-    if (state === 'lost') onLost(corruption('unit of a stripe is damaged', reader.path, position));
-    if (state === 'restored') reader.noteCopyRepair(0, position);
-    checksum.update(unit, 0, unit.length);
+  const { unitBytes, unitCount, bodyBytes } = layout;
+  const step = Math.min(unitCount, Math.floor(READ_BYTES / unitBytes));
+  const units = new Uint8Array(step * unitBytes);
+  for (let first = 0; first < unitCount; first += step) {
+    const count = Math.min(step, unitCount - first);
+    stripes.units(first, count, units, (q, state) => {
+      const position = bodyBytes + q * unitBytes;
+      if (state === 'lost') {
+        onLost(corruption('unit of a stripe is damaged', reader.path, position));
+      }
+      if (state === 'restored') reader.noteCopyRepair(0, position);
+    });
+    checksum.update(units, 0, count * unitBytes);
   }
   if (header === undefined) return;
   const position = layout.headerCopyPosition;

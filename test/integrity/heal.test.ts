@@ -22,6 +22,7 @@ import { contentOf, fileOf, makeSample } from '../prove/damage.ts';
 import { DIRECTORY, openSeeded } from '../prove/environment.ts';
 import { observed } from '../prove/observed-fs.ts';
 import { closedFile, lookAt } from './check-fixture.ts';
+import { lossyDisk, SECTOR_BYTES } from './lossy-disk.ts';
 
 const ENOUGH = 1 << 24;
 const PATH = 'file';
@@ -265,7 +266,6 @@ suite('a file that is replaced', async () => {
 });
 
 suite('a disk that has lost sectors', async () => {
-  const SECTOR_BYTES = 4096;
   const encryption = { suite: 'aes-256-gcm', epoch: 2, keys: testKeys(2) } as const;
   const ecc = { scheme: 'reed-solomon', data: 4, parity: 2 } as const;
   // Blocks so large that a sector is no more than two shards.
@@ -281,26 +281,6 @@ suite('a disk that has lost sectors', async () => {
   await db.close();
   const files = fs.list(DIRECTORY);
 
-  /** A disk on which these sectors fail until they are written as a whole. */
-  function lossyDisk(bytes: Uint8Array, lost: Set<number>): Fs {
-    return observed<Fs>(diskWith(bytes), {
-      before: (operation, _, args) => {
-        if (operation !== 'read' && operation !== 'write') return false;
-        const [, , length, position] = args as [Uint8Array, number, number, number];
-        for (const sector of lost) {
-          const at = sector * SECTOR_BYTES;
-          if (position >= at + SECTOR_BYTES || at >= position + length) continue;
-          const isWhole = position <= at && at + SECTOR_BYTES <= position + length;
-          const isLast = position <= at && position + length >= bytes.length;
-          if (operation === 'read' || !(isWhole || isLast))
-            throw new VarveError('IO', 'bad sector');
-          lost.delete(sector);
-        }
-        return false;
-      },
-    });
-  }
-
   test('gives them back, from what stands around them', () => {
     let count = 0;
     for (const name of files.filter((file) => /wal|sst|MANIFEST/.test(file))) {
@@ -308,7 +288,7 @@ suite('a disk that has lost sectors', async () => {
       const expected = closedFile(name, bytes.length);
       for (let sector = 0; sector * SECTOR_BYTES < bytes.length; sector++) {
         const lost = new Set([sector]);
-        const disk = lossyDisk(bytes, lost);
+        const disk = lossyDisk(diskWith(bytes), PATH, bytes.length, lost);
         const findings: Finding[] = [];
         const file = disk.open(PATH, 'read');
         const check = new FileCheck(file, expected, (finding) => findings.push(finding));
@@ -331,7 +311,8 @@ suite('a disk that has lost sectors', async () => {
   });
 
   test('has all of a lost sector written, whatever is taken for its bytes', () => {
-    const disk = lossyDisk(new Uint8Array(SECTOR_BYTES), new Set([0]));
+    const empty = diskWith(new Uint8Array(SECTOR_BYTES));
+    const disk = lossyDisk(empty, PATH, SECTOR_BYTES, new Set([0]));
     const file = new PatchyFile(disk.open(PATH, 'read'));
     const stored = new Uint8Array(SECTOR_BYTES);
     assert.equal(file.read(stored, 0, SECTOR_BYTES, 0), SECTOR_BYTES);
@@ -355,7 +336,7 @@ suite('a disk that has lost sectors', async () => {
     };
     // The last one holds small blocks as a whole.
     const lost = new Set([Math.floor((bytes.length - 1) / SECTOR_BYTES)]);
-    const disk = lossyDisk(damaged, lost);
+    const disk = lossyDisk(diskWith(damaged), PATH, damaged.length, lost);
     const findings = look(disk);
     const states = new Set(findings.map(({ state }) => state));
     assert.deepEqual([...states].sort(), ['healable', 'lost']);
