@@ -2,6 +2,8 @@
  * `npm run test:browser`: builds and runs the tests that need a browser (test/executor/browser-*,
  * test/fs/opfs-*, test/browser) in a headless Chromium, which is looked for in PATH; CHROMIUM names
  * another one.
+ * Then tabs share databases while they are closed, crashed and frozen: 10 rounds, or as `--tabs N`
+ * says, from `--seed N` on; `--tabs-only` does nothing else.
  * Last it kills browsers that write: 5, or as `--kills N` says; `--kills-only` does nothing else.
  *
  * Exits with 1 when a test fails, and when there is no Chromium.
@@ -13,6 +15,7 @@ import { delimiter, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { killBrowsers } from './browser-kills.mjs';
+import { shareTabs } from './browser-tabs.mjs';
 import { buildDev, fail, root } from './ensure.mjs';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
@@ -34,12 +37,23 @@ const PAGES = {
 const KILL_PATH = '/opfs-kill.html';
 const KILL_PAGE = '/build/test/fs/opfs-kill-page.js';
 const KILLS = 5;
+/** The page of tabs that share a database. */
+const TABS_PATH = '/opfs-tabs.html';
+const TABS_PAGE = '/build/test/browser/tabs-page.js';
+const TABS_ROUNDS = 10;
 
 const { values: flags } = parseArgs({
-  options: { kills: { type: 'string' }, 'kills-only': { type: 'boolean' } },
+  options: {
+    kills: { type: 'string' },
+    'kills-only': { type: 'boolean' },
+    tabs: { type: 'string' },
+    'tabs-only': { type: 'boolean' },
+    seed: { type: 'string' },
+  },
 });
-const kills = flags.kills === undefined ? KILLS : Number(flags.kills);
-if (!Number.isInteger(kills) || kills < 0) fail('--kills takes a number of browsers.');
+const kills = countOf('kills', KILLS);
+const tabs = countOf('tabs', TABS_ROUNDS);
+const seed = countOf('seed', 1);
 const executablePath = findChromium();
 buildDev();
 // Not sooner: it may have been installed just now.
@@ -49,24 +63,51 @@ await new Promise((resolve) => server.listen(0, 'localhost', resolve));
 const browser = await chromium.launch({ executablePath });
 let failures = 0;
 try {
-  for (const path of flags['kills-only'] ? [] : Object.keys(PAGES)) failures += await runPage(path);
-  failures += await runKills();
+  const isAll = !flags['kills-only'] && !flags['tabs-only'];
+  for (const path of isAll ? Object.keys(PAGES) : []) failures += await runPage(path);
+  if (!flags['kills-only']) failures += await runTabs();
+  if (!flags['tabs-only']) failures += await runKills();
 } finally {
   await browser.close();
   server.close();
 }
 if (failures > 0) fail(`${failures} failed.`);
 
+/** The number that a flag gives. */
+function countOf(flag, otherwise) {
+  const count = flags[flag] === undefined ? otherwise : Number(flags[flag]);
+  if (!Number.isInteger(count) || count < 0) fail(`--${flag} takes a number.`);
+  return count;
+}
+
 /** Kills browsers; returns how many tests failed. */
-async function runKills() {
+function runKills() {
   if (kills === 0) return 0;
   const name = `${kills} browsers that are killed in the middle of writes lose nothing synced`;
+  return runProof(name, KILL_PATH, async (url) => {
+    return `${await killBrowsers(chromium, executablePath, url, kills)} entries`;
+  });
+}
+
+/** Lets tabs share databases; returns how many tests failed. */
+async function runTabs() {
+  if (tabs === 0) return 0;
+  const name = `tabs that come and go lose nothing and do nothing twice, ${tabs} rounds`;
+  const { TabHistory } = await import('../build/test/browser/tab-history.js');
+  const { SeededRandom } = await import('../build/src/testing/seeded-random.js');
+  return runProof(name, TABS_PATH, async (url) => {
+    const support = { TabHistory, SeededRandom };
+    const totals = await shareTabs(executablePath, url, tabs, seed, support);
+    return `${totals.writes} writes, ${totals.tabs} tabs`;
+  });
+}
+
+/** @param prove resolves to a note; returns how many tests failed */
+async function runProof(name, path, prove) {
   const started = performance.now();
-  const url = `http://localhost:${server.address().port}${KILL_PATH}`;
   let outcome;
   try {
-    const count = await killBrowsers(chromium, executablePath, url, kills);
-    outcome = { name, note: `${count} entries` };
+    outcome = { name, note: await prove(`http://localhost:${server.address().port}${path}`) };
   } catch (error) {
     outcome = { name, error: String(error.stack ?? error) };
   }
@@ -128,7 +169,7 @@ function print({ name, note, error, milliseconds = 0 }) {
 /** Serves the pages, and the scripts that they need. */
 function answer({ url }, response) {
   const { pathname } = new URL(url, 'http://localhost');
-  const script = pathname === KILL_PATH ? KILL_PAGE : PAGES[pathname];
+  const script = { ...PAGES, [KILL_PATH]: KILL_PAGE, [TABS_PATH]: TABS_PAGE }[pathname];
   const path = join(root, pathname);
   if (pathname !== '/plain.html' && !pathname.startsWith('/opfs')) {
     for (const [name, value] of Object.entries(ISOLATION)) response.setHeader(name, value);

@@ -3,11 +3,10 @@
  * several at a time, and values of its own to registers that all tabs write; and reads.
  * @module
  */
-import assert from 'node:assert/strict';
 import type { PageDb } from '../../src/browser/page-db.ts';
 import { isVarveError } from '../../src/errors.ts';
 import type { SeededRandom } from '../../src/testing/seeded-random.ts';
-import type { TabHistory } from './tab-history.ts';
+import { check, type Shown, type TabHistory } from './tab-history.ts';
 
 const REGISTERS = 2;
 /** Large enough that memory is flushed, and logs end, every few dozen writes. */
@@ -67,7 +66,7 @@ export class TabLife {
     const put = (key: string, value: string | Uint8Array) => ({ type: 'put', key, value }) as const;
     const operations = [put(ownKey(name, n), PADDING), put(`newest/${name}`, String(n))];
     const seqno = await this.#db.write(operations, { sync: this.#random.below(3) === 0 });
-    assert.ok(seqno > 0);
+    check(seqno > 0, 'a seqno');
     history.acknowledge(name, n);
   }
 
@@ -91,13 +90,13 @@ export class TabLife {
     try {
       for await (const [key] of this.#db.entries({ prefix: `own/${this.#name}/`, reverse })) {
         n++;
-        if (!reverse) assert.equal(text(key), ownKey(this.#name, n));
+        check(reverse || text(key) === ownKey(this.#name, n), `${this.#name}: a scan has a gap`);
       }
     } catch (error) {
       if (!isVarveError(error, 'STALE')) throw error;
       return;
     }
-    assert.ok(n >= acknowledged, `${this.#name}: a scan shows ${n} of ${acknowledged} writes`);
+    check(n >= acknowledged, `${this.#name}: a scan shows ${n} of ${acknowledged} writes`);
   }
 
   /** The parts of a batch, as of a snapshot. */
@@ -107,7 +106,7 @@ export class TabLife {
       const newest = Number(text(await this.#db.get(`newest/${this.#name}`, { snapshot })) ?? 0);
       const keys = [ownKey(this.#name, newest), ownKey(this.#name, newest + 1)];
       const [here, after] = await this.#db.getMany(keys, { snapshot });
-      assert.ok((newest === 0 || here !== undefined) && after === undefined, 'a part of a batch');
+      check((newest === 0 || here !== undefined) && after === undefined, 'a part of a batch');
     } catch (error) {
       if (!isVarveError(error, 'STALE')) throw error;
     }
@@ -115,15 +114,16 @@ export class TabLife {
   }
 }
 
-/** Holds what a database shows against what was written. */
-export async function checkAll(db: PageDb, history: TabHistory): Promise<void> {
-  for (const name of history.written.keys()) {
+/** Reads what is there of the writes of tabs. */
+export async function readAll(db: PageDb, tabs: Iterable<string>): Promise<Shown[]> {
+  const all: Shown[] = [];
+  for (const tab of tabs) {
     const numbers: number[] = [];
-    const prefix = `own/${name}/`;
+    const prefix = `own/${tab}/`;
     for await (const [key] of db.entries({ prefix })) {
       numbers.push(Number(text(key)!.slice(prefix.length)));
     }
-    history.checkWrites(name, numbers, Number(text(await db.get(`newest/${name}`)) ?? 0));
+    all.push({ tab, numbers, newest: Number(text(await db.get(`newest/${tab}`)) ?? 0) });
   }
-  history.checkReads();
+  return all;
 }
