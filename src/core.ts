@@ -27,6 +27,7 @@ export type { CopyOptions } from './copy/pace.ts';
 export type { EncryptionOptions, KeyProvider } from './crypto/key-options.ts';
 export { nobleCrypto } from './crypto/noble.ts';
 export type { AeadCipher, AeadSuite, CryptoPrimitives, SuiteName } from './crypto/port.ts';
+export type { AcceptLossOptions, AcceptLossReport } from './db/accept-loss.ts';
 export type { ScrubCycleStats, ScrubStats } from './db/background/scrubber.ts';
 export type { StallStats } from './db/background/stall-log.ts';
 export type {

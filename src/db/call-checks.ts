@@ -178,6 +178,14 @@ export const COMPACT_OPTIONS: CallOptions = new CallOptions('compact', {
   columnFamily: family,
   bottommost: flag,
 });
+export const ACCEPT_LOSS_OPTIONS: CallOptions = new CallOptions('acceptLoss', {
+  gte: bytes,
+  gt: bytes,
+  lte: bytes,
+  lt: bytes,
+  prefix: bytes,
+  columnFamily: family,
+});
 export const CHECKPOINT_OPTIONS: CallOptions = new CallOptions('checkpoint', COPY_CHECKS);
 export const VERIFY_OPTIONS: CallOptions = new CallOptions('verify', {
   files: oneOf('tables', 'all'),

@@ -16,40 +16,42 @@ import type { TableMeta } from '../sstable/table-meta.ts';
 import { outdatedBy } from './background/compaction-picker.ts';
 import { familyDropped, type Wish } from './background/compaction-queue.ts';
 import type { Scheduler } from './background/scheduler.ts';
+import type { CompactOptions } from './call-options.ts';
 import type { DbCore } from './core.ts';
 import { lookAtFamily, lossWithin } from './damage.ts';
 import type { Family } from './family.ts';
+import { familyOf } from './find-family.ts';
 import type { Bytes } from './input.ts';
 import type { FamilySettings } from './options.ts';
 import { keyBytes } from './range.ts';
 
 /** What to compact; both ends inclusive, open if undefined. */
-export interface ManualRange {
+interface ManualRange {
   readonly from: Bytes | undefined;
   readonly to: Bytes | undefined;
   /** Whether what is one sorted run already is rewritten all the same. */
   readonly bottommost: boolean;
 }
 
-/**
- * Compacts one family after the other, as {@link compactRange} does each.
- * @param mayGo whether a family that is dropped meanwhile is passed over: one of all is no failure
- * of the others
- */
-export async function compactFamilies(
+/** See `Db.compact`. @param flush as `Db.flush` */
+export async function compactDatabase(
   core: DbCore,
   scheduler: Scheduler,
-  families: readonly Family[],
-  mayGo: boolean,
-  range: ManualRange,
-  seqno: number,
+  { columnFamily, from, to, bottommost }: CompactOptions,
+  flush: (options: Pick<CompactOptions, 'columnFamily'>) => Promise<void>,
 ): Promise<void> {
+  const isAll = columnFamily === undefined;
+  const families = isAll ? [...core.families.values()] : [familyOf(core, columnFamily)];
+  const { lastSeqno } = core;
+  await flush(isAll ? {} : { columnFamily });
+  const range = { from, to, bottommost: bottommost === true };
   for (const family of families) {
     try {
-      await compactRange(core, scheduler, family, range, seqno);
+      await compactRange(core, scheduler, family, range, lastSeqno);
     } catch (error) {
+      // One of all that is dropped meanwhile is no failure of the others.
       const isDropped = core.families.get(family.handle.id) !== family;
-      if (!mayGo || !isDropped) throw error;
+      if (!isAll || !isDropped) throw error;
     }
   }
 }

@@ -72,9 +72,13 @@ export function noteDamage(
 
 /** Of all families. Fresh. */
 export function lostRanges(core: DbCore): LostRange[] {
-  return core.requests.health.all.flatMap(({ fileNumber, places }) =>
-    places.map((place) => lostRange(core, fileNumber, place)),
-  );
+  return core.requests.health.all.flatMap(({ fileNumber }) => lostRangesOf(core, fileNumber));
+}
+
+/** Of one table. Fresh. */
+export function lostRangesOf(core: DbCore, fileNumber: number): LostRange[] {
+  const places = core.requests.health.of(fileNumber)?.places ?? [];
+  return places.map((place) => lostRange(core, fileNumber, place));
 }
 
 /** The error of the first table of a family that is lost and meets a range; undefined of none. */
@@ -94,7 +98,8 @@ export function lossWithin(
   return undefined;
 }
 
-function lookAgain(core: DbCore, fileNumber: number): void {
+/** Looks again at one table: what other copies give back is healed. */
+export function lookAgain(core: DbCore, fileNumber: number): void {
   const { health } = core.requests;
   const slot = core.tables.find(fileNumber);
   const places = slot === undefined ? [] : look(core, slot, undefined);

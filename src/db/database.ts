@@ -8,8 +8,10 @@ import type { Capture } from '../copy/capture.ts';
 import type { CheckpointReport } from '../copy/checkpoint.ts';
 import type { CopyOptions } from '../copy/pace.ts';
 import type { Executor } from '../executor/executor.ts';
+import { type AcceptLossOptions, type AcceptLossReport, acceptLosses } from './accept-loss.ts';
 import { Scheduler } from './background/scheduler.ts';
 import {
+  ACCEPT_LOSS_OPTIONS,
   COMPACT_OPTIONS,
   checkPutOptions,
   checkReadOptions,
@@ -32,7 +34,7 @@ import type {
 } from './call-options.ts';
 import { captureDatabase, makeCheckpoint } from './checkpoint.ts';
 import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
-import { compactFamilies } from './compact.ts';
+import { compactDatabase } from './compact.ts';
 import type { DbCore } from './core.ts';
 import { watchForDamage } from './damage.ts';
 import { DbCursor } from './db-cursor.ts';
@@ -283,11 +285,9 @@ export class Db {
   async flush(options: { columnFamily?: ColumnFamily | string } = {}): Promise<void> {
     FLUSH_OPTIONS.check(options);
     this.#core.assertWritable();
-    const { columnFamily } = options;
-    const wanted =
-      columnFamily === undefined
-        ? [...this.#core.families.values()]
-        : this.#writes.flushGroup(familyOf(this.#core, columnFamily));
+    const { columnFamily: one } = options;
+    const all = [...this.#core.families.values()];
+    const wanted = one === undefined ? all : this.#writes.flushGroup(familyOf(this.#core, one));
     const frozen = this.#writes.freezeOrFail(wanted);
     if (frozen === undefined && this.#scheduler.isFlushed) return;
     await this.#scheduler.untilFlushed();
@@ -305,16 +305,7 @@ export class Db {
   async compact(options: CompactOptions = {}): Promise<void> {
     COMPACT_OPTIONS.check(options);
     this.#core.assertWritable();
-    const { columnFamily, from, to } = options;
-    const families =
-      columnFamily === undefined
-        ? [...this.#core.families.values()]
-        : [familyOf(this.#core, columnFamily)];
-    const { lastSeqno } = this.#core;
-    await this.flush(columnFamily === undefined ? {} : { columnFamily });
-    const range = { from, to, bottommost: options.bottommost === true };
-    const isAll = columnFamily === undefined;
-    await compactFamilies(this.#core, this.#scheduler, families, isAll, range, lastSeqno);
+    await compactDatabase(this.#core, this.#scheduler, options, (which) => this.flush(which));
   }
 
   /**
@@ -394,6 +385,18 @@ export class Db {
     SCRUB_OPTIONS.check(options);
     this.#core.assertWritable();
     return this.#scheduler.scrubber!.scrub(options);
+  }
+
+  /**
+   * Gives up what tables have lost: reads that failed for damage find the keys absent, no other
+   * answer changes, and no older version comes back. All that a table has lost must lie within the
+   * range. Its file stays, with the ending `.lost`. What `healFrom` has is healed instead.
+   * @throws VarveError of a damaged table above one of these; `IO`, `NOSPACE`
+   */
+  async acceptLoss(options: AcceptLossOptions = {}): Promise<AcceptLossReport> {
+    ACCEPT_LOSS_OPTIONS.check(options);
+    this.#core.assertWritable();
+    return acceptLosses(this.#core, this.#scheduler, this.#readFamily(options), options);
   }
 
   /** Lets no scrub look at a further part of a file, in the background or of {@link scrub}. */

@@ -13,6 +13,7 @@ import type { TableCursorOptions } from '../sstable/table-cursor.ts';
 import { LevelCursor } from '../tables/level-cursor.ts';
 import { LostParts } from '../tables/lost-parts.ts';
 import { SkippingCursor, SkippingView } from '../tables/skipping-cursor.ts';
+import type { TableSlot } from '../tables/table-cache.ts';
 import type { DbCore } from './core.ts';
 import type { Family, FamilyView } from './family.ts';
 import { type ByteInput, type Bytes, keyInput } from './input.ts';
@@ -200,10 +201,23 @@ function openView(
     .map((memtable) => memtable.cursor());
   const [l0, ...deeper] = view.levels;
   const runs = [...l0!.map((slot) => [slot]), ...deeper.filter((slots) => slots.length > 0)];
-  runs.forEach((slots, rank) => {
-    const run = new LevelCursor(slots, core.tables, options);
-    cursors.push(lost === undefined ? run : new SkippingCursor(run, rank, lost));
-  });
-  const merged = mergeCursors(cursors);
+  const merged = mergeCursors([...cursors, ...runCursors(core, runs, options, lost)]);
   return lost === undefined ? merged : new SkippingView(merged, lost);
+}
+
+/**
+ * A cursor over each of some sorted runs.
+ * @param runs newest first
+ * @param lost takes what is passed over; undefined where damage throws
+ */
+export function runCursors(
+  core: DbCore,
+  runs: readonly (readonly TableSlot[])[],
+  options: TableCursorOptions,
+  lost: LostParts | undefined,
+): Cursor[] {
+  return runs.map((slots, rank) => {
+    const run = new LevelCursor(slots, core.tables, options);
+    return lost === undefined ? run : new SkippingCursor(run, rank, lost);
+  });
 }

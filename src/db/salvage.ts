@@ -13,8 +13,8 @@ import { isVarveError, VarveError } from '../errors.ts';
 import { HeldFs } from '../fs/held.ts';
 import { closeFile, type FsLock, joinPath } from '../fs/port.ts';
 import { type SalvageLoss, salvageTable } from '../integrity/salvage.ts';
-import { LOCK_NAME, lostName, tableName } from '../manifest/file-names.ts';
-import { copyFile } from '../manifest/lost-files.ts';
+import { LOCK_NAME, tableName } from '../manifest/file-names.ts';
+import { keepBeside } from '../manifest/lost-files.ts';
 import { emptyEdit } from '../manifest/version-edit.ts';
 import { DirectorySink } from '../merge/directory-sink.ts';
 import { Table } from '../sstable/table.ts';
@@ -235,19 +235,10 @@ class Salvage {
     const added = [];
     if (salvaged.keptCount > 0) added.push({ familyId, level, meta: sink.finish(file, writer) });
     else sink.discard(file, []);
-    this.#keep(tableName(meta.fileNumber));
+    keepBeside(fs, directory, tableName(meta.fileNumber));
     fs.syncDirectory(directory);
     const removedTables = [{ familyId, level, fileNumber: meta.fileNumber }];
     core.install({ ...emptyEdit(), addedTables: added, removedTables });
     return salvaged;
-  }
-
-  /** Gives the file a second name, under which it stays when the first one goes. */
-  #keep(name: string): void {
-    const { fs, directory } = this.#location;
-    const [from, to] = [joinPath(directory, name), joinPath(directory, lostName(name))];
-    if (!fs.exists(from) || fs.exists(to)) return;
-    if (fs.capabilities.hardLinks) fs.link(from, to);
-    else copyFile(fs, from, to);
   }
 }

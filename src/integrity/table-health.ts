@@ -18,8 +18,8 @@ import type { LostKeys, VarveError } from '../errors.ts';
 /** How long a lost table is left alone before it is looked at; doubles each time. */
 const WAIT_MIN_MS = 10_000;
 const WAIT_MAX_MS = 3_600_000;
-/** Places of one table that are kept apart. */
-const PLACES_MAX = 256;
+/** Places of one table that are kept apart: no more are noted. */
+export const LOST_PLACES_MAX = 256;
 
 const NONE: ReadonlySet<number> = new Set();
 
@@ -169,7 +169,7 @@ function addPlace(entry: Entry, place: LostPlace): boolean {
     entry.places = [place];
     return true;
   }
-  if (places.length === PLACES_MAX) return false;
+  if (places.length === LOST_PLACES_MAX) return false;
   entry.places = [...places, place].sort((a, b) => compareKeys(a.keys.gte, b.keys.gte));
   return true;
 }

@@ -29,6 +29,18 @@ export function keepAsLost(fs: Fs, directory: string, name: string): void {
   fs.remove(from);
 }
 
+/**
+ * Gives a file of a database a second name, under which it stays when the first one goes; nothing
+ * for one that is gone, or has it. The caller syncs the directory.
+ * @throws VarveError of the `Fs`
+ */
+export function keepBeside(fs: Fs, directory: string, name: string): void {
+  const [from, to] = [joinPath(directory, name), joinPath(directory, lostName(name))];
+  if (!fs.exists(from) || fs.exists(to)) return;
+  if (fs.capabilities.hardLinks) fs.link(from, to);
+  else copyFile(fs, from, to);
+}
+
 /** Copies a file to a name that is free; the bytes are on stable storage on return. */
 export function copyFile(fs: Fs, from: string, to: string): void {
   const source = fs.open(from, 'read');

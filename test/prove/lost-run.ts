@@ -35,7 +35,12 @@ export interface LostTotals {
   /** Values that were read and held against the model. */
   values: number;
   compactions: number;
+  /** Lost ranges that were given up. */
+  accepted: number;
 }
+
+/** Instead of what a read gives, if it fails for damage. */
+const LOST = Symbol('lost');
 
 interface Version {
   readonly seqno: number;
@@ -69,6 +74,8 @@ class Run {
   readonly #versions: Map<string, Version[]>;
   /** Names of damaged tables, with their bytes as they were. */
   readonly #damaged: Map<string, Uint8Array>;
+  /** Keys of losses that were given up: what was written up to there may be absent. */
+  readonly #givenUp: Map<string, number>;
   readonly #totals: LostTotals;
   #world: HeldWorld | undefined;
   #snapshots: View[];
@@ -78,7 +85,8 @@ class Run {
     this.#fs = new MemoryFs();
     this.#versions = new Map();
     this.#damaged = new Map();
-    this.#totals = { damages: 0, losses: 0, values: 0, compactions: 0 };
+    this.#givenUp = new Map();
+    this.#totals = { damages: 0, losses: 0, values: 0, compactions: 0, accepted: 0 };
     this.#world = undefined;
     this.#snapshots = [];
     this.#options = {
@@ -94,7 +102,7 @@ class Run {
   }
 
   async step(): Promise<void> {
-    const kind = this.#random.below(20);
+    const kind = this.#random.below(22);
     if (kind < 8) this.#write();
     else if (kind < 12) await this.#db.flush();
     else if (kind === 12) this.#snapshot();
@@ -102,7 +110,8 @@ class Run {
     else if (kind === 16) this.#bringBack();
     else if (kind === 17) await this.#compact();
     else if (kind === 18) this.#world!.clock.advance(this.#random.below(60_000));
-    else await this.#reopen();
+    else if (kind < 20) await this.#reopen();
+    else await this.#accept();
     assert.equal(this.#db.stats().backgroundError, undefined);
     this.#forgetGone();
   }
@@ -212,6 +221,41 @@ class Run {
     }
   }
 
+  /** What could be read stays as it is; what could not is right, absent, or still lost. */
+  async #accept(): Promise<void> {
+    const views = [...this.#snapshots, { seqno: this.#db.seqno, snapshot: undefined }];
+    const keys = [...this.#versions.keys()];
+    const before = views.map((view) => keys.map((key) => this.#read(key, view)));
+    const base = this.#random.below(KEY_COUNT);
+    const range = { gte: keyAt(base), lt: keyAt(base + this.#random.below(KEY_COUNT)) };
+    const all = this.#random.below(3) > 0;
+    const { accepted, left } = await this.#db.acceptLoss(all ? {} : range);
+    if (all) assert.deepEqual(left, [], 'all damage can be given up');
+    this.#totals.accepted += accepted.length;
+    for (const key of keys) {
+      const isIn = accepted.some(({ gte, lt }) => textOf(gte)! <= key && key < textOf(lt)!);
+      if (isIn) this.#givenUp.set(key, this.#db.seqno);
+    }
+    for (const [i, view] of views.entries()) {
+      for (const [j, key] of keys.entries()) {
+        const was = before[i]![j];
+        const is = this.#read(key, view);
+        if (was !== LOST) assert.equal(is, was, `${key} at ${view.seqno} is as before`);
+        else if (all) assert.notEqual(is, LOST, `${key} at ${view.seqno} can be read`);
+        this.#checkGet(key, view);
+      }
+    }
+  }
+
+  #read(key: string, { snapshot }: View): string | undefined | typeof LOST {
+    try {
+      return textOf(this.#db.get(key, snapshot === undefined ? {} : { snapshot }));
+    } catch (error) {
+      this.#expectLoss(error);
+      return LOST;
+    }
+  }
+
   async #reopen(): Promise<void> {
     for (const { snapshot } of this.#snapshots) snapshot!.release();
     this.#snapshots = [];
@@ -224,11 +268,22 @@ class Run {
     return this.#versions.get(key)?.find((version) => version.seqno <= seqno)?.value;
   }
 
+  /** True if the version that a view should show may be absent. */
+  #mayBeAbsent(key: string, view: View): boolean {
+    const version = this.#versions.get(key)?.find(({ seqno }) => seqno <= view.seqno);
+    return version !== undefined && version.seqno <= (this.#givenUp.get(key) ?? -1);
+  }
+
+  #expectValue(key: string, value: string | undefined, view: View): void {
+    if (value === undefined && this.#mayBeAbsent(key, view)) return;
+    assert.equal(value, this.#valueOf(key, view), key);
+  }
+
   #checkGet(key: string, view: View): void {
     try {
       const { snapshot } = view;
       const bytes = this.#db.get(key, snapshot === undefined ? {} : { snapshot });
-      assert.equal(textOf(bytes), this.#valueOf(key, view), key);
+      this.#expectValue(key, textOf(bytes), view);
       this.#totals.values++;
     } catch (error) {
       const { gte, lt } = this.#expectLoss(error).lostKeys!;
@@ -252,6 +307,7 @@ class Run {
     const all = new Set(shown);
     for (const key of this.#versions.keys()) {
       if (all.has(key) || this.#valueOf(key, view) === undefined) continue;
+      if (this.#mayBeAbsent(key, view)) continue;
       const isTold = lostRanges.some(({ gte, lt }) => textOf(gte)! <= key && key < textOf(lt)!);
       assert.ok(isTold, `${key} is missing and was not said to be lost`);
       this.#totals.losses++;
@@ -302,7 +358,11 @@ class Run {
     }
     const last = seen.at(-1) ?? '';
     const keys = [...this.#versions.keys()].filter((key) => end === undefined || key <= last);
-    const there = keys.filter((key) => this.#valueOf(key, view) !== undefined);
+    const all = new Set(seen);
+    const there = keys.filter((key) => {
+      if (this.#valueOf(key, view) === undefined) return false;
+      return all.has(key) || !this.#mayBeAbsent(key, view);
+    });
     assert.deepEqual(seen, there.toSorted());
   }
 

@@ -26,6 +26,7 @@ for (const [name, options] of Object.entries(POLICIES)) {
       const totals = await runLost(seed, 80, { ...options, workers });
       t.diagnostic(JSON.stringify(totals));
       assert.ok(totals.damages > 3 && totals.losses > 0 && totals.values > 1000);
+      assert.ok(totals.accepted > 0, 'losses were given up');
     });
   }
 }

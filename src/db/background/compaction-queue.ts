@@ -3,7 +3,7 @@
  * side as the executor has room for.
  * @module
  */
-import { type CompactionPlan, planBytes } from '../../compaction/plan.ts';
+import { type CompactionPlan, planBytes, planTables } from '../../compaction/plan.ts';
 import { isVarveError, VarveError } from '../../errors.ts';
 import type { Executor } from '../../executor/executor.ts';
 import { freeBytesIn } from '../../fs/port.ts';
@@ -89,6 +89,13 @@ export class CompactionQueue {
   /** Families with a running compaction. */
   get busyFamilies(): Set<Family> {
     return new Set(this.#running.map((compaction) => compaction.family));
+  }
+
+  /** True if a compaction that is not installed reads a table. */
+  reads(fileNumber: number): boolean {
+    return this.#running.some(({ plan }) =>
+      planTables(plan).some((table) => table.fileNumber === fileNumber),
+    );
   }
 
   /** Queues a wish; it is done when {@link isSettled} says so. */

@@ -263,6 +263,16 @@ export class Scheduler {
     if (request.error !== undefined) throw request.error;
   }
 
+  /** True if a compaction that is not installed reads a table. */
+  isReading(fileNumber: number): boolean {
+    return this.#compactions.reads(fileNumber);
+  }
+
+  /** Waits until none does. */
+  async untilUnread(fileNumber: number): Promise<void> {
+    await this.drain(() => !this.#compactions.reads(fileNumber));
+  }
+
   /** Lets nothing begin from now on; resolves when nothing is under way any more. */
   async pause(): Promise<void> {
     this.#pauseCount++;
