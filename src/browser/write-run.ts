@@ -4,6 +4,7 @@
  * @module
  */
 import type { Db } from '../db/database.ts';
+import type { Bytes } from '../db/input.ts';
 import { WriteBatch } from '../db/write-batch.ts';
 import { VarveError } from '../errors.ts';
 import { type ClientMarks, MARKS_FAMILY, noFamily } from './marks.ts';
@@ -78,18 +79,10 @@ export class ClientWrites {
    * @returns the index behind the last; `first` when one was refused, and nothing was written
    */
   #writeTogether(calls: readonly WriteCall[], first: number, outcomes: WriteOutcome[]): number {
-    const batch = new WriteBatch();
-    const counts: number[] = [];
-    let end = first;
     try {
-      while (end < calls.length && batch.sizeBytes < TOGETHER_BYTES_MAX) {
-        const { operations } = calls[end]!;
-        addAll(batch, operations);
-        counts.push(batch.count);
-        end++;
-      }
-      const seqno = this.#write(batch, calls[end - 1]!.id);
-      for (const count of counts) outcomes.push({ seqno: seqno + count, error: undefined });
+      const end = endOfGroup(calls, first);
+      const seqnos = this.#write(calls.slice(first, end));
+      for (const seqno of seqnos) outcomes.push({ seqno, error: undefined });
       return end;
     } catch {
       // Alone, each has its own answer.
@@ -97,31 +90,51 @@ export class ClientWrites {
     }
   }
 
-  #writeAlone({ id, operations }: WriteCall): WriteOutcome {
-    const batch = new WriteBatch();
+  #writeAlone(call: WriteCall): WriteOutcome {
     try {
-      addAll(batch, operations);
-      const { count } = batch;
-      return { seqno: this.#write(batch, id) + count, error: undefined };
+      return { seqno: this.#write([call])[0]!, error: undefined };
     } catch (error) {
-      this.#marks?.noteRefused(this.#client, id);
+      this.#marks?.noteRefused(this.#client, call.id);
       return { seqno: 0, error };
     }
   }
 
-  /** @returns the seqno before the batch */
-  #write(batch: WriteBatch, id: number): number {
-    const { seqno } = this.#db;
-    if (batch.count === 0) {
-      // It throws what a write would.
-      this.#db.write(batch);
-      return seqno;
-    }
-    this.#marks?.add(batch, this.#client, id);
-    this.#db.write(batch);
-    this.#marks?.noteDone(this.#client, id);
-    return seqno;
+  /**
+   * Writes calls as one batch, or nothing. The mark comes first, so that the seqno of the last call
+   * is that of the batch.
+   * @returns of each call the seqno of its last operation
+   */
+  #write(calls: readonly WriteCall[]): number[] {
+    const marks = calls.some(({ operations }) => operations.length > 0) ? this.#marks : undefined;
+    const { id } = calls.at(-1)!;
+    const batch = new WriteBatch();
+    marks?.add(batch, this.#client, id);
+    const counts = calls.map(({ operations }) => {
+      addAll(batch, operations);
+      return batch.count;
+    });
+    const first = this.#db.write(batch) - batch.count;
+    marks?.noteDone(this.#client, id);
+    return counts.map((count) => first + count);
   }
+}
+
+/** The index behind the last call of a batch that begins with `first`. */
+function endOfGroup(calls: readonly WriteCall[], first: number): number {
+  let bytes = 0;
+  let end = first;
+  while (end < calls.length && bytes < TOGETHER_BYTES_MAX) {
+    for (const operation of calls[end++]!.operations) {
+      bytes += lengthOf(operation.key);
+      if (operation.type === 'put') bytes += lengthOf(operation.value);
+    }
+  }
+  return end;
+}
+
+/** About how many bytes it takes. */
+function lengthOf(data: Bytes): number {
+  return typeof data === 'string' ? data.length : data.byteLength;
 }
 
 function addAll(batch: WriteBatch, operations: readonly BatchOperation[]): void {

@@ -258,6 +258,52 @@ for (const isTold of [false, true]) {
   );
 }
 
+inWorlds('writes that come together are one batch, and each has its own answer', async (world) => {
+  const [{ db }] = (await joined(world, ['a'])) as [WorldTab];
+  const seqnos = await Promise.all([db.put('a', '1'), db.write([]), db.put('b', '2')]);
+  // The first one is that of the mark.
+  assert.deepEqual(seqnos, [2, 2, 3]);
+  assert.equal((await db.snapshot()).seqno, 3);
+  const large = new Uint8Array(600_000);
+  const codes = await Promise.all([
+    ...[db.put('large', large), db.put('large', large), db.put('a', '3')].map(codeOf),
+    ...[db.put('x'.repeat(70_000), ''), db.put('b', 7 as never), db.put('c', '3')].map(codeOf),
+    codeOf(db.write(7 as never)),
+  ]);
+  const [fine, long, wrong] = ['nothing', 'RangeError', 'TypeError'];
+  assert.deepEqual(codes, [fine, fine, fine, long, wrong, fine, wrong]);
+  assert.deepEqual((await db.getMany(['a', 'b', 'c'])).map(text), ['3', '2', '3']);
+  await db.close();
+});
+
+inWorlds('what a leader says that is gone, and says late, does no harm', async (world) => {
+  const tabs = await joined(world, ['a', 'b', 'c']);
+  const ghost = world.channel(tabs[0]!.page, 'varve-tabs:app');
+  for (const { db } of tabs) {
+    ghost.postMessage({ kind: 'leader', leader: 'gone', version: 1 });
+    await turns(world.random.below(8));
+    await db.put('a', '1');
+  }
+  for (const { db } of tabs) await db.close();
+});
+
+inWorlds('a tab of another version is told so', async (world) => {
+  const tab = world.tab('a');
+  tab.freeze(false);
+  const other = world.tab('b');
+  const ghost = world.channel(tab.page, 'varve-tabs:app');
+  world.locks
+    .of(tab.page)
+    .request('varve-lead:app', {}, () => new Promise(() => {}))
+    .catch(() => {});
+  const opening = codeOf(other.join());
+  for (let i = 0; i < 20; i++) {
+    ghost.postMessage({ kind: 'leader', leader: 'other', version: 0 });
+    await turns(1);
+  }
+  assert.equal(await opening, 'UNSUPPORTED');
+});
+
 inWorlds('the mark of a page goes after the page', async (world) => {
   const tabs = await joined(world, ['a', 'b', 'c']);
   for (const { db } of tabs) await db.put('x', 'value');
