@@ -4,16 +4,25 @@
  */
 
 export { type OpenInWorkerOptions, openInWorker } from './browser/client.ts';
+export type { PageProgress } from './browser/connection.ts';
 export {
   type PageCompactOptions,
   PageDb,
   type PagePutOptions,
   type PageRangeOptions,
   type PageReadOptions,
+  type PageScrubOptions,
   PageSnapshot,
+  type PageTaskOptions,
+  type PageVerifyOptions,
   type PageWriteOptions,
 } from './browser/page-db.ts';
-export type { BatchOperation, PageWatchRange } from './browser/protocol.ts';
+export type {
+  BatchOperation,
+  PageWatchRange,
+  ScrubFields,
+  VerifyFields,
+} from './browser/protocol.ts';
 export { Watch, type WatchOptions } from './db/watch.ts';
 export type {
   WatchEvent,

@@ -150,7 +150,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'browser',
     at: 'src/browser/',
-    mayImport: ['db', 'fs', 'env', 'env/system', 'compress', 'crypto', 'bytes', 'errors'],
+    mayImport: ['db', 'copy', 'fs', 'env', 'env/system', 'compress', 'crypto', 'bytes', 'errors'],
   },
   { name: 'varve/browser', at: 'src/browser.ts', mayImport: ['browser', 'db', 'env', 'errors'] },
   // Exported for the tests of those who embed us; nothing else in src may import it.

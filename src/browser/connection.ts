@@ -17,6 +17,9 @@ import {
   type Verbs,
 } from './protocol.ts';
 
+/** Told of the progress of long work. */
+export type PageProgress = (bytesDone: number, bytesTotal: number) => void;
+
 /** Who waits for an answer. */
 interface Waiting {
   readonly call: Call;
@@ -32,6 +35,8 @@ export class Connection {
   readonly held: Held;
   /** Answers that have come. */
   answerCount: number;
+  /** Who is told of the progress of long work, by its number. */
+  readonly progress: Map<number, PageProgress>;
   readonly #onEvent: ((event: DbEvent) => void) | undefined;
   /** In the order of the calls. */
   readonly #waiting: Map<number, Waiting>;
@@ -46,6 +51,7 @@ export class Connection {
   constructor(onEvent: ((event: DbEvent) => void) | undefined) {
     this.held = new Held();
     this.answerCount = 0;
+    this.progress = new Map();
     this.#onEvent = onEvent;
     this.#waiting = new Map();
     this.#link = undefined;
@@ -144,7 +150,8 @@ export class Connection {
     return { calls, pendingFrom: value ?? this.#nextId };
   }
 
-  #receive({ answers, event }: Message): void {
+  #receive({ answers, event, progress }: Message): void {
+    if (progress !== undefined) this.progress.get(progress[0])?.(progress[1], progress[2]);
     for (const [id, value, failure] of answers ?? []) this.#settle(id, value, failure);
     if (event !== undefined) this.#onEvent?.(event);
   }

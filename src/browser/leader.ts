@@ -5,6 +5,8 @@
 import type { Db } from '../db/database.ts';
 import type { DbEvent } from '../db/events.ts';
 import { VarveError } from '../errors.ts';
+import type { OpfsPlatform } from '../fs/opfs-platform.ts';
+import { checkpointTo } from './checkpoint-to.ts';
 import { type HostLocks, whenFree } from './locks.ts';
 import { ClientMarks } from './marks.ts';
 import {
@@ -26,6 +28,8 @@ export interface LeaderHost {
   readonly locks: HostLocks;
   /** A `BroadcastChannel`. */
   channel(name: string): Link;
+  /** Of the global scope if it is undefined. */
+  readonly platform: OpfsPlatform | undefined;
 }
 
 /** A page that is linked. */
@@ -114,6 +118,7 @@ export class Leader {
     const session = new ClientSession(this.#db, writes, post, {
       close: () => (isOwn ? this.#close() : this.#db.sync()),
       leave: () => this.#detach(client),
+      checkpoint: (name, options) => checkpointTo(this.#host.platform, this.#db, name, options),
     });
     this.#guests.set(client, { link, session, hasEvents });
     link.onmessage = ({ data }: { readonly data: Request }) => session.receive(data);

@@ -9,21 +9,17 @@ import type { DbEvent } from '../db/events.ts';
 import { openDatabase } from '../db/open.ts';
 import { systemClock, systemHostLoop, systemRandom } from '../env/system.ts';
 import { mountOpfs, type OpfsFs } from '../fs/opfs.ts';
-import type { OpfsPlatform } from '../fs/opfs-platform.ts';
+import { DIRECTORY } from './checkpoint-to.ts';
 import { Leader, type LeaderHost } from './leader.ts';
 import { holdLock } from './locks.ts';
 import type { Link, WorkerNews, WorkerStart } from './protocol.ts';
 import { failureOf } from './server.ts';
 
-/** Of the database in its mount. */
-const DIRECTORY = 'db';
 /** Who opens a database for the first time waits so long for an owner that is just ending. */
 const FIRST_WAIT_MS = 10_000;
 
 /** What the worker needs of its browser. */
 export interface WorkerHost extends LeaderHost {
-  /** Of the global scope if it is undefined. */
-  readonly platform: OpfsPlatform | undefined;
   /** Tells the page that has started the worker. */
   tell(news: WorkerNews): void;
 }

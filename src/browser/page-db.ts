@@ -3,15 +3,25 @@
  * @module
  */
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { CompactOptions } from '../db/call-options.ts';
+import type { CheckpointReport } from '../copy/checkpoint.ts';
+import type { CompactOptions, VerifyReport } from '../db/call-options.ts';
 import type { Bytes } from '../db/input.ts';
 import type { RangeOptions } from '../db/range.ts';
+import type { DbScrubReport } from '../db/scrub.ts';
 import type { DbStats } from '../db/stats.ts';
 import { Watch, type WatchOptions } from '../db/watch.ts';
 import type { AbortLike } from '../env/port.ts';
 import { VarveError } from '../errors.ts';
-import type { Connection } from './connection.ts';
-import type { BatchOperation, Chunk, PageWatchRange, RangeFields, ReadFields } from './protocol.ts';
+import type { Connection, PageProgress } from './connection.ts';
+import type {
+  BatchOperation,
+  Chunk,
+  PageWatchRange,
+  RangeFields,
+  ReadFields,
+  ScrubFields,
+  VerifyFields,
+} from './protocol.ts';
 import { type WatchCalls, WorkerWatch } from './worker-watch.ts';
 
 /** How a page reads. */
@@ -51,6 +61,20 @@ export interface PageCompactOptions extends Pick<CompactOptions, 'from' | 'to'> 
   /** Name of the family; all families if absent. */
   readonly columnFamily?: string;
 }
+
+/** How a page follows long work. */
+export interface PageTaskOptions {
+  /** Calls it off when it is aborted: the promise rejects with its reason. */
+  readonly signal?: AbortLike | undefined;
+  /** Told how far it is. */
+  readonly onProgress?: PageProgress | undefined;
+}
+
+/** How a page scrubs. */
+export type PageScrubOptions = ScrubFields & PageTaskOptions;
+
+/** How a page verifies. */
+export type PageVerifyOptions = VerifyFields & PageTaskOptions;
 
 /**
  * A database that runs in a worker; made by `openInWorker`.
@@ -244,6 +268,32 @@ export class PageDb {
   }
 
   /**
+   * Looks for damage in every byte of every file, or of some, and heals what it can; damage is
+   * reported, not thrown. Reads and writes may go on.
+   */
+  scrub({ signal, onProgress, ...fields }: PageScrubOptions = {}): Promise<DbScrubReport> {
+    return this.#long({ signal, onProgress }, (task) =>
+      this.#connection.call('scrub', task, fields),
+    );
+  }
+
+  /** Reads every file and checks it; damage is reported, not thrown. */
+  verify({ signal, onProgress, ...fields }: PageVerifyOptions = {}): Promise<VerifyReport> {
+    return this.#long({ signal, onProgress }, (task) =>
+      this.#connection.call('verify', task, fields),
+    );
+  }
+
+  /**
+   * Makes a whole database of its own of what is there now, which `openInWorker` opens by its name,
+   * with the same keys. It is there when the promise resolves, and not at all otherwise.
+   * Rejects with `INVALID` when there is a database of that name, with `LOCKED` when it is open.
+   */
+  checkpoint(name: string, options: PageTaskOptions = {}): Promise<CheckpointReport> {
+    return this.#long(options, (task) => this.#connection.call('checkpoint', task, name));
+  }
+
+  /**
    * Makes all writes durable, closes the database for this page, and ends its worker. Other tabs go
    * on. Twice is allowed.
    */
@@ -256,6 +306,24 @@ export class PageDb {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #long<T>(
+    { signal, onProgress }: PageTaskOptions,
+    begin: (task: number) => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const { held, progress } = this.#connection;
+    const task = held.newId();
+    if (onProgress !== undefined) progress.set(task, onProgress);
+    const onAbort = (): void => void this.#connection.call('cancel', task).catch(() => {});
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await abortable(begin(task), signal);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      progress.delete(task);
+    }
   }
 
   /** After the end of the worker there is nothing to end. */

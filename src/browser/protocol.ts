@@ -11,10 +11,13 @@
  * numbers that they had; {@link AFTER_LOSS} says of which verbs that is true.
  * @module
  */
+import type { CheckpointReport } from '../copy/checkpoint.ts';
+import type { VerifyOptions, VerifyReport } from '../db/call-options.ts';
 import type { DbEvent } from '../db/events.ts';
 import type { Bytes } from '../db/input.ts';
 import type { DbOptions } from '../db/options.ts';
 import type { RangeOptions } from '../db/range.ts';
+import type { DbScrubOptions, DbScrubReport } from '../db/scrub.ts';
 import type { DbStats } from '../db/stats.ts';
 import type { WatchPack } from '../db/watch-events.ts';
 import type { WatchRange } from '../db/watch-ranges.ts';
@@ -117,6 +120,15 @@ export interface WatchFields {
   readonly bufferBytes: number | undefined;
 }
 
+/** How a page looks at files. */
+export interface ScrubFields extends Omit<DbScrubOptions, 'signal' | 'onProgress'> {
+  /** Name of the family. */
+  readonly columnFamily?: string;
+}
+
+/** How a page verifies. */
+export type VerifyFields = Omit<VerifyOptions, 'signal' | 'onProgress'>;
+
 /** Entries of a range, packed. */
 export interface Chunk {
   /** Keys and values back to back. */
@@ -166,6 +178,12 @@ export interface Verbs {
     readonly columnFamily?: string;
   }): void;
   resume(): void;
+  /** Long work has a number of the page's, by which it tells its progress and is called off. */
+  scrub(task: number, fields: ScrubFields): DbScrubReport;
+  verify(task: number, fields: VerifyFields): VerifyReport;
+  /** @param name of the new database's directory in OPFS */
+  checkpoint(task: number, name: string): CheckpointReport;
+  cancel(task: number): void;
   /** Makes all writes durable; the worker of the page itself gives its files back as well. */
   close(): void;
   /** The page goes, perhaps to come back: what is open for it is closed. Without an answer. */
@@ -200,6 +218,11 @@ export const AFTER_LOSS: Readonly<Record<Verb, 'repeat' | 'unknown'>> = {
   flush: 'repeat',
   compact: 'repeat',
   resume: 'repeat',
+  scrub: 'repeat',
+  verify: 'repeat',
+  // It may be there, and then cannot be made again.
+  checkpoint: 'unknown',
+  cancel: 'repeat',
   close: 'repeat',
   leave: 'repeat',
 };
@@ -223,7 +246,11 @@ export interface Message {
   readonly isAttached?: true;
   readonly answers?: readonly Answer[];
   readonly event?: DbEvent;
+  readonly progress?: Progress;
 }
+
+/** How far long work is; a scrub counts files while they grow. */
+export type Progress = readonly [task: number, bytesDone: number, bytesTotal: number];
 
 /** An error as plain data. */
 export interface Failure {

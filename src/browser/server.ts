@@ -3,10 +3,13 @@
  * @module
  */
 
-import type { ReadOptions } from '../db/call-options.ts';
+import type { CheckpointReport } from '../copy/checkpoint.ts';
+import type { CopyOptions } from '../copy/pace.ts';
+import type { ReadOptions, VerifyReport } from '../db/call-options.ts';
 import type { Db } from '../db/database.ts';
 import type { EntriesOptions } from '../db/entries.ts';
 import type { Bytes } from '../db/input.ts';
+import type { DbScrubReport } from '../db/scrub.ts';
 import type { Snapshot } from '../db/snapshot.ts';
 import type { DbStats } from '../db/stats.ts';
 import { Watch } from '../db/watch.ts';
@@ -23,8 +26,10 @@ import type {
   RangeFields,
   ReadFields,
   Request,
+  ScrubFields,
   Verb,
   Verbs,
+  VerifyFields,
   WatchFields,
 } from './protocol.ts';
 import { Walk } from './walk.ts';
@@ -40,6 +45,12 @@ type Served = {
   ) => ReturnType<Verbs[V]> | Promise<ReturnType<Verbs[V]>>;
 };
 
+/** What long work takes from its page. */
+interface LongOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (bytesDone: number, bytesTotal: number) => void;
+}
+
 /** Sends a message and hands buffers over. */
 export type Post = (message: Message, transfer: Transferable[]) => void;
 
@@ -49,6 +60,8 @@ export interface SessionEnds {
   close(): Promise<void>;
   /** The session is to be forgotten. */
   leave(): void;
+  /** Makes a whole database of its own, in another directory of OPFS. */
+  checkpoint(name: string, options: CopyOptions): Promise<CheckpointReport>;
 }
 
 /** See the module head. */
@@ -61,6 +74,8 @@ export class ClientSession implements Served {
   readonly #snapshots: Map<number, Snapshot | undefined>;
   readonly #walks: Map<number, Walk | undefined>;
   readonly #watches: Map<number, Watch>;
+  /** Long work that is under way. */
+  readonly #tasks: Map<number, AbortController>;
   /** Shared by the writes of a turn. */
   #syncing: Promise<void> | undefined;
   #isEnded: boolean;
@@ -73,6 +88,7 @@ export class ClientSession implements Served {
     this.#snapshots = new Map();
     this.#walks = new Map();
     this.#watches = new Map();
+    this.#tasks = new Map();
     this.#syncing = undefined;
     this.#isEnded = false;
   }
@@ -106,6 +122,7 @@ export class ClientSession implements Served {
     for (const walk of this.#walks.values()) walk?.cursor.close();
     for (const snapshot of this.#snapshots.values()) snapshot?.release();
     for (const watch of this.#watches.values()) watch.close();
+    for (const task of this.#tasks.values()) task.abort();
     this.#walks.clear();
     this.#watches.clear();
     this.#snapshots.clear();
@@ -277,6 +294,42 @@ export class ClientSession implements Served {
 
   resume(): Promise<void> {
     return this.#db.resume();
+  }
+
+  scrub(task: number, fields: ScrubFields): Promise<DbScrubReport> {
+    permitted(fields.columnFamily);
+    return this.#long(task, ({ signal, onProgress }) =>
+      this.#db.scrub({
+        ...fields,
+        signal,
+        onProgress: ({ bytesChecked, bytesTotal }) => onProgress(bytesChecked, bytesTotal),
+      }),
+    );
+  }
+
+  verify(task: number, fields: VerifyFields): Promise<VerifyReport> {
+    return this.#long(task, (options) => this.#db.verify({ ...fields, ...options }));
+  }
+
+  checkpoint(task: number, name: string): Promise<CheckpointReport> {
+    return this.#long(task, (options) => this.#ends.checkpoint(name, options));
+  }
+
+  cancel(task: number): void {
+    this.#tasks.get(task)?.abort();
+  }
+
+  async #long<T>(task: number, work: (options: LongOptions) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    this.#tasks.set(task, controller);
+    const onProgress = (bytesDone: number, bytesTotal: number): void => {
+      if (!this.#isEnded) this.#post({ progress: [task, bytesDone, bytesTotal] }, []);
+    };
+    try {
+      return await work({ signal: controller.signal, onProgress });
+    } finally {
+      this.#tasks.delete(task);
+    }
   }
 
   close(): Promise<void> {

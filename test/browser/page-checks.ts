@@ -161,6 +161,38 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     return undefined;
   },
 
+  async 'a page scrubs, verifies and makes a checkpoint, and hears how far it is'() {
+    const db = await filled('page-long');
+    await db.flush();
+    const scrubbed: number[] = [];
+    const scrub = await db.scrub({ onProgress: (bytesDone) => scrubbed.push(bytesDone) });
+    check(scrub.fileCount > 3 && scrub.findings.length === 0, `${scrub.fileCount} files scrubbed`);
+    check(scrubbed.at(-1)! > 40_000, `a scrub of ${scrubbed}`);
+    const verified: string[] = [];
+    const onProgress = (done: number, total: number): number => verified.push(`${done}/${total}`);
+    const { bytesRead, uncorrectable } = await db.verify({ onProgress });
+    check(uncorrectable.length === 0, 'damage');
+    check(verified.at(-1)?.startsWith(`${bytesRead}/`) === true, `${verified}, not ${bytesRead}`);
+    const families = db.scrub({ columnFamily: 'none' });
+    check((await codeOf(families)) === 'INVALID', 'a scrub of no family');
+    const seqnos = [await db.put('last', 'one'), (await db.checkpoint('page-copy')).seqno];
+    check(seqnos[1]! >= seqnos[0]!, `the checkpoint is of ${seqnos}`);
+    await db.put('later', 'one');
+    check((await codeOf(db.checkpoint('page-copy'))) === 'INVALID', 'a second checkpoint there');
+    check((await codeOf(db.checkpoint(''))) === 'TypeError', 'no name');
+    check((await codeOf(db.checkpoint('page-long'))) === 'LOCKED', 'its own directory');
+    const controller = new AbortController();
+    const work = db.verify({ signal: controller.signal, bytesPerSecond: 4096 });
+    controller.abort(new VarveAbort());
+    check((await codeOf(work)) === 'VarveAbort', 'an aborted verification');
+    await db.close();
+    const copy = await openInWorker('page-copy');
+    check(text(await copy.get('last')) === 'one' && !(await copy.has('later')), 'the copy');
+    check(text(await copy.get(keyAt(4999))) === 'value4999', 'what tables have');
+    await copy.close();
+    return undefined;
+  },
+
   async 'mistakes and failures arrive as what they are'() {
     const db = await openInWorker('page-errors');
     check((await codeOf(db.get(7 as never))) === 'TypeError', 'a wrong type');
