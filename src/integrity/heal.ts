@@ -164,6 +164,12 @@ function writeReplacement(
 interface Looked {
   readonly healable: Finding[];
   readonly lost: Finding[];
+  /** Places overlap: the header stands in the first chunk. */
+  readonly seen: Set<string>;
+}
+
+function nothingYet(): Looked {
+  return { healable: [], lost: [], seen: new Set() };
 }
 
 /** Looks at the places of findings in `file`, and writes what should stand there to `target`. */
@@ -175,7 +181,7 @@ function writeRight(
   sources: readonly RestoreSource[],
 ): Looked {
   const right = new RightBytes(target);
-  const found: Looked = { healable: [], lost: [] };
+  const found = nothingYet();
   for (const place of placesOf(findings)) {
     look(file, expected, place, sources, found, (_, restored) => right.hold(restored));
   }
@@ -209,10 +215,13 @@ function look(
   expected: ExpectedFile,
   place: Finding,
   sources: readonly RestoreSource[],
-  { healable, lost }: Looked,
+  { healable, lost, seen }: Looked,
   onHealable: FindingSink,
 ): void {
   const sink: FindingSink = (finding, restored) => {
+    const name = `${finding.part} ${finding.offset}`;
+    if (seen.has(name)) return;
+    seen.add(name);
     (finding.state === 'lost' ? lost : healable).push(finding);
     if (finding.state === 'healable') onHealable(finding, restored);
   };
@@ -289,7 +298,7 @@ function attested(
 ): HealResult {
   const file = fs.openPastCache?.(path) ?? fs.open(path, 'read');
   try {
-    const again: Looked = { healable: [], lost: [] };
+    const again = nothingYet();
     for (const place of placesOf(healable)) {
       look(file, expected, place, [], again, () => undefined);
     }

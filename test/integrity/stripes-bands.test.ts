@@ -156,8 +156,6 @@ test('a hole is healed with other damage, whatever the order of the findings', a
   const disk = fsWith(damaged);
   const findings = findingsIn(disk, sample).reverse();
   const { healed, left } = healFile(disk, TABLE_PATH, expected, findings);
-  assert.deepEqual(left, []);
-  const offsets = new Set(healed.map(({ offset }) => offset));
-  assert.ok(findings.every(({ offset }) => offsets.has(offset)));
+  assert.deepEqual([left, healed.length], [[], findings.length]);
   assert.ok(Buffer.compare(contentOf(disk), bytes) === 0);
 });

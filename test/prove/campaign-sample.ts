@@ -26,7 +26,7 @@ export interface CampaignSample extends Sample {
   readonly older: readonly MemoryFs[];
 }
 
-/** Half of them have error correction. */
+/** Five of eight have error correction, two of them stripes. */
 const SETS: Readonly<Record<string, DbOptions>> = {
   none: NO_STAGES,
   ...STAGES,

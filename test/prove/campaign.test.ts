@@ -14,6 +14,6 @@ test('several damages end in right values, typed errors, or a whole database', a
   const counts = noCounts();
   for (let seed = 1; seed <= RUNS; seed++) await runCampaign(samples, seed, counts);
   t.diagnostic(JSON.stringify(counts));
-  assert.ok(counts.whole > 0 && counts.repaired > 0);
+  assert.ok(counts.whole > 0 && counts.repaired > 0 && counts.restored > 0);
   assert.ok(counts.refused > 0 && counts.failed > 0 && counts.healed > 0);
 });

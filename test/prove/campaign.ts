@@ -4,7 +4,8 @@
  *
  * - It is opened and read: every value is right, or the error is typed.
  * - A scrub without the key finds the damage, changes nothing, heals what can be healed, and finds
- *   none of that again. If everything was healed, everything reads right.
+ *   none of that again. If everything was healed, everything reads right. Where stripes give back
+ *   all that was lost, every file is what it was.
  * - A repair, of what was healed or not, leaves a database that opens, holds nothing that was never
  *   written, and takes writes.
  *
@@ -16,7 +17,7 @@ import { VarveError } from '../../src/errors.ts';
 import type { MemoryFs } from '../../src/fs/memory.ts';
 import { type ScrubReport, scrubDirectory } from '../../src/integrity/scrub-directory.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
-import { type Damage, damageOnce, isOfBytes } from './campaign-damage.ts';
+import { type Damage, damageOnce, isOfBytes, isWithinStripes } from './campaign-damage.ts';
 import { repairAndCheck } from './campaign-repair.ts';
 import type { CampaignSample } from './campaign-sample.ts';
 import { contentOf, examine, fileOf } from './damage.ts';
@@ -37,13 +38,15 @@ export interface CampaignCounts {
   findings: number;
   healed: number;
   whole: number;
+  /** Databases of which stripes had to give back all that was lost, and did. */
+  restored: number;
   /** Repairs that were done, and those that gave up. */
   repaired: number;
   unrepaired: number;
 }
 
 export function noCounts(): CampaignCounts {
-  const healing = { findings: 0, healed: 0, whole: 0, repaired: 0, unrepaired: 0 };
+  const healing = { findings: 0, healed: 0, whole: 0, restored: 0, repaired: 0, unrepaired: 0 };
   return { runs: 0, refused: 0, refusedHealed: 0, failed: 0, failedHealed: 0, ...healing };
 }
 
@@ -114,6 +117,10 @@ class CampaignRun {
     const looked = await typed(() => scrubDirectory(fs, DIRECTORY));
     assert.ok(isSame(fs, this.#damaged), 'a scrub that only looks has changed something');
     const report = await typed(() => scrubDirectory(fs, DIRECTORY, { heal: true }));
+    if (isWithinStripes(this.#sample, this.#damages)) {
+      assert.ok(isSame(fs, this.#sample.fs), 'stripes did not give back what was lost');
+      counts.restored++;
+    }
     if (looked === undefined || report === undefined) return;
     assert.equal(report.findings.length, looked.findings.length, 'two looks differ');
     const healed = report.findings.filter(({ isHealed }) => isHealed).length;

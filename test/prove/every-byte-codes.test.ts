@@ -1,5 +1,5 @@
 /**
- * A part of the bytes of every-byte.ts, with XOR and SEC-DED.
+ * A part of the bytes of every-byte.ts, with XOR, SEC-DED, and XOR with stripes.
  * @slow
  * @module
  */
@@ -7,7 +7,8 @@ import { suite, test } from 'node:test';
 import { CODES, changeBytes, combinations } from './every-byte.ts';
 
 for (const ecc of CODES.slice(2)) {
-  suite(`a changed byte under ${ecc!.scheme}`, () => {
+  const stripes = ecc!.stripe === undefined ? '' : ' and stripes';
+  suite(`a changed byte under ${ecc!.scheme}${stripes}`, () => {
     for (const [title, stages] of combinations(ecc)) {
       test(`with ${title} is found and healed`, async (t) => {
         const count = await changeBytes(stages, { stride: 29, readEvery: 11, seed: 6 });

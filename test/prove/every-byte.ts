@@ -35,6 +35,7 @@ export function combinations(ecc: EccOptions | undefined): [string, DbOptions][]
         ...(isCompressed ? ['compression'] : []),
         ...(isEncrypted ? ['encryption'] : []),
         ...(ecc === undefined ? [] : [ecc.scheme]),
+        ...(ecc?.stripe === undefined ? [] : ['stripes']),
       ];
       const stages: DbOptions = {
         ...(isCompressed ? { compression: 'lz4', walCompression: 'lz4' } : { compression: 'none' }),
@@ -52,6 +53,7 @@ export const CODES: readonly (EccOptions | undefined)[] = [
   RS,
   { scheme: 'xor', data: 3 },
   { scheme: 'secded' },
+  { scheme: 'xor', data: 3, stripe: { data: 4, parity: 1 } },
 ];
 
 /**

@@ -36,6 +36,11 @@ export const STAGES = {
     encryption: { ...CHACHA, encryptExisting: true },
     ecc: { scheme: 'reed-solomon', data: 4, parity: 2 },
   },
+  striped: { ecc: { scheme: 'none', stripe: { data: 4, parity: 1 } } },
+  fortified: {
+    encryption: AES,
+    ecc: { scheme: 'xor', data: 3, stripe: { data: 5, parity: 2 } },
+  },
 } as const satisfies Readonly<Record<string, DbOptions>>;
 
 /** By a name for messages. */
@@ -57,6 +62,8 @@ export const SETTINGS: Readonly<Record<string, DbOptions>> = {
   compressed: { ...SMALL, ...STAGES.compressed, blockCacheBytes: 8 * KIB },
   encrypted: { ...SMALL, ...STAGES.encrypted },
   coded: { ...SMALL, ...STAGES.coded, blockSizeBytes: 512 },
+  striped: { ...SMALL, ...STAGES.striped, blockSizeBytes: 512 },
+  fortified: { ...SMALL, ...STAGES.fortified },
   everything: {
     ...SMALL,
     ...STAGES.everything,

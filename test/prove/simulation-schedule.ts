@@ -25,7 +25,10 @@ export type Step =
   | { readonly do: 'pause' }
   | { readonly do: 'unpause' }
   | { readonly do: 'scrub' }
-  /** A bit of a file that has parity is turned on the disk; numbers say which. */
+  /**
+   * A bit of a file that has parity is turned on the disk, or a chunk of one that has stripes is
+   * lost; numbers say which.
+   */
   | { readonly do: 'damage'; readonly file: number; readonly at: number; readonly bit: number }
   | { readonly do: 'kill-worker' }
   | { readonly do: 'die' }
@@ -148,7 +151,7 @@ export class Schedule {
       wal: random.chance(0.85),
       walCompression: random.chance(0.1) ? 'lz4' : 'none',
       ...(random.chance(this.isGuarded ? 0.9 : 0.1)
-        ? { ecc: this.pick([{ scheme: 'secded' }, XOR] as const) }
+        ? { ecc: this.pick([{ scheme: 'secded' }, XOR, STRIPED] as const) }
         : {}),
       ...(this.encryption === undefined
         ? {}
@@ -283,6 +286,7 @@ const ENCRYPTION: EncryptionOptions = {
   encryptExisting: true,
 };
 const XOR = { scheme: 'xor', data: 3 } as const;
+const STRIPED = { scheme: 'none', stripe: { data: 4, parity: 1 } } as const;
 
 function batch(writes: readonly WriteSpec[], sync: boolean): Step {
   return { do: 'operation', operation: { do: 'batch', writes, sync } };

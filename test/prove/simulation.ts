@@ -33,8 +33,10 @@ const FULL_CHECK_INTERVAL = 100;
 /** How often it is looked at what a power cut would leave. */
 const PROBE_CHANCE = 0.1;
 const START_MS = 1_700_000_000_000;
-/** In the header of a file: the number of its code. */
+/** In the header of a file: the number of its code, by 4 more where it has stripes. */
 const ECC_SCHEME_OFF = 52;
+const STRIPES_FLAG = 4;
+const CHUNK_BYTES = 4096;
 
 /** What a simulation did, to show that it met what it was meant to meet. */
 export interface SimulationTotals {
@@ -270,8 +272,9 @@ class Simulation {
   }
 
   /**
-   * Turns a bit of a table that has parity, or of CURRENT, which has copies. A file is damaged
-   * once: so many bits are within what can be given back, wherever they are.
+   * Turns a bit of a table that has parity, or of CURRENT, which has copies; of a table that has
+   * stripes as much as a chunk is lost. A file is damaged once: that is within what can be given
+   * back, wherever it is.
    */
   private damage({ driver }: Life, { file, at, bit }: Extract<Step, { do: 'damage' }>): void {
     const tables = driver.db
@@ -287,11 +290,14 @@ class Simulation {
       handle.read(head, 0, head.length, 0);
       if (name !== 'CURRENT' && head[ECC_SCHEME_OFF] === 0) return;
       this.damaged.add(name);
-      const byte = new Uint8Array(1);
-      const position = at % handle.size();
-      handle.read(byte, 0, 1, position);
-      byte[0]! ^= 1 << bit;
-      handle.write(byte, 0, 1, position);
+      const size = handle.size();
+      const position = at % size;
+      const hasStripes = name !== 'CURRENT' && head[ECC_SCHEME_OFF]! >= STRIPES_FLAG;
+      const length = hasStripes ? Math.min(CHUNK_BYTES, size - position) : 1;
+      const bytes = new Uint8Array(length);
+      handle.read(bytes, 0, length, position);
+      for (let i = 0; i < length; i++) bytes[i]! ^= 1 << bit;
+      handle.write(bytes, 0, length, position);
       handle.sync();
       this.totals.damages++;
     } finally {

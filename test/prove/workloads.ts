@@ -141,6 +141,11 @@ export const CHANGES: Readonly<Record<string, Workload>> = {
     { ecc: { scheme: 'xor', data: 3 } },
     { ecc: { scheme: 'reed-solomon', data: 4, parity: 2 }, ...STAGES.compressed },
   ),
+  'from shards to stripes': change({ ecc: { scheme: 'secded' } }, STAGES.striped),
+  'from stripes to shards and other stripes': change(STAGES.striped, {
+    ecc: STAGES.fortified.ecc,
+    ...STAGES.compressed,
+  }),
   'to no code and no compression': change(
     { ...STAGES.compressed, ecc: { scheme: 'secded' } },
     { compression: 'none' },
