@@ -1,10 +1,11 @@
 /**
- * Incremental backups of databases: `varve/backup`.
+ * Incremental backups of databases, and whole databases as one file: `varve/backup`.
  *
  *     const backups = new Backups(new DirectoryTarget(new NodeFs(), './backups'));
  *     await backups.create(db);
  *     await backups.purge({ keep: 7 });
  *     await backups.restore(new NodeFs(), './restored');
+ *     await importDatabase(new NodeFs(), './copy', exportDatabase(db));
  * @module
  */
 export type { CopyOptions } from '../copy/pace.ts';
@@ -18,6 +19,9 @@ export {
 } from './backups.ts';
 export type { BackupReport } from './create.ts';
 export { DirectoryTarget } from './directory-target.ts';
+export { exportDatabase } from './export.ts';
+export { exportFileFs } from './export-file.ts';
+export { type ImportReport, importDatabase, verifyExport } from './import.ts';
 export type { BackupTarget, ByteRange, Pieces } from './port.ts';
 export type { PurgeOptions, PurgeReport } from './purge.ts';
 export type { RestoreReport } from './restore.ts';
