@@ -40,8 +40,8 @@ export interface AcceptLossReport {
   /** Keys of these ranges that could not be read are absent. */
   readonly accepted: readonly LostRange[];
   /**
-   * Losses within the range that stay: their tables have lost keys outside of it too, or cannot be
-   * read for another reason than damage.
+   * Losses within the range that stay: their tables, or ones below them, have lost keys outside of
+   * it too, or cannot be read for another reason than damage.
    */
   readonly left: readonly LostRange[];
   /** Older versions that are hidden, so that they do not come back. */
@@ -59,8 +59,10 @@ export async function acceptLosses(
   const accepted: LostRange[] = [];
   const left: LostRange[] = [];
   let hiddenCount = 0;
-  // From the top: what is lost above must be known to say what a table below has lost.
-  for (const slot of lostTables(core, family)) {
+  const tried = new Set<TableSlot>();
+  // From the bottom: what is lost below might come back with a version that one above must hide.
+  for (let slot = next(core, family, tried); slot !== undefined; slot = next(core, family, tried)) {
+    tried.add(slot);
     const { fileNumber } = slot.meta;
     await inTurns(core, readThrough(core, slot));
     lookAgain(core, fileNumber);
@@ -141,10 +143,12 @@ function install(
   core.install({ ...emptyEdit(), addedTables, removedTables });
 }
 
-/** From the top of the tree down. */
-function lostTables(core: DbCore, family: Family): TableSlot[] {
+/** The deepest lost table that was not tried; losses may be met while others are given up. */
+function next(core: DbCore, family: Family, tried: ReadonlySet<TableSlot>): TableSlot | undefined {
   const { health } = core.requests;
-  return family.view.levels.flat().filter(({ meta }) => health.of(meta.fileNumber) !== undefined);
+  return family.view.levels.flat().findLast((slot) => {
+    return !tried.has(slot) && health.of(slot.meta.fileNumber) !== undefined;
+  });
 }
 
 /** What the file system refuses to open may be sound, and what a later version wrote is. */

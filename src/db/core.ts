@@ -2,7 +2,6 @@
  * The state of an open database that the verbs (write, read, flush, compact, ...) share.
  * @module
  */
-
 import type { Pipeline } from '../block/pipeline.ts';
 import { ArenaPool } from '../bytes/arena.ts';
 import { BlockCache } from '../cache/block-cache.ts';
@@ -92,6 +91,8 @@ export class DbCore {
   /** Undefined without a WAL, or read-only. */
   wal: WalSet | undefined;
   version: Version;
+  /** As they were when it was read. */
+  readonly recordedLosses: Manifest['losses'];
   /** What replaying the logs gave. */
   recovery: ReplayResult | undefined;
   /** As of when a reader has looked at the directory; undefined for who writes. */
@@ -147,6 +148,7 @@ export class DbCore {
     this.beforeFirstWrite = undefined;
     this.wal = undefined;
     this.version = recovered.version;
+    this.recordedLosses = recovered.losses;
     this.lastSeqno = recovered.lastSeqno;
     this.persistedSeqno = recovered.lastSeqno;
     this.recovery = undefined;

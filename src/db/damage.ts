@@ -14,6 +14,7 @@ import { lostKeysOf, type TableSlot } from '../tables/table-cache.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import { healFromCopies } from './heal-from.ts';
+import { recallLosses, recordLosses } from './recorded-losses.ts';
 
 /** From now on what reads cannot read is noted. */
 export function watchForDamage(core: DbCore): void {
@@ -21,6 +22,7 @@ export function watchForDamage(core: DbCore): void {
   core.tables.onLost = (slot, ordinal, error) => {
     health.suspect(slot.meta.fileNumber, { ordinal, keys: error.lostKeys!, error });
   };
+  recallLosses(core);
 }
 
 /** Looks again at the tables whose time it is; true if something has changed by that. */
@@ -28,15 +30,17 @@ export function lookAtDue(core: DbCore): boolean {
   const { health } = core.requests;
   const due = health.due(core.location.clock.monotonic());
   if (due.length === 0) return false;
-  for (const { fileNumber } of due) lookAgain(core, fileNumber);
+  for (const { fileNumber } of due) lookAt(core, fileNumber);
+  recordLosses(core);
   return true;
 }
 
 /** Looks again at all lost tables of a family. */
 export function lookAtFamily(core: DbCore, family: Family): void {
   for (const { fileNumber } of core.requests.health.all) {
-    if (familyOf(core, fileNumber) === family) lookAgain(core, fileNumber);
+    if (familyOf(core, fileNumber) === family) lookAt(core, fileNumber);
   }
+  recordLosses(core);
 }
 
 /**
@@ -55,6 +59,7 @@ export function notePlanFailure(core: DbCore, fileNumber: number, error: VarveEr
     const place = { ordinal: undefined, keys: lostKeysOf(slot.meta), error };
     core.requests.health.confirm(fileNumber, [place], core.location.clock.monotonic());
   }
+  recordLosses(core);
 }
 
 /** A verification, or a scrub, has found damage that cannot be put right. */
@@ -67,7 +72,9 @@ export function noteDamage(
   if (slot === undefined) return;
   const error = new VarveError('CORRUPTION', cause, { file, offset });
   const found = look(core, slot, error);
-  if (found.length > 0) healOrConfirm(core, slot, error, found);
+  if (found.length === 0) return;
+  healOrConfirm(core, slot, error, found);
+  recordLosses(core);
 }
 
 /** Of all families. Fresh. */
@@ -100,6 +107,11 @@ export function lossWithin(
 
 /** Looks again at one table: what other copies give back is healed. */
 export function lookAgain(core: DbCore, fileNumber: number): void {
+  lookAt(core, fileNumber);
+  recordLosses(core);
+}
+
+function lookAt(core: DbCore, fileNumber: number): void {
   const { health } = core.requests;
   const slot = core.tables.find(fileNumber);
   const places = slot === undefined ? [] : look(core, slot, undefined);

@@ -9,7 +9,7 @@
  * @module
  */
 import { ByteWriter } from '../bytes/byte-writer.ts';
-import { compareBytes, compareKeys, equalBytes } from '../bytes/compare.ts';
+import { compareBytes, compareKeys, equalBytes, successorOf } from '../bytes/compare.ts';
 import { hash32 } from '../bytes/hash32.ts';
 import { isVarveError, type LostKeys, quietly, type VarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
@@ -89,6 +89,7 @@ export class LossRewrite {
   /** Undefined if the table is lost as a whole. */
   readonly #table: Table | undefined;
   readonly #older: Cursor;
+  readonly #lostBelow: LostParts;
   #sink: DirectorySink | undefined;
   #file: FileHandle | undefined;
   #writer: TableWriter | undefined;
@@ -117,7 +118,8 @@ export class LossRewrite {
     const { settings, handle } = family;
     this.#guard = settings.entryChecksums ? new EntryGuard('acceptLoss', handle.name) : undefined;
     this.#table = this.#openTable();
-    this.#older = olderEntries(core, place);
+    this.#lostBelow = new LostParts(core.lastSeqno);
+    this.#older = olderEntries(core, place, this.#lostBelow);
     slot.pins++;
     this.#sink = undefined;
     this.#file = undefined;
@@ -238,6 +240,15 @@ export class LossRewrite {
       } while (isKey(older, below.key));
     }
     if (isOwnDue) this.#hide(own!);
+    this.#expectNoneBelow(gte, lt);
+  }
+
+  /** What is lost below might be mended, and hold an older version that nothing hides. */
+  #expectNoneBelow(gte: Uint8Array, lt: Uint8Array): void {
+    for (const part of this.#lostBelow.met) {
+      const isIn = compareKeys(part.gte, lt) < 0 && compareKeys(gte, part.lt) < 0;
+      if (isIn) throw new LossNotAccepted(part, part.error);
+    }
   }
 
   /** Writes a tombstone over the newest version of a key that is older than what is lost. */
@@ -272,7 +283,10 @@ export class LossRewrite {
     }
   }
 
-  /** Whether a version that is not newer than this one stands above the table. */
+  /**
+   * Whether a version that is not newer than this one stands above the table. What is lost there is
+   * given up next, if it is in the range.
+   */
   #isAbove(key: Uint8Array, hash: number, seqno: number): boolean {
     const { view, level, slot } = this.#place;
     const found = this.#found;
@@ -284,7 +298,12 @@ export class LossRewrite {
     return above.flat().some((one) => {
       const { smallestKey, largestKey } = one;
       if (compareKeys(key, smallestKey) < 0 || compareKeys(key, largestKey) > 0) return false;
-      return this.#core.tables.open(one).get(key, 0, key.length, hash, seqno, found);
+      try {
+        return this.#core.tables.open(one).get(key, 0, key.length, hash, seqno, found);
+      } catch (error) {
+        this.#expectAccepted(keyAlone(key), error);
+        return false;
+      }
     });
   }
 
@@ -364,14 +383,24 @@ export function* readThrough(core: DbCore, slot: TableSlot): Generator<void> {
   }
 }
 
-/** All that is older than a table, without what is lost of that, and what that hides. */
-function olderEntries(core: DbCore, { view, level, slot }: LostTablePlace): Cursor {
+/**
+ * All that is older than a table, as far as it can be read.
+ * @param lost receives the rest
+ */
+function olderEntries(
+  core: DbCore,
+  { view, level, slot }: LostTablePlace,
+  lost: LostParts,
+): Cursor {
   const [l0, ...deeper] = view.levels;
   const inL0 = level === 0 ? l0!.slice(l0!.indexOf(slot) + 1).map((one) => [one]) : [];
   const below = deeper.slice(Math.max(0, level)).filter((slots) => slots.length > 0);
-  const lost = new LostParts(core.lastSeqno);
   const options = { fillCache: false, readAheadBytes: READ_AHEAD_BYTES };
   return new SkippingView(mergeCursors(runCursors(core, [...inL0, ...below], options, lost)), lost);
+}
+
+function keyAlone(key: Uint8Array): LostKeys {
+  return { gte: key, lt: successorOf(key) };
 }
 
 function isLoss(error: unknown): error is VarveError {

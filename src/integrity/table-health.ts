@@ -121,6 +121,12 @@ export class TableHealth {
     return entry.places.filter(({ ordinal }) => !known.some((one) => one.ordinal === ordinal));
   }
 
+  /** An earlier process has found this lost for certain; it is looked at soon. */
+  recall(fileNumber: number, places: readonly LostPlace[]): void {
+    this.#lost.set(fileNumber, { ...NEW_ENTRY, fileNumber, places, isCertain: true });
+    this.#sum();
+  }
+
   /** The table can be read, or is no longer part of the database. */
   clear(fileNumber: number): void {
     if (this.#lost.delete(fileNumber)) this.#sum();

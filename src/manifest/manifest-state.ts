@@ -10,6 +10,7 @@ import {
   type AddedTable,
   emptyEdit,
   type LogIdentity,
+  type RecordedLoss,
   type VersionEdit,
   type WalEnd,
 } from './version-edit.ts';
@@ -28,6 +29,8 @@ export interface ManifestState {
   readonly sealedFrom: number;
   /** Epoch to key check, for every epoch that was ever current. */
   readonly keyChecks: ReadonlyMap<number, Uint8Array>;
+  /** File number to what is lost of a table of the version. */
+  readonly losses: ReadonlyMap<number, readonly RecordedLoss[]>;
 }
 
 /** Tables that one edit of a snapshot holds at most, so that no record grows with the database. */
@@ -43,6 +46,7 @@ export function emptyState(): ManifestState {
     logIdentities: new Map(),
     sealedFrom: Number.POSITIVE_INFINITY,
     keyChecks: new Map(),
+    losses: new Map(),
   };
 }
 
@@ -88,7 +92,24 @@ export function applyToState(
   for (const logNumber of ends.keys()) if (logNumber < firstLogNumber) ends.delete(logNumber);
   const logIdentities = applyLogIdentities(state, edit, version, file, offset);
   const seals = applySeals(state, edit, file, offset);
-  return { version, nextFileNumber, lastSeqno, walEnds: ends, logIdentities, ...seals };
+  const losses = applyLosses(state.losses, edit, version);
+  return { version, nextFileNumber, lastSeqno, walEnds: ends, logIdentities, losses, ...seals };
+}
+
+/** Those of tables of the new version. */
+function applyLosses(
+  before: ManifestState['losses'],
+  edit: VersionEdit,
+  version: Version,
+): ManifestState['losses'] {
+  if (before.size === 0 && edit.losses === undefined) return before;
+  const numbers = version.tableNumbers();
+  const losses = new Map(before);
+  for (const { fileNumber, places } of edit.losses ?? []) losses.set(fileNumber, places);
+  for (const [fileNumber, places] of losses) {
+    if (places.length === 0 || !numbers.has(fileNumber)) losses.delete(fileNumber);
+  }
+  return losses;
 }
 
 /** Those of logs that some family may need in the new version. */
@@ -183,6 +204,9 @@ export function snapshotEdits(state: ManifestState): VersionEdit[] {
   for (let from = 0; from < tables.length; from += SNAPSHOT_TABLES_MAX) {
     const addedTables = tables.slice(from, from + SNAPSHOT_TABLES_MAX);
     edits.push({ ...emptyEdit(), addedTables });
+  }
+  for (const [fileNumber, places] of state.losses) {
+    edits.push({ ...emptyEdit(), losses: [{ fileNumber, places }] });
   }
   return edits;
 }

@@ -186,6 +186,11 @@ export class Manifest {
     return this.#state.logIdentities;
   }
 
+  /** File number to what is lost of a table. */
+  get losses(): ManifestState['losses'] {
+    return this.#state.losses;
+  }
+
   get manifestNumber(): number {
     return this.#manifestNumber;
   }

@@ -19,6 +19,7 @@
  *     10     number from which on manifests and logs are encrypted (varint)
  *     11     key check: epoch (varint), 16 bytes (crypto/derive.ts); repeats
  *     12     log identity: log number (varint), protection and salt of the log's header; repeats
+ *     13     losses of a table, optional: loss-codec.ts; repeats
  *
  * An added table holds these fields, each once, with tags of the same kind; the last one is missing
  * where its codec, protection and salt would all be 0 or unknown:
@@ -53,6 +54,7 @@ import { assert, corruption, VarveError } from '../errors.ts';
 import { KEY_BYTES_MAX } from '../key/kind.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import { LEVEL_COUNT } from './family-version.ts';
+import { decodeLosses, encodeLosses } from './loss-codec.ts';
 import {
   type AddedTable,
   type CreatedFamily,
@@ -61,6 +63,7 @@ import {
   type KeyCheck,
   type LogIdentity,
   type RemovedTable,
+  type TableLosses,
   type VersionEdit,
   type WalEnd,
 } from './version-edit.ts';
@@ -83,6 +86,8 @@ const FIELD_NEXT_FAMILY_ID = 9;
 const FIELD_SEALED_FROM = 10;
 const FIELD_KEY_CHECK = 11;
 const FIELD_LOG_IDENTITY = 12;
+/** Optional. */
+const FIELD_LOSSES = 13;
 
 const TABLE_FACTS = 1;
 const TABLE_SMALLEST_KEY = 2;
@@ -146,6 +151,12 @@ export function encodeVersionEdit(edit: VersionEdit, out: ByteWriter): void {
     body.bytes(bytes, 0, bytes.length);
     body.bytes(salt, 0, salt.length);
     writeField(out, FIELD_LOG_IDENTITY, body);
+  }
+  for (const losses of edit.losses ?? []) {
+    body.reset();
+    encodeLosses(losses, body);
+    out.varint(FIELD_LOSSES * 2 + 1);
+    out.lengthPrefixed(body.buf, 0, body.length);
   }
 }
 
@@ -248,6 +259,8 @@ class EditDecoder {
         edit.keyChecks = [...(edit.keyChecks ?? []), this.#keyCheck(to)];
       } else if (number === FIELD_LOG_IDENTITY) {
         edit.logIdentities = [...(edit.logIdentities ?? []), this.#logIdentity(to)];
+      } else if (number === FIELD_LOSSES) {
+        edit.losses = [...(edit.losses ?? []), this.#losses()];
       } else return false;
       return true;
     });
@@ -390,6 +403,12 @@ class EditDecoder {
     const saltOff = off + PROTECTION_BYTES;
     const salt = this.#buf.slice(saltOff, saltOff + SALT_BYTES);
     return { fileNumber, protection, salt };
+  }
+
+  #losses(): TableLosses {
+    const losses = decodeLosses(this.#body);
+    if (losses === undefined) throw this.#bad('losses of a table are malformed');
+    return losses;
   }
 
   /** A field that is one number and stands only once. */

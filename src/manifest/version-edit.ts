@@ -3,6 +3,7 @@
  * @module
  */
 import type { FileHeader } from '../block/file-header.ts';
+import type { ErrorCode, LostKeys } from '../errors.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 
 /** A table that enters a level of a family. */
@@ -48,6 +49,22 @@ export interface KeyCheck {
   readonly check: Uint8Array;
 }
 
+/** A place of a table that cannot be read. */
+export interface RecordedLoss extends LostKeys {
+  /** Data block; undefined for all of the table. */
+  readonly ordinal: number | undefined;
+  /** Where the block begins in the file, if that is known. */
+  readonly offset: number | undefined;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** All that is known to be lost of a table: nothing, if there are no places. */
+export interface TableLosses {
+  readonly fileNumber: number;
+  readonly places: readonly RecordedLoss[];
+}
+
 /**
  * Plain data; applied as a whole or not at all. Order of effects: families are dropped (with all
  * their tables), families are created, tables are removed, tables are added, the numbers are set.
@@ -71,6 +88,7 @@ export interface VersionEdit {
   /** Manifests and logs with this number or a higher one are encrypted; set once. */
   readonly sealedFrom?: number;
   readonly keyChecks?: readonly KeyCheck[];
+  readonly losses?: readonly TableLosses[];
 }
 
 /** An edit that changes nothing yet; the caller fills its lists. */

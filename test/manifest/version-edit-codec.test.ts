@@ -44,6 +44,20 @@ const sixteenBytes = fc.uint8Array({ minLength: 16, maxLength: 16 });
 
 const keyCheck = fc.record({ epoch: upTo(0xffff), check: sixteenBytes }, plain);
 
+const orNone = fc.oneof(fc.constant(undefined), fc.nat(1e9));
+const loss = fc.record(
+  {
+    ordinal: orNone,
+    offset: orNone,
+    code: fc.constantFrom('CORRUPTION' as const, 'IO' as const, 'UNSUPPORTED' as const),
+    gte: bytes,
+    lt: bytes,
+    message: fc.string({ unit: 'grapheme', maxLength: 20 }),
+  },
+  plain,
+);
+const tableLosses = fc.record({ fileNumber, places: fc.array(loss, { maxLength: 4 }) }, plain);
+
 const meta: fc.Arbitrary<TableMeta> = fc
   .record({
     fileNumber,
@@ -85,6 +99,7 @@ const edits: fc.Arbitrary<VersionEdit> = fc.record(
     walEnds: fc.array(fc.record({ logNumber: number, sizeBytes: number }, plain), { maxLength: 3 }),
     sealedFrom: number,
     keyChecks: fc.array(keyCheck, { minLength: 1, maxLength: 3 }),
+    losses: fc.array(tableLosses, { minLength: 1, maxLength: 3 }),
   },
   {
     requiredKeys: [
