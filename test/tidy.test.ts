@@ -201,6 +201,14 @@ const LAYERS: readonly Layer[] = [
     ],
   },
   {
+    name: 'web',
+    at: 'src/web.ts',
+    mayImport: [
+      ...KERNELS,
+      ...['executor', 'db', 'fs/port', 'env', 'env/system', 'integrity', 'errors'],
+    ],
+  },
+  {
     name: 'backup',
     at: 'src/backup/',
     mayImport: ['db', 'copy', 'env/system', 'fs/removals', ...ENGINE_LAYERS],
@@ -222,10 +230,11 @@ const LAYERS: readonly Layer[] = [
       'errors',
     ],
   },
+  { name: 'index-web', at: 'src/index-web.ts', mayImport: ['compress', 'core', 'web'] },
   {
     name: 'adapters',
     at: 'src/adapters/',
-    mayImport: ['index', 'manifest', 'fs/port', 'fs/held', 'bytes'],
+    mayImport: ['index', 'index-web', 'core', 'manifest', 'fs/port', 'fs/held', 'bytes'],
   },
   // Commands use the public API; those that inspect files also read their formats. What every
   // command needs comes from where it is: the index loads all that there is.
@@ -319,9 +328,11 @@ const REALM_HOMES = /^src\/(errors|bytes\/is-bytes)\.ts$/;
 /** What users import. */
 const PUBLIC = [
   'src/index.ts',
+  'src/index-web.ts',
   'src/browser.ts',
   'src/backup/index.ts',
   'src/adapters/level.ts',
+  'src/adapters/level-web.ts',
   'src/testing/index.ts',
 ];
 /** Types of what one part of the engine hands to another, through objects of users. */

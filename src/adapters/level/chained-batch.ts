@@ -2,7 +2,7 @@
  * The chained batch of Level, encoded as it grows.
  * @module
  */
-import { WriteBatch } from '../../index.ts';
+import { WriteBatch } from '../../core.ts';
 import { type Encoded, engineBytes } from './formats.ts';
 import { AbstractChainedBatch } from './npm-install-abstract-level.ts';
 import type { WriteRequest } from './requests.ts';

@@ -2,7 +2,7 @@
  * Deleting the keys of a range.
  * @module
  */
-import { type Db, WriteBatch } from '../../index.ts';
+import { type Db, WriteBatch } from '../../core.ts';
 import { engineRange, type RangeRequest } from './requests.ts';
 
 /** Deletes go to the log in portions of about this size. */

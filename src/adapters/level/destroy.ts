@@ -2,9 +2,10 @@
  * Removing a database.
  * @module
  */
+
+import type { Fs } from '../../core.ts';
 import { HeldFs } from '../../fs/held.ts';
 import { joinPath } from '../../fs/port.ts';
-import type { Fs } from '../../index.ts';
 import {
   CURRENT_NAME,
   LOCK_NAME,

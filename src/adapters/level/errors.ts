@@ -2,7 +2,7 @@
  * Errors as users of Level test for them: by the codes of abstract-level.
  * @module
  */
-import { type ErrorCode, isVarveError } from '../../index.ts';
+import { type ErrorCode, isVarveError } from '../../core.ts';
 
 /** The codes that the adapter itself throws; abstract-level has more. */
 export type LevelErrorCode =

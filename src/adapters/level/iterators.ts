@@ -2,7 +2,7 @@
  * The iterators of Level: three classes of abstract-level over one reader.
  * @module
  */
-import type { LostRange } from '../../index.ts';
+import type { LostRange } from '../../core.ts';
 import type { Encoded } from './formats.ts';
 import {
   AbstractIterator,

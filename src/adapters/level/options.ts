@@ -2,8 +2,9 @@
  * The options that Level opens a database with, as options of the engine.
  * @module
  */
+
+import { type DbOptions, type Fs, isVarveError } from '../../core.ts';
 import { joinPath } from '../../fs/port.ts';
-import { type DbOptions, type Fs, isVarveError } from '../../index.ts';
 import { CURRENT_NAME } from '../../manifest/file-names.ts';
 import { LevelError, levelError } from './errors.ts';
 import type { OpenOptions } from './types.ts';

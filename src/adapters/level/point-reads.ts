@@ -2,7 +2,7 @@
  * Looking up single keys, as abstract-level asks for them.
  * @module
  */
-import type { Db, ReadOptions } from '../../index.ts';
+import type { Db, ReadOptions } from '../../core.ts';
 import { levelError } from './errors.ts';
 import { copyAs, type Encoded, engineBytes } from './formats.ts';
 import type { PresenceRequest, ReadRequest } from './requests.ts';

@@ -3,7 +3,7 @@
  * engine's own figures.
  * @module
  */
-import type { DbStats, LevelStats } from '../../index.ts';
+import type { DbStats, LevelStats } from '../../core.ts';
 
 /** LevelDB has this many levels, and tools ask for each. */
 const LEVELDB_LEVELS = 7;

@@ -7,7 +7,7 @@
  * @module
  */
 import { compareKeys } from '../../bytes/compare.ts';
-import type { Db, DbCursor, HostLoop, LostRange } from '../../index.ts';
+import type { Db, DbCursor, HostLoop, LostRange } from '../../core.ts';
 import { AbortError, levelError } from './errors.ts';
 import { type Encoded, engineBytes, RangeCopier } from './formats.ts';
 import { engineRange, type ScanRequest } from './requests.ts';

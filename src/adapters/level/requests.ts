@@ -4,7 +4,7 @@
  * @module
  */
 import type { AbstractSnapshot } from 'abstract-level';
-import type { RangeOptions } from '../../index.ts';
+import type { RangeOptions } from '../../core.ts';
 import { type Encoded, engineBytes, type Format } from './formats.ts';
 import { VarveSnapshot } from './snapshot.ts';
 

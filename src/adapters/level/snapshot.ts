@@ -2,7 +2,7 @@
  * Explicit snapshots of Level.
  * @module
  */
-import type { ReadOptions, Snapshot } from '../../index.ts';
+import type { ReadOptions, Snapshot } from '../../core.ts';
 import { AbstractSnapshot } from './npm-install-abstract-level.ts';
 import { type Owner, WeakResource } from './weak-resource.ts';
 

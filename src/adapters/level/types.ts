@@ -19,7 +19,7 @@ import type {
   AbstractValueIteratorOptions,
   Transcoder,
 } from 'abstract-level';
-import type { DbOptions, EncryptionOptions, Fs, LostRange } from '../../index.ts';
+import type { DbOptions, EncryptionOptions, Fs, LostRange } from '../../core.ts';
 
 /**
  * Options of `open()`: those of abstract-level, those of Varve, and the names that classic-level

@@ -1,6 +1,7 @@
 /**
- * A Varve database as a database of Level. The methods with an underscore are the private API of
- * abstract-level, which checks and encodes before it calls them.
+ * A Varve database as a database of Level, for any runtime: node-level.ts and web-level.ts say what
+ * a location is there. The methods with an underscore are the private API of abstract-level, which
+ * checks and encodes before it calls them.
  * @module
  */
 import type {
@@ -11,7 +12,14 @@ import type {
   AbstractSnapshot,
   AbstractValueIterator,
 } from 'abstract-level';
-import { type Db, type Fs, MemoryFs, NodeFs, open, repair, systemHostLoop } from '../../index.ts';
+import {
+  type Db,
+  type DbOptions,
+  type Fs,
+  MemoryFs,
+  type RepairOptions,
+  systemHostLoop,
+} from '../../core.ts';
 import { BatchPool, type Commit, VarveChainedBatch } from './chained-batch.ts';
 import { clearRange } from './clear.ts';
 import { destroyDatabase } from './destroy.ts';
@@ -39,8 +47,18 @@ const DONE: Promise<void> = Promise.resolve();
 /** Keys that are read or written between two turns of the event loop. */
 const PORTION_KEYS = 1000;
 
+/** What the adapter has of its runtime. */
+export interface LevelRuntime {
+  /** The file system of locations that come without one. @throws VarveError `UNSUPPORTED` */
+  makeFs(): Fs;
+  /** Opens a database. @throws VarveError */
+  open(path: string, options: DbOptions & { readonly fs: Fs }): Promise<Db>;
+  /** Repairs one that is not open. @throws VarveError */
+  repair(path: string, options: RepairOptions & { readonly fs: Fs }): Promise<unknown>;
+}
+
 /** The methods of abstract-level, with the options that this database adds. */
-export interface VarveLevel<KDefault, VDefault> {
+export interface LevelDatabase<KDefault, VDefault> {
   /**
    * Opens the database, with options that go before those of the constructor. @throws LevelError
    */
@@ -116,11 +134,12 @@ export interface VarveLevel<KDefault, VDefault> {
  * 64 KiB, values at most 256 MiB, beyond which writes reject with a RangeError.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: all methods there are inherited
-export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLevel<
+export abstract class LevelDatabase<KDefault = string, VDefault = string> extends AbstractLevel<
   string | Uint8Array,
   KDefault,
   VDefault
 > {
+  readonly #runtime: LevelRuntime;
   readonly #location: string;
   /** What the location meant when the instance was made. */
   readonly #directory: string;
@@ -134,14 +153,19 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
   #isReadOnly: boolean;
 
   /**
-   * @param location the directory, in the terms of `options.fs`: by default one of the local file
-   * system
+   * @param location the directory, in the terms of `options.fs`
+   * @throws LevelError without `fs` where there are no directories
    */
-  constructor(location: string, options?: types.DatabaseOptions<KDefault, VDefault>) {
+  constructor(
+    runtime: LevelRuntime,
+    location: string,
+    options: types.DatabaseOptions<KDefault, VDefault> | undefined,
+  ) {
     checkLocation(location);
     // Where the location is does not change with the next open(), and is no business of its hooks.
-    const { fs = new NodeFs(), ...others } = options ?? {};
+    const { fs = fsOf(runtime), ...others } = options ?? {};
     super(manifestFor(fs), others);
+    this.#runtime = runtime;
     this.#location = location;
     this.#directory = fs.resolve(location);
     this.#fs = fs;
@@ -160,7 +184,8 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
 
   protected async _open(options: types.OpenOptions): Promise<void> {
     try {
-      this.#db = await open(this.#directory, engineOptions(options, this.#fs));
+      const settings = { ...engineOptions(options, this.#fs), fs: this.#fs };
+      this.#db = await this.#runtime.open(this.#directory, settings);
     } catch (error) {
       throw openError(error, this.#directory, this.#fs);
     }
@@ -323,34 +348,6 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
     return propertyOf(this.#engine().stats(), property);
   }
 
-  /**
-   * Removes the database at a location, which must not be open. Other files there stay, and so do
-   * the directory and the lock file.
-   */
-  static async destroy(location: string, options: types.DestroyOptions = {}): Promise<void> {
-    checkLocation(location);
-    try {
-      await destroyDatabase(location, options.fs ?? new NodeFs());
-    } catch (error) {
-      throw levelError(error);
-    }
-  }
-
-  /**
-   * Puts together again what is left of a database that does not open. It must not be open. Nothing
-   * is deleted: files that are no part of it get the ending `.lost`. Resolves also when something
-   * is lost for good; `repair` of `varve` tells what, and repairs without doing it.
-   */
-  static async repair(location: string, options: types.RepairOptions = {}): Promise<void> {
-    checkLocation(location);
-    try {
-      // All that a level holds is in one family.
-      await repair(location, { ...options, dryRun: false, olderTablesFamily: 'default' });
-    } catch (error) {
-      throw levelError(error);
-    }
-  }
-
   /** The open database. */
   #engine(): Db {
     const db = this.#db;
@@ -432,6 +429,46 @@ export class VarveLevel<KDefault = string, VDefault = string> extends AbstractLe
     const encoding = this.keyEncoding(options?.keyEncoding as 'utf8');
     const encode = (key: K) => engineBytes(encoding.encode(key as string) as Encoded);
     return [encode(start), encode(end)];
+  }
+}
+
+/** See `VarveLevel.destroy`. */
+export async function destroyLevel(
+  runtime: LevelRuntime,
+  location: string,
+  options: types.DestroyOptions,
+): Promise<void> {
+  checkLocation(location);
+  const { fs = fsOf(runtime) } = options;
+  try {
+    await destroyDatabase(location, fs);
+  } catch (error) {
+    throw levelError(error);
+  }
+}
+
+/** See `VarveLevel.repair`. */
+export async function repairLevel(
+  runtime: LevelRuntime,
+  location: string,
+  options: types.RepairOptions,
+): Promise<void> {
+  checkLocation(location);
+  const { fs = fsOf(runtime) } = options;
+  try {
+    // All that a level holds is in one family.
+    const all = { ...options, fs, dryRun: false, olderTablesFamily: 'default' };
+    await runtime.repair(location, all);
+  } catch (error) {
+    throw levelError(error);
+  }
+}
+
+function fsOf(runtime: LevelRuntime): Fs {
+  try {
+    return runtime.makeFs();
+  } catch (error) {
+    throw levelError(error);
   }
 }
 
