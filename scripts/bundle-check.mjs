@@ -1,7 +1,8 @@
 /**
  * Checks that the package works in bundles: packs it, installs it beside esbuild, Rollup, webpack
  * and Vite (from the npm registry), bundles the programs of scripts/bundles with each, takes the
- * bundles away from all packages and sources, and runs them past the first flush.
+ * bundles away from all packages and sources, and runs them past the first flush: on Node, and
+ * those of pages in Chromium.
  * @module
  */
 import { spawnSync } from 'node:child_process';
@@ -30,12 +31,17 @@ const CORE_BYTES_MAX = 500_000;
 ensureInstalled();
 const folder = mkdtempSync(join(tmpdir(), 'varve-bundles-'));
 try {
-  const bundles = bundle();
+  const project = install();
+  // Not sooner: its packages may have been installed just now.
+  const { checkDevelopment, checkPages } = await import('./bundle-pages.mjs');
+  await checkDevelopment(project, say);
+  const bundles = bundle(project);
   for (const [name, file] of Object.entries(PROGRAMS)) {
     for (const codec of ['lz4', 'zstd']) checkProgram(join(bundles, name, file), name, codec);
   }
   for (const [name, file] of Object.entries(CORES)) checkCore(join(bundles, name, file), name);
   for (const name of THREADS) checkThreads(join(bundles, name), name);
+  await checkPages(bundles, say);
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
@@ -43,13 +49,18 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Returns the folder of the bundles, near which there is no package. */
-function bundle() {
+/** Returns the folder in which the package, the bundlers and the programs are. */
+function install() {
   const { tarball } = pack(folder);
   const project = join(folder, 'project');
   cpSync(join(root, 'scripts/bundles'), project, { recursive: true });
   const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball];
   written('npm install of the bundlers', runNpm(args, { cwd: project, encoding: 'utf8' }));
+  return project;
+}
+
+/** Returns the folder of the bundles, near which there is no package. */
+function bundle(project) {
   run(project, 'bundling', 'build.mjs');
   const bundles = join(folder, 'bundles');
   renameSync(join(project, 'out'), bundles);

@@ -11,14 +11,14 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { delimiter, extname, join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { killBrowsers } from './browser-kills.mjs';
 import { shareTabs } from './browser-tabs.mjs';
+import { findChromium } from './chromium.mjs';
 import { buildDev, fail, root } from './ensure.mjs';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 /** From one test of a page to the next: they take seconds, on a busy machine a minute. */
 const SILENCE_MS_MAX = 900_000;
 /** Without these a page gets no SharedArrayBuffer. */
@@ -112,17 +112,6 @@ async function runProof(name, path, prove) {
     outcome = { name, error: String(error.stack ?? error) };
   }
   return print({ ...outcome, milliseconds: performance.now() - started }) ? 0 : 1;
-}
-
-function findChromium() {
-  const { CHROMIUM, PATH = '' } = process.env;
-  if (CHROMIUM !== undefined) return CHROMIUM;
-  const folders = PATH.split(delimiter);
-  const found = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
-  return (
-    found.find((path) => existsSync(path)) ??
-    fail('There is no Chromium. Install it (Debian: apt-get install chromium), or set CHROMIUM.')
-  );
 }
 
 /** Runs the tests of a page and prints what comes out; returns how many failed. */

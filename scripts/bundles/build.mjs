@@ -26,6 +26,13 @@ async function withEsbuild() {
     format: 'esm',
   };
   await esbuild.build({ ...core, outfile: out('esbuild-core/app.mjs') });
+  await esbuild.build({
+    ...core,
+    splitting: true,
+    // The client looks for a worker.js beside itself.
+    entryPoints: { app: 'page-app.mjs', whole: 'whole-app.mjs', worker: 'varve/workers/opfs.js' },
+    outdir: out('esbuild-page'),
+  });
 }
 
 async function withRollup() {
@@ -33,6 +40,12 @@ async function withRollup() {
   const names = { entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs' };
   await bundle.write({ dir: out('rollup'), format: 'es', ...names });
   await bundle.close();
+  const pages = await rollup({
+    input: { app: 'page-app.mjs', whole: 'whole-app.mjs', database: 'varve/workers/opfs.js' },
+    plugins: [resolve({ browser: true }), commonjs()],
+  });
+  await pages.write({ dir: out('rollup-page'), format: 'es' });
+  await pages.close();
 }
 
 async function withWebpack() {
@@ -49,6 +62,12 @@ async function withWebpack() {
       entry: './core-app.mjs',
       target: 'web',
       output: { filename: 'app.cjs' },
+    },
+    {
+      name: 'webpack-page',
+      entry: { app: './page-app.mjs', whole: './whole-app.mjs' },
+      target: 'web',
+      output: {},
     },
     { name: 'webpack-threads', entry: './threads-app.mjs', target: 'web', output: {} },
   ];
@@ -79,6 +98,19 @@ async function withVite() {
     ...common,
     worker: { format: 'es' },
     build: { outDir: out('vite-threads'), rollupOptions: { input: 'threads-app.mjs' } },
+  });
+  await vite.build({
+    ...common,
+    // Addresses of files relative to each other: the folder may be served anywhere.
+    base: './',
+    worker: { format: 'es' },
+    build: {
+      outDir: out('vite-page'),
+      rollupOptions: {
+        input: { app: 'page-app.mjs', whole: 'whole-app.mjs' },
+        output: { entryFileNames: '[name].js' },
+      },
+    },
   });
 }
 
