@@ -1,77 +1,142 @@
 /**
  * `npm run test:browser`: builds and runs the tests that need a browser (test/executor/browser-*,
- * test/fs/opfs-*, test/browser) in a headless Chromium, which is looked for in PATH; CHROMIUM names
- * another one.
- * Then tabs share databases while they are closed, crashed and frozen: 10 rounds, or as `--tabs N`
- * says, from `--seed N` on; `--tabs-only` does nothing else.
- * Last it kills browsers that write: 5, or as `--kills N` says; `--kills-only` does nothing else.
+ * test/fs/opfs-*, test/browser) in headless Chromium and Firefox, which are looked for in PATH;
+ * CHROMIUM and FIREFOX name others.
+ * Then, in Chromium, tabs share databases while they are closed, crashed and frozen: 10 rounds, or
+ * as `--tabs N` says, from `--seed N` on; `--tabs-only` does nothing else.
+ * Last it kills workers, tabs and browsers that write, by turns: 8 times, or as often as
+ * `--kills N` says; `--kills-only` does nothing else.
  *
- * Exits with 1 when a test fails, and when there is no Chromium.
+ *     --browsers chromium,firefox   only these; one that is missing is a failure
+ *     --only TEXT                   only pages whose name has this in it, and no kills
+ *
+ * Without `--browsers`, and not in CI, a Firefox that is missing is only told.
+ * Exits with 1 when a test fails, and when a browser is missing that must be there.
  * @module
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { killBrowsers } from './browser-kills.mjs';
-import { shareTabs } from './browser-tabs.mjs';
-import { findChromium } from './chromium.mjs';
-import { buildDev, fail, root } from './ensure.mjs';
+import { missing, programOf, titleOf } from './browser/programs.mjs';
+import { buildDev, fail } from './ensure.mjs';
 
+const KILLS = 8;
 /** From one test of a page to the next: they take seconds, on a busy machine a minute. */
 const SILENCE_MS_MAX = 900_000;
-/** Without these a page gets no SharedArrayBuffer. */
-const ISOLATION = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
-/** The script of each page. Of web workers and of OPFS, which needs no isolation. */
-const PAGES = {
-  '/plain.html': '/build/test/executor/browser-page.js',
-  '/isolated.html': '/build/test/executor/browser-page.js',
-  '/opfs.html': '/build/test/fs/opfs-page.js',
-  '/opfs-client.html': '/build/test/browser/page.js',
-};
+const BOTH = ['chromium', 'firefox'];
+
+/** Pages by what they are about; `/isolated/` ones have SharedArrayBuffer, the others do not. */
+const PAGES = [
+  { name: 'web workers refused', path: '/page/test/executor/browser-page', browsers: BOTH },
+  { name: 'web workers', path: '/isolated/test/executor/browser-page', browsers: ['chromium'] },
+  { name: 'opfs', path: '/page/test/fs/opfs-page', browsers: BOTH },
+  { name: 'client', path: '/page/test/browser/page', browsers: BOTH },
+  { name: 'model', path: '/page/test/browser/program-page?model', browsers: BOTH },
+  { name: 'stages', path: '/page/test/browser/program-page?stages', browsers: BOTH },
+  { name: 'integrity', path: '/page/test/browser/program-page?integrity', browsers: BOTH },
+  { name: 'level', path: '/page/test/browser/program-page?level', browsers: BOTH },
+];
 /** The page of browsers that are killed. */
-const KILL_PATH = '/opfs-kill.html';
-const KILL_PAGE = '/build/test/fs/opfs-kill-page.js';
-const KILLS = 5;
+const KILL_PAGE = '/page/test/fs/opfs-kill-page';
 /** The page of tabs that share a database. */
-const TABS_PATH = '/opfs-tabs.html';
-const TABS_PAGE = '/build/test/browser/tabs-page.js';
+const TABS_PAGE = '/page/test/browser/tabs-page';
 const TABS_ROUNDS = 10;
 
 const { values: flags } = parseArgs({
   options: {
+    browsers: { type: 'string' },
     kills: { type: 'string' },
     'kills-only': { type: 'boolean' },
+    only: { type: 'string' },
+    seed: { type: 'string' },
     tabs: { type: 'string' },
     'tabs-only': { type: 'boolean' },
-    seed: { type: 'string' },
   },
 });
 const kills = countOf('kills', KILLS);
 const tabs = countOf('tabs', TABS_ROUNDS);
 const seed = countOf('seed', 1);
-const executablePath = findChromium();
 buildDev();
-// Not sooner: it may have been installed just now.
-const { chromium } = await import('playwright-core');
-const server = createServer(answer);
-await new Promise((resolve) => server.listen(0, 'localhost', resolve));
-const browser = await chromium.launch({ executablePath });
+// Not sooner: packages may have been installed just now.
+const { start } = await import('./browser/browsers.mjs');
+const { SCENES, Stage } = await import('./browser/scenes.mjs');
+const { serve } = await import('./browser/server.mjs');
+const { killBrowsers } = await import('./browser-kills.mjs');
+const { shareTabs } = await import('./browser-tabs.mjs');
+
+const { names, isStrict } = chosen();
+const absent = names.filter((name) => programOf(name) === undefined);
+// Chromium is what the tests are about most; without it nothing is left to run.
+const needed = absent.filter((name) => isStrict || name === 'chromium');
+if (needed.length > 0) fail(needed.map((name) => missing(name)).join('\n'));
+
+const { server, origin } = await serve();
 let failures = 0;
 try {
-  const isAll = !flags['kills-only'] && !flags['tabs-only'];
-  for (const path of isAll ? Object.keys(PAGES) : []) failures += await runPage(path);
-  if (!flags['kills-only']) failures += await runTabs();
-  if (!flags['tabs-only']) failures += await runKills();
+  const isPages = !flags['kills-only'] && !flags['tabs-only'];
+  for (const name of names) {
+    if (isPages && !absent.includes(name)) failures += await runBrowser(name);
+  }
+  if (names.includes('chromium') && flags.only === undefined) {
+    if (!flags['kills-only']) failures += await runTabs();
+    if (!flags['tabs-only']) failures += await runKills();
+  }
 } finally {
-  await browser.close();
   server.close();
 }
+for (const name of absent) process.stdout.write(`Not run: ${missing(name)}\n`);
 if (failures > 0) fail(`${failures} failed.`);
+
+/** Which browsers are to run, and whether all of them have to be there. */
+function chosen() {
+  const { CI } = process.env;
+  const list = flags.browsers?.split(',') ?? BOTH;
+  const unknown = list.find((name) => !BOTH.includes(name));
+  if (unknown !== undefined) fail(`There is no browser ${unknown}: ${BOTH.join(', ')}.`);
+  const isCi = CI !== undefined && CI !== '' && CI !== 'false';
+  return { names: list, isStrict: flags.browsers !== undefined || isCi };
+}
+
+/** Runs the tests of a browser; returns how many failed. */
+async function runBrowser(name) {
+  const pages = PAGES.filter(
+    (page) => page.browsers.includes(name) && page.name.includes(flags.only ?? ''),
+  );
+  const hasScenes = 'scenes'.includes(flags.only ?? '');
+  if (pages.length === 0 && !hasScenes) return 0;
+  const { driver, close } = await start(name);
+  let failed = 0;
+  try {
+    for (const page of pages) failed += await runPage(driver, `${titleOf(name)}: `, page);
+    if (hasScenes) failed += await runScenes(name, driver);
+  } finally {
+    await close();
+  }
+  return failed;
+}
+
+/** Plays the scenes of a browser; returns how many failed. */
+async function runScenes(name, driver) {
+  let failed = 0;
+  for (const [title, play] of Object.entries({ ...SCENES.both, ...SCENES[name] })) {
+    const stage = new Stage(driver, programOf(browser), origin, (...more) =>
+      start(browser, ...more),
+    );
+    failed += await judge(`${titleOf(name)}: `, title, () => play(stage));
+    await stage.end();
+  }
+  return failed;
+}
+
+/** Runs a test, and prints what comes of it. @returns how many failed: 0 or 1 */
+async function judge(title, name, run) {
+  const started = performance.now();
+  let outcome;
+  try {
+    outcome = { name, note: await run() };
+  } catch (error) {
+    outcome = { name, error: String(error.stack ?? error) };
+  }
+  return print(title, { ...outcome, milliseconds: performance.now() - started }) ? 0 : 1;
+}
 
 /** The number that a flag gives. */
 function countOf(flag, otherwise) {
@@ -80,12 +145,13 @@ function countOf(flag, otherwise) {
   return count;
 }
 
-/** Kills browsers; returns how many tests failed. */
+/** Kills what writes; returns how many tests failed. */
 function runKills() {
   if (kills === 0) return 0;
-  const name = `${kills} browsers that are killed in the middle of writes lose nothing synced`;
-  return runProof(name, KILL_PATH, async (url) => {
-    return `${await killBrowsers(chromium, executablePath, url, kills)} entries`;
+  const name = 'nothing synced is lost, whatever is killed in the middle of writes';
+  return runProof(name, KILL_PAGE, async (url, program) => {
+    const { acknowledged, counts } = await killBrowsers(program, url, kills);
+    return `${acknowledged} entries, ended ${JSON.stringify(counts)}`;
   });
 }
 
@@ -95,28 +161,22 @@ async function runTabs() {
   const name = `tabs that come and go lose nothing and do nothing twice, ${tabs} rounds`;
   const { TabHistory } = await import('../build/test/browser/tab-history.js');
   const { SeededRandom } = await import('../build/src/testing/seeded-random.js');
-  return runProof(name, TABS_PATH, async (url) => {
+  return runProof(name, TABS_PAGE, async (url, program) => {
     const support = { TabHistory, SeededRandom };
-    const totals = await shareTabs(executablePath, url, tabs, seed, support);
+    const totals = await shareTabs(program, url, tabs, seed, support);
     return `${totals.writes} writes, ${totals.tabs} tabs`;
   });
 }
 
-/** @param prove resolves to a note; returns how many tests failed */
-async function runProof(name, path, prove) {
-  const started = performance.now();
-  let outcome;
-  try {
-    outcome = { name, note: await prove(`http://localhost:${server.address().port}${path}`) };
-  } catch (error) {
-    outcome = { name, error: String(error.stack ?? error) };
-  }
-  return print({ ...outcome, milliseconds: performance.now() - started }) ? 0 : 1;
+/** @param prove in Chromium; resolves to a note. @returns how many tests failed */
+function runProof(name, page, prove) {
+  const run = () => prove(`${origin}${page}`, programOf('chromium'));
+  return judge(`${titleOf('chromium')}: `, name, run);
 }
 
 /** Runs the tests of a page and prints what comes out; returns how many failed. */
-async function runPage(path) {
-  const page = await browser.newPage();
+async function runPage(driver, title, { path }) {
+  const page = await driver.newPage();
   let failed = 0;
   try {
     await new Promise((resolve, reject) => {
@@ -127,9 +187,11 @@ async function runPage(path) {
         if (outcome === 'end') {
           clearTimeout(timer);
           resolve();
-        } else if (!print(outcome)) failed++;
+        } else if (!print(title, outcome)) failed++;
       };
       page.on('pageerror', reject);
+      page.on('crash', () => reject(new Error(`${path} crashed`)));
+      page.on('close', () => reject(new Error(`${path} was closed`)));
       page.on('response', (response) => {
         if (!response.ok() && !response.url().endsWith('?404'))
           reject(new Error(`${response.url()}: ${response.status()}`));
@@ -137,7 +199,7 @@ async function runPage(path) {
       page.on('console', (message) => process.stdout.write(`  ${message.text()}\n`));
       page
         .exposeFunction('report', onOutcome)
-        .then(() => page.goto(`http://localhost:${server.address().port}${path}`))
+        .then(() => page.goto(`${origin}${path}`))
         .catch(reject);
     });
   } finally {
@@ -147,49 +209,12 @@ async function runPage(path) {
 }
 
 /** Returns whether the test passed. */
-function print({ name, note, error, milliseconds = 0 }) {
+function print(title, { name, note, error, milliseconds = 0 }) {
   const time = `(${Math.round(milliseconds)} ms)`;
   const isPassed = error === undefined;
-  process.stdout.write(`${isPassed ? '✔' : '✖'} ${name} ${time}${note ? `: ${note}` : ''}\n`);
+  process.stdout.write(
+    `${isPassed ? '✔' : '✖'} ${title}${name} ${time}${note ? `: ${note}` : ''}\n`,
+  );
   if (!isPassed) process.stdout.write(`${error}\n`);
   return isPassed;
-}
-
-/** Serves the pages, and the scripts that they need. */
-function answer({ url }, response) {
-  const { pathname } = new URL(url, 'http://localhost');
-  const script = { ...PAGES, [KILL_PATH]: KILL_PAGE, [TABS_PATH]: TABS_PAGE }[pathname];
-  const path = join(root, pathname);
-  if (pathname !== '/plain.html' && !pathname.startsWith('/opfs')) {
-    for (const [name, value] of Object.entries(ISOLATION)) response.setHeader(name, value);
-  }
-  if (script !== undefined) {
-    response.setHeader('Content-Type', 'text/html');
-    // Without the icon a browser would ask for one.
-    response.end(`<link rel="icon" href="data:,"><script type="module" src="${script}"></script>`);
-  } else if (extname(path) === '.js' && existsSync(path)) {
-    response.setHeader('Content-Type', 'text/javascript');
-    response.end(scriptOf(path));
-  } else {
-    response.statusCode = 404;
-    response.end();
-  }
-}
-
-/**
- * A script as a bundler would put it: names of packages become addresses, for workers take no
- * import map.
- */
-function scriptOf(path) {
-  const text = readFileSync(path, 'utf8');
-  return text.replace(
-    /(\bfrom |\bimport |\bimport\()(['"])([@a-z][^'":]*)\2/g,
-    (_, keyword, quote, name) => `${keyword}${quote}${addressOf(name)}${quote}`,
-  );
-}
-
-/** Where this server has the module that a package name means. */
-function addressOf(name) {
-  const path = fileURLToPath(import.meta.resolve(name));
-  return `/${path.slice(root.length).replaceAll('\\', '/')}`;
 }

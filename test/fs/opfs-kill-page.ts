@@ -1,5 +1,6 @@
 /**
- * The page of a browser that is going to be killed: writes until then. What is durable goes to
+ * The page of a writer that is going to be killed: writes until then, at the latest until
+ * `endWorker` is called. What is durable goes to
  * `report`, a function that scripts/browser-kills.mjs has put there.
  * @module
  */
@@ -15,3 +16,4 @@ const worker = new Worker(new URL('./opfs-writer.js', import.meta.url), { type: 
 worker.onmessage = ({ data }: MessageEvent<WriterReport>) => report(data);
 worker.onerror = ({ message }) => report({ error: message });
 worker.postMessage(start);
+Object.assign(globalThis, { endWorker: () => worker.terminate() });

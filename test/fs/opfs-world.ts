@@ -6,6 +6,7 @@ import { portableCompression } from '../../src/compress/portable.ts';
 import {
   type Db,
   type DbOptions,
+  type Environment,
   mountOpfs,
   nobleCrypto,
   type OpfsFs,
@@ -14,6 +15,18 @@ import {
   systemHostLoop,
   systemRandom,
 } from '../../src/core.ts';
+
+/** What a database in `fs` runs on. */
+export function environmentOn(fs: OpfsFs): Environment {
+  return {
+    fs,
+    clock: systemClock,
+    random: systemRandom,
+    hostLoop: systemHostLoop,
+    compression: portableCompression,
+    crypto: nobleCrypto,
+  };
+}
 
 /** A mounted directory of OPFS with a database in it. */
 export class OpfsWorld {
@@ -32,19 +45,16 @@ export class OpfsWorld {
   ): Promise<OpfsWorld> {
     const fs = await mountOpfs({ directory, ...(handlesMax && { handlesMax }) });
     try {
-      const db = await openDatabase('db', options, {
-        fs,
-        clock: systemClock,
-        random: systemRandom,
-        hostLoop: systemHostLoop,
-        compression: portableCompression,
-        crypto: nobleCrypto,
-      });
-      return new OpfsWorld(fs, db);
+      return await OpfsWorld.openOn(fs, options);
     } catch (error) {
       await fs.close();
       throw error;
     }
+  }
+
+  /** @param fs closed with the database; the caller's if that cannot be opened */
+  static async openOn(fs: OpfsFs, options: DbOptions): Promise<OpfsWorld> {
+    return new OpfsWorld(fs, await openDatabase('db', options, environmentOn(fs)));
   }
 
   async close(): Promise<void> {

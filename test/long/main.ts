@@ -62,7 +62,10 @@ async function round(seed: number): Promise<string> {
   const troubles = await troubleBackground(seed);
   await fuzzDamagedFiles(seed, DAMAGES);
   await fuzzSealedBlocks(seed, DAMAGES);
-  await fc.assert(fc.asyncProperty(scenarios, runScenario), { seed, numRuns: SCENARIOS });
+  await fc.assert(
+    fc.asyncProperty(scenarios, (one) => runScenario(one)),
+    { seed, numRuns: SCENARIOS },
+  );
   const model = `${operations.length} operations (${name}), ${comparisons} comparisons`;
   const simulated = `${disks} disks after power cuts, ${faults} faults`;
   const lives = `${SCENARIOS} lives with changing options`;

@@ -1,5 +1,5 @@
 /**
- * Databases in memory with any stages, on any implementation of the cryptography, which follow from
+ * Databases with any stages, on any implementation of the cryptography, which follow from
  * a seed; and a look at their files from outside.
  * @module
  */
@@ -15,7 +15,7 @@ import { openDatabase } from '../../src/db/open.ts';
 import type { DbOptions } from '../../src/db/options.ts';
 import type { EccOptions } from '../../src/ecc/options.ts';
 import type { Clock } from '../../src/env/port.ts';
-import type { MemoryFs } from '../../src/fs/memory.ts';
+import type { Fs } from '../../src/fs/port.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
 
@@ -49,7 +49,7 @@ export interface World {
 }
 
 /** Opens the database of `fs`. The same seed, options and calls make the same bytes. */
-export function openIn(fs: MemoryFs, options: DbOptions = {}, world: World = {}): Promise<Db> {
+export function openIn(fs: Fs, options: DbOptions = {}, world: World = {}): Promise<Db> {
   const { seed = 1, crypto = 'node', clock = new SimulatedClock(1_700_000_000_000) } = world;
   return openDatabase(DIRECTORY, options, {
     fs,
@@ -81,21 +81,21 @@ export function encryptionOf(
 }
 
 /** Names of the files of the database, sorted. */
-export function namesIn(fs: MemoryFs): string[] {
+export function namesIn(fs: Fs): string[] {
   return fs.list(DIRECTORY).sort();
 }
 
 /** A copy of a file's bytes. */
-export function bytesOf(fs: MemoryFs, name: string): Uint8Array {
-  const file = fs.fileAt(`${DIRECTORY}/${name}`);
-  if (file === undefined) throw new Error(`there is no ${name}`);
-  const bytes = new Uint8Array(file.size);
+export function bytesOf(fs: Fs, name: string): Uint8Array {
+  const file = fs.open(`${DIRECTORY}/${name}`, 'read');
+  const bytes = new Uint8Array(file.size());
   file.read(bytes, 0, bytes.length, 0);
+  file.close();
   return bytes;
 }
 
 /** Makes `bytes` the content of a file, which need not exist. */
-export function setBytes(fs: MemoryFs, name: string, bytes: Uint8Array): void {
+export function setBytes(fs: Fs, name: string, bytes: Uint8Array): void {
   const path = `${DIRECTORY}/${name}`;
   if (fs.exists(path)) fs.remove(path);
   const file = fs.open(path, 'create');
@@ -104,13 +104,13 @@ export function setBytes(fs: MemoryFs, name: string, bytes: Uint8Array): void {
 }
 
 /** Every file with its bytes, for comparisons of whole directories. */
-export function directoryOf(fs: MemoryFs): Map<string, string> {
+export function directoryOf(fs: Fs): Map<string, string> {
   const text = (name: string) => Buffer.from(bytesOf(fs, name)).toString('base64');
   return new Map(namesIn(fs).map((name) => [name, text(name)]));
 }
 
 /** The header of a file other than CURRENT. */
-export function headerOf(fs: MemoryFs, name: string): FileHeader {
+export function headerOf(fs: Fs, name: string): FileHeader {
   const bytes = bytesOf(fs, name);
   const header = decodeFileHeader(bytes, bytes.length, name);
   if (header === undefined) throw new Error(`${name} has no sound header`);

@@ -64,13 +64,16 @@ export function processOf({ fs, clock, seed, workerCount, turn }: World): Proces
   return { threads, open: (options) => openDatabase(DIRECTORY, options, environment) };
 }
 
+/** Threads share memory with the database, which pages have only if they are isolated. */
+const HAS_THREADS = typeof SharedArrayBuffer !== 'undefined';
+
 /**
- * Opens the database in `fs`, in a world of the seed: where that is odd with threads, where it is
- * even without.
+ * Opens the database in `fs`, in a world of the seed: where that is odd with threads if there can
+ * be any, where it is even without.
  */
 export function openSeeded(fs: Fs, seed: number, options: DbOptions = {}): Promise<Db> {
   const clock = new SimulatedClock(1_700_000_000_000);
-  const workerCount = seed % 2 === 0 ? 0 : 1 + (seed % 3);
+  const workerCount = seed % 2 === 0 || !HAS_THREADS ? 0 : 1 + (seed % 3);
   const turn = () => Promise.resolve();
   return processOf({ fs, clock, seed, workerCount, turn }).open(options);
 }

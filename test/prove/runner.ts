@@ -3,11 +3,12 @@
  * @module
  */
 import type { DbOptions } from '../../src/db/options.ts';
-import { MemoryFs } from '../../src/fs/memory.ts';
+import type { Fs } from '../../src/fs/port.ts';
 import { Driver } from './driver.ts';
 import { openSeeded } from './environment.ts';
 import { expectCode, expectSame } from './expect.ts';
 import { History } from './history.ts';
+import { type Lives, MemoryLives } from './lives.ts';
 import type { Operation } from './operations.ts';
 import { Reader } from './reader.ts';
 
@@ -30,14 +31,16 @@ export interface RunTotals {
 /**
  * Runs operations from an empty database on.
  * @param seed of the engine's own randomness
+ * @param lives where its files are
  * @throws Error that names the operation at which database and model differ
  */
 export async function runOperations(
   operations: readonly Operation[],
   options: DbOptions,
   seed: number,
+  lives: Lives = new MemoryLives(),
 ): Promise<RunTotals> {
-  const runner = new Runner(options, seed);
+  const runner = new Runner(options, seed, lives);
   await runner.begin();
   for (const [index, operation] of operations.entries()) {
     try {
@@ -57,11 +60,12 @@ class Runner {
   private readonly seed: number;
   private readonly totals: RunTotals;
   private readonly history: History;
-  private fs: MemoryFs;
+  private readonly lives: Lives;
+  private fs!: Fs;
   private driver!: Driver;
   private reader!: Reader;
 
-  constructor(options: DbOptions, seed: number) {
+  constructor(options: DbOptions, seed: number, lives: Lives) {
     this.options = options;
     this.seed = seed;
     this.totals = {
@@ -75,10 +79,15 @@ class Runner {
       tablesMax: 0,
     };
     this.history = new History();
-    this.fs = new MemoryFs();
+    this.lives = lives;
   }
 
   async begin(): Promise<void> {
+    this.fs = await this.lives.next();
+    await this.open();
+  }
+
+  private async open(): Promise<void> {
     const seed = this.seed + this.totals.operations;
     const db = await openSeeded(this.fs, seed, this.options);
     this.driver = new Driver(db, this.history, this.options);
@@ -91,8 +100,7 @@ class Runner {
     else if (operation.do === 'verify') await this.verify();
     else if (!this.reader.perform(operation)) await this.change(operation);
     // Lets background work take a few steps between the operations.
-    await Promise.resolve();
-    await Promise.resolve();
+    await this.lives.turn();
   }
 
   async end(): Promise<RunTotals> {
@@ -143,11 +151,11 @@ class Runner {
       await driver.close();
       expectCode(() => driver.db.get('key'), 'CLOSED');
       reader.expectCursorsClosed();
+      await this.open();
     } else {
       if (this.options.wal === false) await driver.db.flush();
-      this.fs = this.fs.clone();
+      await this.begin();
     }
-    await this.begin();
     this.totals.reopenings++;
     expectSame(this.driver.db.seqno, this.history.lastSeqno, 'seqno after reopening');
     if (!clean) await driver.db.close().catch(() => {});
