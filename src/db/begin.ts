@@ -7,8 +7,8 @@
  * @module
  */
 import { emptyEdit, type LogIdentity } from '../manifest/version-edit.ts';
-import { logNames } from './background/flush.ts';
 import type { DbCore } from './core.ts';
+import { logNames } from './persisted.ts';
 import { WalSet } from './wal-set.ts';
 
 /**

@@ -42,6 +42,7 @@ import { checkLimit, type EntriesOptions, EntryIterator, type EntryPart } from '
 import { createFamily, dropFamily } from './families.ts';
 import type { Family } from './family.ts';
 import { familyNamed, familyOf } from './find-family.ts';
+import { Flusher } from './flush.ts';
 import type { Bytes } from './input.ts';
 import { balanceMemory } from './memory-budget.ts';
 import type { ColumnFamilyOptions } from './options.ts';
@@ -49,6 +50,7 @@ import { approximateSize, keyRangeOf, type RangeOptions } from './range.ts';
 import { ReadPath } from './read.ts';
 import { refreshReader } from './refresh.ts';
 import { resolveNewFamily } from './resolve-options.ts';
+import { resumeWriting } from './resume.ts';
 import type { DbScrubOptions, DbScrubReport } from './scrub.ts';
 import { closeDatabase } from './shutdown.ts';
 import { Snapshot, viewOf } from './snapshot.ts';
@@ -69,6 +71,7 @@ import { BatchEncoder, WriteBatch } from './write-batch.ts';
 export class Db {
   readonly #core: DbCore;
   readonly #scheduler: Scheduler;
+  readonly #flusher: Flusher;
   readonly #writes: WritePath;
   readonly #reads: ReadPath;
   readonly #single: BatchEncoder;
@@ -79,9 +82,9 @@ export class Db {
   /** Made by `open`; takes both. */
   constructor(core: DbCore, executor: Executor) {
     this.#core = core;
-    const leaveLogs = () => void this.#writes.freeze([...core.families.values()]);
-    this.#scheduler = new Scheduler(core, executor, { leaveLogs });
-    this.#writes = new WritePath(core, this.#scheduler);
+    this.#scheduler = new Scheduler(core, executor, { leaveLogs: () => this.#flusher.freezeAll() });
+    this.#flusher = new Flusher(core, this.#scheduler);
+    this.#writes = new WritePath(core, this.#scheduler, this.#flusher);
     this.#reads = new ReadPath(core);
     this.#default = core.families.get(DEFAULT_FAMILY_ID)!;
     core.tables.onOpened = () => balanceMemory(core);
@@ -285,16 +288,9 @@ export class Db {
   async flush(options: { columnFamily?: ColumnFamily | string } = {}): Promise<void> {
     FLUSH_OPTIONS.check(options);
     this.#core.assertWritable();
-    const { columnFamily: one } = options;
-    const all = [...this.#core.families.values()];
-    const wanted = one === undefined ? all : this.#writes.flushGroup(familyOf(this.#core, one));
-    const frozen = this.#writes.freezeOrFail(wanted);
-    if (frozen === undefined && this.#scheduler.isFlushed) return;
-    await this.#scheduler.untilFlushed();
-    await this.#scheduler.settleL0(wanted);
-    // Who asks for a flush is done with writing for now, or writes little.
-    this.#core.arenas.clear();
-    balanceMemory(this.#core);
+    const { columnFamily } = options;
+    const family = columnFamily === undefined ? undefined : familyOf(this.#core, columnFamily);
+    await this.#flusher.flush(family);
   }
 
   /**
@@ -418,7 +414,7 @@ export class Db {
    */
   async resume(): Promise<void> {
     this.#core.assertOpen();
-    this.#writes.resume();
+    resumeWriting(this.#core, this.#scheduler, this.#flusher);
   }
 
   /**
@@ -427,7 +423,7 @@ export class Db {
    * @throws VarveError when writes could not be made durable; everything is released all the same
    */
   close(): Promise<void> {
-    this.#closing ??= closeDatabase(this.#core, this.#scheduler, this.#writes);
+    this.#closing ??= closeDatabase(this.#core, this.#scheduler, this.#flusher);
     return this.#closing;
   }
 

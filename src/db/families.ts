@@ -6,12 +6,12 @@ import { utf8LengthMax, writeUtf8 } from '../bytes/utf8.ts';
 import { VarveError } from '../errors.ts';
 import { emptyEdit } from '../manifest/version-edit.ts';
 import { FAMILY_NAME_BYTES_MAX } from '../manifest/version-edit-codec.ts';
-import { persistedFrom } from './background/flush.ts';
 import type { Scheduler } from './background/scheduler.ts';
 import { type ColumnFamily, DEFAULT_FAMILY_ID } from './column-family.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 import type { FamilySettings } from './options.ts';
+import { persistedFrom } from './persisted.ts';
 
 /** Makes a family durable and brings it into memory. */
 export function createFamily(core: DbCore, name: string, settings: FamilySettings): ColumnFamily {

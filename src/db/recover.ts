@@ -21,13 +21,13 @@ import {
   type ReplayResult,
   replayWithTurns,
 } from '../wal/wal-replay.ts';
-import { persistedSeqno } from './background/flush.ts';
 import { beginWriting, mayRest, startLog } from './begin.ts';
 import { DEFAULT_FAMILY_ID, DEFAULT_FAMILY_NAME } from './column-family.ts';
 import { DbCore, type Location } from './core.ts';
 import { checkFamilyName, createFamilies } from './families.ts';
 import type { DbSettings } from './options.ts';
 import { Orphans } from './orphans.ts';
+import { persistedSeqno } from './persisted.ts';
 import { RecoveryTables } from './recovery-tables.ts';
 import { OperationReplay } from './replay.ts';
 import { WalSet } from './wal-set.ts';

@@ -10,7 +10,7 @@
 import { removeTables } from '../job/leftovers.ts';
 import type { AddedTable } from '../manifest/version-edit.ts';
 import { MergeJobRun } from '../merge/merge-job.ts';
-import { flushJob } from './background/flush.ts';
+import { flushJob } from './background/flush-group.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
 

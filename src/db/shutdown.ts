@@ -2,10 +2,9 @@
  * The end of an open database.
  * @module
  */
-
 import type { Scheduler } from './background/scheduler.ts';
 import type { DbCore } from './core.ts';
-import type { WritePath } from './write.ts';
+import type { Flusher } from './flush.ts';
 
 /**
  * Makes everything durable and records where the logs end, as far as writing has not stopped
@@ -16,7 +15,7 @@ import type { WritePath } from './write.ts';
 export async function closeDatabase(
   core: DbCore,
   scheduler: Scheduler,
-  writes: WritePath,
+  flusher: Flusher,
 ): Promise<void> {
   let failure: unknown = isSafe(core) ? undefined : core.backgroundError;
   const attempt = async (work: () => unknown) => {
@@ -31,7 +30,7 @@ export async function closeDatabase(
   // in no table, or in a log beyond what was synced, and the database marked clean all the same.
   if (canWrite) {
     try {
-      if (core.wal === undefined) writes.flushNow();
+      if (core.wal === undefined) flusher.flushNow();
       else core.wal.syncNow();
       // What fails there leaves writes that are durable, and no clean end.
       scheduler.doSome();

@@ -8,21 +8,16 @@ import { assert, VarveError } from '../errors.ts';
 import { freeBytesIn } from '../fs/port.ts';
 import { entryMismatch, NO_ENTRY_CHECKSUM } from '../key/entry-checksum.ts';
 import { KIND_DELETE, SEQNO_MAX } from '../key/kind.ts';
-import type { Flush } from './background/flush.ts';
 import type { Scheduler } from './background/scheduler.ts';
 import { DEFAULT_FAMILY_ID } from './column-family.ts';
 import type { DbCore } from './core.ts';
 import type { Family } from './family.ts';
-import { balanceMemory } from './memory-budget.ts';
+import type { Flusher } from './flush.ts';
 import { resumeWriting } from './resume.ts';
 import { type BatchEncoder, bindToFamily, OPERATIONS_OFF, OperationReader } from './write-batch.ts';
 
 /** How often a write looks whether a full disk has space again. */
 const RESUME_INTERVAL_MS = 1000;
-/** Live logs may hold this many write buffers before all families are flushed. */
-const WAL_BUFFERS_MAX = 4;
-/** Memtables are weighed this often while they fill. */
-const WEIGHINGS_PER_BUFFER = 32;
 
 /** A batch of this size is no record of more than `RECORD_BYTES_MAX`, whatever the code. */
 const UNCHECKED_BYTES_MAX: number = RECORD_BYTES_MAX / 16;
@@ -31,23 +26,22 @@ const UNCHECKED_BYTES_MAX: number = RECORD_BYTES_MAX / 16;
 export class WritePath {
   readonly #core: DbCore;
   readonly #scheduler: Scheduler;
+  readonly #flusher: Flusher;
   readonly #operations: OperationReader;
   /** Operations without a handle are of the default family, and it wants checksums. */
   readonly #checksDefault: boolean;
-  /** Bytes written since the memtables' sizes were last looked at. */
-  #unweighedBytes: number;
   /** The error of a full disk, and when to look next for space, on the monotonic clock. */
   #resumesAfter: VarveError | undefined;
   #resumeAtMs: number;
   /** The end of the last `writeAsync`, whatever came of it. */
   #lastAsync: Promise<void>;
 
-  constructor(core: DbCore, scheduler: Scheduler) {
+  constructor(core: DbCore, scheduler: Scheduler, flusher: Flusher) {
     this.#core = core;
     this.#scheduler = scheduler;
+    this.#flusher = flusher;
     this.#operations = new OperationReader();
     this.#checksDefault = core.families.get(DEFAULT_FAMILY_ID)!.settings.entryChecksums;
-    this.#unweighedBytes = 0;
     this.#resumesAfter = undefined;
     this.#resumeAtMs = 0;
     this.#lastAsync = Promise.resolve();
@@ -64,12 +58,12 @@ export class WritePath {
    */
   write(encoder: BatchEncoder, sync: boolean, noWait = false): number {
     this.#assertPossible(encoder, sync);
-    if (this.#mustWeigh) {
-      const full = this.#fullFamilies();
+    if (this.#flusher.isWeighingDue) {
+      const full = this.#flusher.fullFamilies();
       if (noWait) this.#scheduler.assertRoom(full.length > 0);
       else this.#scheduler.makeRoom(full.length > 0);
       this.#core.assertWritable();
-      this.#endWeighing(full);
+      this.#flusher.endWeighing(full);
     }
     return this.#write(encoder, sync);
   }
@@ -90,11 +84,12 @@ export class WritePath {
 
   async #writeNext(encoder: BatchEncoder, isSynced: boolean): Promise<number> {
     this.#assertPossible(encoder, isSynced);
-    if (this.#mustWeigh) {
-      await this.#scheduler.makeRoomAsync(() => this.#fullFamilies().length > 0);
+    const flusher = this.#flusher;
+    if (flusher.isWeighingDue) {
+      await this.#scheduler.makeRoomAsync(() => flusher.fullFamilies().length > 0);
       // Others may have written in the meantime, and dropped families.
       this.#assertPossible(encoder, isSynced);
-      this.#endWeighing(this.#fullFamilies());
+      flusher.endWeighing(flusher.fullFamilies());
     }
     return this.#write(encoder, false);
   }
@@ -119,61 +114,12 @@ export class WritePath {
       this.#log(encoder, sync);
       this.#apply(encoder, isChecked);
       if (core.watchers.count > 0) this.#tellWatchers(encoder);
-      this.#unweighedBytes += encoder.operationBytes;
+      this.#flusher.noteWritten(encoder.operationBytes);
       this.#scheduler.charge(encoder.operationBytes);
     } else if (sync) {
       core.wal?.syncNow();
     }
     return core.lastSeqno;
-  }
-
-  /** Freezes the active memtables of the given families and queues their flush. */
-  freeze(families: readonly Family[]): Flush | undefined {
-    const core = this.#core;
-    const full = families.filter((family) => !family.active.memtable.isEmpty);
-    if (full.length === 0) return undefined;
-    if (!core.begin()) core.wal?.rotate(core.newFileNumber(), core.lastSeqno);
-    // What may fail comes before the first is frozen: without a flush it would never go.
-    const next = full.map(({ settings, active }) => core.newMemtable(settings, active.memtable));
-    const members = full.map((family, i) => {
-      const entry = family.active;
-      family.frozen.push(entry);
-      family.active = next[i]!;
-      core.refreshView(family);
-      return { family, entry };
-    });
-    return this.#scheduler.addFlush(members);
-  }
-
-  /** As {@link freeze}; a failure stops writing. */
-  freezeOrFail(families: readonly Family[]): Flush | undefined {
-    try {
-      return this.freeze(families);
-    } catch (error) {
-      throw this.#core.fail(error);
-    }
-  }
-
-  /**
-   * Puts everything that memory holds into tables, without giving anyone else a turn.
-   * @throws VarveError what stopped it
-   */
-  flushNow(): void {
-    this.freeze([...this.#core.families.values()]);
-    // In one group: a failed log cannot be relied on to hold what one part leaves to a later one.
-    this.#scheduler.joinFlushes();
-    this.#scheduler.blockUntil(() => this.#scheduler.isFlushed);
-    if (this.#core.backgroundError !== undefined) throw this.#core.backgroundError;
-  }
-
-  /** Goes back to writing after an error; see `resumeWriting`. */
-  resume(): void {
-    resumeWriting(this.#core, this.#scheduler, () => this.flushNow());
-  }
-
-  /** Families that a flush of `family` has to take along: without a log, all of them. */
-  flushGroup(family: Family): Family[] {
-    return this.#core.wal === undefined ? [...this.#core.families.values()] : [family];
   }
 
   /** A disk that was full may have space again; looks after a while, and again after another. */
@@ -188,7 +134,7 @@ export class WritePath {
     const freeBytes = freeBytesIn(fs, location.directory) ?? Number.POSITIVE_INFINITY;
     if (freeBytes < settings.writeBufferBytes) return;
     try {
-      this.resume();
+      resumeWriting(this.#core, this.#scheduler, this.#flusher);
     } catch {
       // It is stopped as before; the write that asked says why.
     }
@@ -224,30 +170,6 @@ export class WritePath {
         throw new VarveError('INVALID', text);
       }
     }
-  }
-
-  /** True when it is time to look at the memtables' sizes, and at how far the trees are behind. */
-  get #mustWeigh(): boolean {
-    return this.#unweighedBytes * WEIGHINGS_PER_BUFFER >= this.#core.settings.writeBufferBytes;
-  }
-
-  /** Families whose memtables are to be frozen now. */
-  #fullFamilies(): Family[] {
-    const { families, settings, wal } = this.#core;
-    const filled = [...families.values()].filter((family) => !family.active.memtable.isEmpty);
-    let total = 0;
-    for (const family of filled) total += family.active.memtable.sizeBytes;
-    const isLogFull =
-      wal !== undefined && wal.sizeBytes > settings.writeBufferBytes * WAL_BUFFERS_MAX;
-    if (isLogFull) return filled;
-    if (total < settings.writeBufferBytes) return [];
-    return wal === undefined ? filled : largestHalf(filled, total);
-  }
-
-  #endWeighing(full: readonly Family[]): void {
-    this.#unweighedBytes = 0;
-    this.freezeOrFail(full);
-    balanceMemory(this.#core);
   }
 
   #log(encoder: BatchEncoder, sync: boolean): void {
@@ -353,14 +275,3 @@ export class WritePath {
 }
 
 function ignore(): void {}
-
-/** The families with the largest memtables, which hold half of all that memory together. */
-function largestHalf(filled: readonly Family[], totalBytes: number): Family[] {
-  const sorted = [...filled].sort(
-    (a, b) => b.active.memtable.sizeBytes - a.active.memtable.sizeBytes,
-  );
-  let bytes = 0;
-  let count = 0;
-  while (bytes * 2 < totalBytes) bytes += sorted[count++]!.active.memtable.sizeBytes;
-  return sorted.slice(0, count);
-}

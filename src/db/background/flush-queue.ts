@@ -7,7 +7,7 @@ import type { Executor } from '../../executor/executor.ts';
 import type { DbCore } from '../core.ts';
 import type { Family } from '../family.ts';
 import type { LossLimit } from '../loss-limit.ts';
-import { Flush, type FlushMember } from './flush.ts';
+import { FlushGroup, type FlushMember } from './flush-group.ts';
 
 /** Groups that may wait beside the active memtables, where flushes run alongside. */
 const WAITING_MAX = 2;
@@ -20,7 +20,7 @@ export class FlushQueue {
   readonly #executor: Executor;
   readonly #losses: LossLimit;
   /** Oldest first. */
-  #flushes: Flush[];
+  #flushes: FlushGroup[];
 
   constructor(core: DbCore, executor: Executor, losses: LossLimit) {
     this.waitingMax = executor.isParallel ? WAITING_MAX : 1;
@@ -36,7 +36,7 @@ export class FlushQueue {
   }
 
   /** The group that was queued last: when it is done, all others are. */
-  get last(): Flush | undefined {
+  get last(): FlushGroup | undefined {
     return this.#flushes.at(-1);
   }
 
@@ -46,10 +46,9 @@ export class FlushQueue {
   }
 
   /** Queues memtables that were just frozen. */
-  add(members: readonly FlushMember[]): Flush {
-    const flush = new Flush(this.#core, this.#executor, members, this.#core.lastSeqno);
-    this.#flushes.push(flush);
-    return flush;
+  add(members: readonly FlushMember[]): void {
+    const { lastSeqno } = this.#core;
+    this.#flushes.push(new FlushGroup(this.#core, this.#executor, members, lastSeqno));
   }
 
   /** Makes one group of all that wait, so that they are installed together. */
@@ -61,7 +60,7 @@ export class FlushQueue {
   }
 
   /** True until the flush is done. */
-  has(flush: Flush): boolean {
+  has(flush: FlushGroup): boolean {
     return this.#flushes.includes(flush);
   }
 
@@ -91,7 +90,7 @@ export class FlushQueue {
     return hasChanged;
   }
 
-  #installFirst(flush: Flush): void {
+  #installFirst(flush: FlushGroup): void {
     try {
       flush.install();
     } finally {

@@ -18,7 +18,7 @@ import type { Family } from '../family.ts';
 import { LossLimit } from '../loss-limit.ts';
 import { balanceMemory } from '../memory-budget.ts';
 import { CompactionQueue, type Wish } from './compaction-queue.ts';
-import type { Flush, FlushMember } from './flush.ts';
+import type { FlushMember } from './flush-group.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { HealFallbacks } from './healer.ts';
 import { PatientJobs } from './patient-jobs.ts';
@@ -132,8 +132,8 @@ export class Scheduler {
   }
 
   /** Queues the flush of memtables that were just frozen. */
-  addFlush(members: readonly FlushMember[]): Flush {
-    return this.#flushes.add(members);
+  addFlush(members: readonly FlushMember[]): void {
+    this.#flushes.add(members);
   }
 
   /** Makes one group of all flushes that wait, so that they are installed together. */
