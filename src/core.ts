@@ -23,7 +23,7 @@ export type { CodecName, Compression, Compressor } from './compress/port.ts';
 export { trainDictionary } from './compress/train-dictionary.ts';
 export type { ZstdDictionary } from './compress/zstd-dictionary.ts';
 export type { CheckpointReport } from './copy/checkpoint.ts';
-export type { CopyOptions } from './copy/pace.ts';
+export type { CopyOptions, FollowOptions } from './copy/pace.ts';
 export type { EncryptionOptions, KeyProvider } from './crypto/key-options.ts';
 export { nobleCrypto } from './crypto/noble.ts';
 export type { AeadCipher, AeadSuite, CryptoPrimitives, SuiteName } from './crypto/port.ts';

@@ -78,17 +78,17 @@ const LAYERS: readonly Layer[] = [
     mayImport: ['sstable', 'manifest', ...TABLE_LAYERS],
   },
   {
-    name: 'copy',
-    at: 'src/copy/',
-    mayImport: ['wal', 'tables', 'fs/held', 'fs/removals', ...ENGINE_LAYERS],
-  },
-  { name: 'compaction', at: 'src/compaction/', mayImport: ENGINE_LAYERS },
-  { name: 'inspect', at: 'src/inspect/', mayImport: ['wal', ...ENGINE_LAYERS] },
-  {
     name: 'job',
     at: 'src/job/',
     mayImport: ['tables', 'manifest', 'block', 'env', 'fs/port', 'fs/removals', 'errors'],
   },
+  {
+    name: 'copy',
+    at: 'src/copy/',
+    mayImport: ['job', 'wal', 'tables', 'fs/held', 'fs/removals', ...ENGINE_LAYERS],
+  },
+  { name: 'compaction', at: 'src/compaction/', mayImport: ENGINE_LAYERS },
+  { name: 'inspect', at: 'src/inspect/', mayImport: ['wal', ...ENGINE_LAYERS] },
   {
     name: 'merge',
     at: 'src/merge/',
@@ -109,7 +109,7 @@ const LAYERS: readonly Layer[] = [
     name: 'executor',
     at: 'src/executor/',
     mayImport: [
-      ...['merge', 'integrity', 'job', 'tables', 'fs/held', 'fs/removals'],
+      ...['merge', 'copy', 'integrity', 'job', 'tables', 'fs/held', 'fs/removals'],
       ...ENGINE_LAYERS,
     ],
   },
@@ -211,7 +211,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'backup',
     at: 'src/backup/',
-    mayImport: ['db', 'copy', 'env/system', 'fs/removals', ...ENGINE_LAYERS],
+    mayImport: ['db', 'copy', 'job', 'env/system', 'fs/removals', ...ENGINE_LAYERS],
   },
   { name: 'zstd', at: 'src/zstd.ts', mayImport: ['compress'] },
   {
@@ -345,6 +345,7 @@ const INTERNAL = [
   'Report',
   'SimulatedPorts',
   'Capture',
+  'Executor',
   'FamilyView',
   'WatchSource',
 ];

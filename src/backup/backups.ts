@@ -3,14 +3,22 @@
  * @module
  */
 import { loadChecksum } from '../block/checksum.ts';
-import { captureBytes } from '../copy/capture.ts';
-import { type CopyOptions, CopyPace } from '../copy/pace.ts';
-import { CallOptions, COPY_CHECKS, flag, number, type TypeCheck } from '../db/call-checks.ts';
+import { type Capture, captureBytes } from '../copy/capture.ts';
+import { type CopyOptions, CopyPace, type FollowOptions } from '../copy/pace.ts';
+import {
+  CallOptions,
+  COPY_CHECKS,
+  FOLLOW_CHECKS,
+  flag,
+  number,
+  type TypeCheck,
+} from '../db/call-checks.ts';
 import { Db } from '../db/database.ts';
 import type { Clock, HostLoop, Random } from '../env/port.ts';
 import { systemClock, systemHostLoop, systemRandom } from '../env/system.ts';
 import { VarveError } from '../errors.ts';
 import { type Fs, joinPath } from '../fs/port.ts';
+import type { RateLimiter } from '../job/rate-limiter.ts';
 import { LOCK_NAME } from '../manifest/file-names.ts';
 import { type Catalog, listObjects, readCatalog } from './catalog.ts';
 import { captureClosed } from './closed-capture.ts';
@@ -38,7 +46,7 @@ const RESTORE_OPTIONS = new CallOptions('restore', {
   keepDamaged: flag,
 });
 const PURGE_OPTIONS = new CallOptions('purge', {
-  ...COPY_CHECKS,
+  ...FOLLOW_CHECKS,
   keep: number,
   olderThanMs: number,
   ids: idList,
@@ -124,7 +132,7 @@ export class Backups {
     await loadChecksum();
     const capture = await Db.capture(db);
     try {
-      return await this.#store(capture, options);
+      return await this.#store(capture, options, Db.limiterOf(db));
     } finally {
       capture.release();
     }
@@ -200,7 +208,7 @@ export class Backups {
    * purge.
    * @throws RangeError, TypeError for wrong options; VarveError `INVALID` for an unknown id
    */
-  async purge(options: PurgeOptions & CopyOptions = {}): Promise<PurgeReport> {
+  async purge(options: PurgeOptions & FollowOptions = {}): Promise<PurgeReport> {
     PURGE_OPTIONS.check(options);
     const { keep, olderThanMs } = options;
     for (const [name, value] of Object.entries({ keep, olderThanMs })) {
@@ -237,13 +245,15 @@ export class Backups {
     return readCatalog(this.#target, await listObjects(this.#target));
   }
 
-  #store(capture: Parameters<typeof storeCapture>[0], options: CopyOptions): Promise<BackupReport> {
+  /** @param limiter of the background work of an open database */
+  #store(capture: Capture, options: CopyOptions, limiter?: RateLimiter): Promise<BackupReport> {
     const place = { target: this.#target, clock: this.#clock, id: idOf(this.#random) };
-    return storeCapture(capture, place, this.#pace(captureBytes(capture), options));
+    return storeCapture(capture, place, this.#pace(captureBytes(capture), options, limiter));
   }
 
-  #pace(bytesTotal: number, options: CopyOptions): CopyPace {
-    return new CopyPace(this.#hostLoop, bytesTotal, options);
+  #pace(bytesTotal: number, options: CopyOptions, limiter?: RateLimiter): CopyPace {
+    const ports = { hostLoop: this.#hostLoop, clock: this.#clock, limiter };
+    return new CopyPace(ports, bytesTotal, options);
   }
 }
 

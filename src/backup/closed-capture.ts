@@ -92,7 +92,7 @@ function addTable(
   try {
     builder.add({
       ...{ name, kind: 'table', digest, open },
-      ...{ sizeBytes: sizeOf(file), linkPath: path },
+      ...{ sizeBytes: sizeOf(file), linkPath: path, isNamed: true },
     });
   } finally {
     file.close();

@@ -13,7 +13,7 @@
 import { Digest64, FileChecksum } from '../block/checksum.ts';
 import { decodeFileHeader, FILE_HEADER_BYTES_MAX } from '../block/file-header.ts';
 import type { Capture, CapturedFile, FileDigest } from '../copy/capture.ts';
-import { PIECE_BYTES, piecesOf } from '../copy/file-bytes.ts';
+import { piecesOf } from '../copy/file-bytes.ts';
 import type { CopyPace } from '../copy/pace.ts';
 import type { Clock } from '../env/port.ts';
 import { VarveError } from '../errors.ts';
@@ -87,7 +87,7 @@ class BackupRun {
     this.#pace = pace;
     this.#pending = pending;
     this.#made = [];
-    this.#room = new Uint8Array(PIECE_BYTES);
+    this.#room = pace.newRoom();
     this.#bytesStored = 0;
   }
 
@@ -106,11 +106,11 @@ class BackupRun {
       this.#pace.assertGoesOn();
       await this.#pending.renew();
       const salt = saltOf(file);
-      const found = known.find(file, salt, this.#digestOf(file));
+      const found = known.find(file, salt, await this.#digestOf(file));
       if (found !== undefined) {
         reusedCount++;
         files.push(found);
-        await this.#pace.step(file.sizeBytes);
+        await this.#pace.skip(file.sizeBytes);
       } else {
         files.push(await this.#store(file, salt));
       }
@@ -136,10 +136,13 @@ class BackupRun {
   }
 
   /** Undefined for tables of which nobody says it: they never change, so their salt will do. */
-  #digestOf(file: CapturedFile): string | undefined {
+  async #digestOf(file: CapturedFile): Promise<string | undefined> {
     if (file.kind === 'table') return file.digest && digestText(halvesOf(file.digest));
     const checksum = new FileChecksum();
-    for (const piece of piecesOf(file, this.#room)) checksum.update(piece, 0, piece.length);
+    for (const piece of piecesOf(file, this.#room)) {
+      checksum.update(piece, 0, piece.length);
+      await this.#pace.skip(0);
+    }
     const digest = new Digest64();
     checksum.digest(digest);
     return digestText(digest);

@@ -58,7 +58,8 @@ function memberFile(file: ReadableFile, member: TarMember, begin: number): Captu
     close: () => {},
   };
   const kind = parseFileName(name)!.kind as CapturedFile['kind'];
-  return { name, kind, sizeBytes, digest: undefined, linkPath: undefined, open: () => part };
+  const open = () => part;
+  return { name, kind, sizeBytes, digest: undefined, linkPath: undefined, isNamed: false, open };
 }
 
 function read(file: ReadableFile, off: number, length: number): Uint8Array {

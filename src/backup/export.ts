@@ -5,10 +5,10 @@
 import { FileChecksum } from '../block/checksum.ts';
 import type { Capture, CapturedFile } from '../copy/capture.ts';
 import { PIECE_BYTES, piecesOf } from '../copy/file-bytes.ts';
-import { type CopyOptions, CopyPace } from '../copy/pace.ts';
+import { type CopyOptions, CopyPace, type PacePorts } from '../copy/pace.ts';
 import { CallOptions, COPY_CHECKS } from '../db/call-checks.ts';
 import { Db } from '../db/database.ts';
-import { systemHostLoop } from '../env/system.ts';
+import { systemClock, systemHostLoop } from '../env/system.ts';
 import { VarveError } from '../errors.ts';
 import {
   EXPORT_BYTES_MAX,
@@ -37,24 +37,29 @@ export async function* exportDatabase(
   EXPORT_OPTIONS.check(options);
   const capture = await Db.capture(db);
   try {
-    yield* gathered(partsOf(capture, options));
+    const ports = { hostLoop: systemHostLoop, clock: systemClock, limiter: Db.limiterOf(db) };
+    yield* gathered(partsOf(capture, ports, options));
   } finally {
     capture.release();
   }
 }
 
 /** The bytes of the file, lent until the next step. */
-async function* partsOf(capture: Capture, options: CopyOptions): AsyncGenerator<Uint8Array, void> {
+async function* partsOf(
+  capture: Capture,
+  ports: PacePorts,
+  options: CopyOptions,
+): AsyncGenerator<Uint8Array, void> {
   const { databaseId, seqno, files } = capture;
   const head = encodeExportHead({ databaseId: toHex(databaseId), seqno: seqno!, files });
   if (head.length > EXPORT_BYTES_MAX) {
     throw new VarveError('UNSUPPORTED', `an export file cannot hold ${files.length} files`);
   }
-  const pace = new CopyPace(systemHostLoop, exportBytes(head.length, files), options);
+  const pace = new CopyPace(ports, exportBytes(head.length, files), options);
   const sums = new ExportSums();
   sums.addBytes(EXPORT_NAME, head);
   yield* memberOf({ name: EXPORT_NAME, sizeBytes: head.length }, [head], pace);
-  const room = new Uint8Array(PIECE_BYTES);
+  const room = pace.newRoom();
   for (const file of files) {
     const checksum = new FileChecksum();
     yield* memberOf(file, summed(file, room, checksum), pace);

@@ -7,7 +7,7 @@ import { FileChecksum, loadChecksum } from '../block/checksum.ts';
 import { NewDirectory } from '../copy/new-directory.ts';
 import { type CopyOptions, CopyPace } from '../copy/pace.ts';
 import { CallOptions, COPY_CHECKS } from '../db/call-checks.ts';
-import { systemHostLoop } from '../env/system.ts';
+import { systemClock, systemHostLoop } from '../env/system.ts';
 import { corruption } from '../errors.ts';
 import { closeFile, type Fs } from '../fs/port.ts';
 import { CURRENT_NAME } from '../manifest/file-names.ts';
@@ -100,7 +100,8 @@ async function readExport(
   try {
     const bytes = await readHead(stream);
     const head = decodeExportHead(bytes, WHERE);
-    const pace = new CopyPace(systemHostLoop, exportBytes(bytes.length, head.files), options);
+    const ports = { hostLoop: systemHostLoop, clock: systemClock };
+    const pace = new CopyPace(ports, exportBytes(bytes.length, head.files), options);
     const sums = new ExportSums();
     sums.addBytes(EXPORT_NAME, bytes);
     pace.assertGoesOn();

@@ -8,7 +8,7 @@
  *     await importDatabase(new NodeFs(), './copy', exportDatabase(db));
  * @module
  */
-export type { CopyOptions } from '../copy/pace.ts';
+export type { CopyOptions, FollowOptions } from '../copy/pace.ts';
 export type { Clock, HostLoop, Random, StopSignal } from '../env/port.ts';
 export {
   type BackupChoice,

@@ -6,7 +6,7 @@ import { captureBytes } from '../copy/capture.ts';
 import { type CheckpointReport, writeCapture } from '../copy/checkpoint.ts';
 import { type CopyOptions, CopyPace } from '../copy/pace.ts';
 import { Db } from '../db/database.ts';
-import { systemHostLoop } from '../env/system.ts';
+import { systemClock, systemHostLoop } from '../env/system.ts';
 import { mountOpfs } from '../fs/opfs.ts';
 import type { OpfsPlatform } from '../fs/opfs-platform.ts';
 
@@ -25,7 +25,8 @@ export async function checkpointTo(
   }
   const capture = await Db.capture(db);
   try {
-    const pace = new CopyPace(systemHostLoop, captureBytes(capture), options);
+    const ports = { hostLoop: systemHostLoop, clock: systemClock, limiter: Db.limiterOf(db) };
+    const pace = new CopyPace(ports, captureBytes(capture), options);
     const fs = await mountOpfs({ directory: name, ...(platform !== undefined && { platform }) });
     try {
       pace.assertGoesOn();

@@ -9,6 +9,7 @@ import {
   type BackupReport,
   Backups,
   type BackupVerification,
+  type CopyOptions,
   DirectoryTarget,
   type PurgeReport,
 } from '../backup/index.ts';
@@ -17,9 +18,9 @@ import { NodeFs } from '../fs/node.ts';
 import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE, usageError } from './failure.ts';
 import { formatBytes, formatItems, formatSeconds, formatTable } from './format.ts';
 import { addKeys, type KeyOptions } from './keys.ts';
-import { addJson, parseCount } from './options.ts';
+import { addJson, addRate, parseCount, type RateOptions, rateOf } from './options.ts';
 import type { Output } from './output.ts';
-import { Progress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { interruptible, requireDatabase, withReader } from './session.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -28,7 +29,9 @@ interface JsonOptions {
   readonly json?: boolean;
 }
 
-interface ChoiceOptions extends JsonOptions {
+interface CreateOptions extends KeyOptions, RateOptions {}
+
+interface ChoiceOptions extends JsonOptions, RateOptions {
   readonly backup?: number | string;
 }
 
@@ -57,20 +60,19 @@ function createPart(output: Output): Command {
     .description('back up a database, beside a process that writes as well')
     .argument('<db>', 'directory of the database')
     .argument('<target>', 'directory of the backups; it is made if there is none')
-    .action(async (path: string, target: string, options: KeyOptions) => {
+    .action(async (path: string, target: string, options: CreateOptions) => {
       const begin = performance.now();
       const report = await create(path, target, options);
       await printBackup(output, report, performance.now() - begin, options);
     });
-  addKeys(command, 'read');
-  return command;
+  return addKeys(addRate(command, 'copy'), 'read');
 }
 
 /** Where nobody has it open no key is needed; otherwise it is read beside the one who has. */
-async function create(path: string, target: string, options: KeyOptions): Promise<BackupReport> {
+async function create(path: string, target: string, options: CreateOptions): Promise<BackupReport> {
   requireDatabase(path);
   const backups = backupsIn(target);
-  return withProgress('backup', options, async (work) => {
+  return follow('backup', options, async (work) => {
     try {
       return await backups.createFrom(new NodeFs(), path, work);
     } catch (error) {
@@ -139,12 +141,12 @@ function verifyPart(output: Output): Command {
     .action(async (target: string, options: ChoiceOptions) => {
       const { backup, json } = options;
       const choice = backup === undefined ? {} : { backup };
-      const found = await withProgress('verifying', options, (work) =>
+      const found = await follow('verifying', options, (work) =>
         existingIn(target).verify({ ...work, ...choice }),
       );
       await printVerification(output, found, json === true);
     });
-  return addChoice(command, 'only this one; all if absent');
+  return addChoice(addRate(command, 'read'), 'only this one; all if absent');
 }
 
 async function printVerification(
@@ -210,7 +212,7 @@ function restorePart(output: Output): Command {
     .action(async (target: string, path: string, options: RestoreOptions) => {
       const { backup, keepDamaged = false } = options;
       const choice = backup === undefined ? {} : { backup };
-      const report = await withProgress('restoring', options, (work) =>
+      const report = await follow('restoring', options, (work) =>
         existingIn(target).restore(new NodeFs(), path, { ...work, ...choice, keepDamaged }),
       );
       const { number, fileCount, bytesWritten, damaged } = report;
@@ -224,7 +226,7 @@ function restorePart(output: Output): Command {
       const text = `${formatItems(damaged.length, 'file is', 'files are')} damaged`;
       throw new CommandError('CORRUPTION', text, EXIT_NOT_FOUND_OR_DAMAGE);
     });
-  return addChoice(command, 'this one; the newest if absent');
+  return addChoice(addRate(command, 'copy'), 'this one; the newest if absent');
 }
 
 interface RestoreOptions extends ChoiceOptions {
@@ -252,30 +254,15 @@ function existingIn(target: string): Backups {
   throw new CommandError('INVALID', `no backups at ${target}: there is no such directory`);
 }
 
-/** What long work is given. */
-interface Work {
-  readonly signal: AbortSignal;
-  readonly onProgress: (bytesDone: number, bytesTotal: number) => void;
-}
-
 /** Shows how far work is, and ends it when the process is told to stop. */
-function withProgress<T>(
+function follow<T>(
   label: string,
-  { json }: JsonOptions,
-  run: (work: Work) => Promise<T>,
+  options: JsonOptions & RateOptions,
+  run: (work: CopyOptions) => Promise<T>,
 ): Promise<T> {
-  return interruptible(async (signal) => {
-    let progress: Progress | undefined;
-    try {
-      return await run({
-        signal,
-        onProgress: (bytesDone, bytesTotal) => {
-          progress ??= new Progress(label, bytesTotal, !json);
-          progress.update(bytesDone);
-        },
-      });
-    } finally {
-      progress?.stop();
-    }
-  });
+  return interruptible((signal) =>
+    withProgress(label, !options.json, (onProgress) =>
+      run({ signal, onProgress, ...rateOf(options) }),
+    ),
+  );
 }

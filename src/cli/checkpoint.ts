@@ -6,10 +6,12 @@ import { Command } from 'commander';
 import type { CheckpointReport } from '../index.ts';
 import { formatBytes, formatItems, formatSeconds } from './format.ts';
 import { addKeys, type KeyOptions } from './keys.ts';
-import { addJson } from './options.ts';
+import { addJson, addRate, type RateOptions, rateOf } from './options.ts';
 import type { Output } from './output.ts';
-import { Progress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { interruptible, withReader } from './session.ts';
+
+interface CheckpointCommandOptions extends KeyOptions, RateOptions {}
 
 /** The command, which prints to `output`. */
 export function checkpointCommand(output: Output): Command {
@@ -24,31 +26,26 @@ export function checkpointCommand(output: Output): Command {
       '\nTables are hard links where both directories are on one file system, copies elsewhere.' +
         '\nWhen the command is interrupted, nothing is left.',
     )
-    .action(async (path: string, target: string, options: KeyOptions) => {
+    .action(async (path: string, target: string, options: CheckpointCommandOptions) => {
       const begin = performance.now();
       const report = await make(path, target, options);
       await print(output, report, target, performance.now() - begin, options);
     });
-  addKeys(command, 'read');
+  addKeys(addRate(command, 'copy'), 'read');
   return addJson(command);
 }
 
-function make(path: string, target: string, options: KeyOptions): Promise<CheckpointReport> {
+function make(
+  path: string,
+  target: string,
+  options: CheckpointCommandOptions,
+): Promise<CheckpointReport> {
   return withReader(path, options, (db) =>
-    interruptible(async (signal) => {
-      let progress: Progress | undefined;
-      try {
-        return await db.checkpoint(target, {
-          signal,
-          onProgress: (bytesDone, bytesTotal) => {
-            progress ??= new Progress('checkpoint', bytesTotal, !options.json);
-            progress.update(bytesDone);
-          },
-        });
-      } finally {
-        progress?.stop();
-      }
-    }),
+    interruptible((signal) =>
+      withProgress('checkpoint', !options.json, (onProgress) =>
+        db.checkpoint(target, { signal, onProgress, ...rateOf(options) }),
+      ),
+    ),
   );
 }
 

@@ -30,6 +30,22 @@ export function addJson(command: Command): Command {
   return command.option('--json', 'print JSON and nothing else; errors are JSON as well');
 }
 
+/** Options of commands that read or copy a whole database. */
+export interface RateOptions {
+  readonly rate?: number;
+}
+
+/** Adds `--rate`. */
+export function addRate(command: Command, what: 'read' | 'copy'): Command {
+  const text = `${what} no more than so many bytes per second`;
+  return command.option('--rate <bytes>', text, parseCount);
+}
+
+/** The option of the calls that `--rate` stands for. */
+export function rateOf({ rate }: RateOptions): { readonly bytesPerSecond?: number } {
+  return rate === undefined ? {} : { bytesPerSecond: rate };
+}
+
 /** Adds `--family`. */
 export function addFamily(command: Command, what: string): Command {
   return command.option('--family <name>', what);

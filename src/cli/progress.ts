@@ -49,3 +49,26 @@ export class Progress {
     this.#bar?.stop();
   }
 }
+
+/** Told how far work is. */
+export type OnProgress = (bytesDone: number, bytesTotal: number) => void;
+
+/**
+ * Shows a bar from the first time that work tells how far it is, until it ends.
+ * @param isWanted as in {@link Progress}
+ */
+export async function withProgress<T>(
+  label: string,
+  isWanted: boolean,
+  work: (onProgress: OnProgress) => Promise<T>,
+): Promise<T> {
+  let progress: Progress | undefined;
+  try {
+    return await work((bytesDone, bytesTotal) => {
+      progress ??= new Progress(label, bytesTotal, isWanted);
+      progress.update(bytesDone);
+    });
+  } finally {
+    progress?.stop();
+  }
+}

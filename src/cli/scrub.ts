@@ -13,7 +13,7 @@ import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts
 import { plain } from './inspect-text.ts';
 import { addJson } from './options.ts';
 import type { Output } from './output.ts';
-import { Progress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { interruptible, requireDatabase } from './session.ts';
 
 interface ScrubCommandOptions {
@@ -51,24 +51,19 @@ function scrub(
   { heal, json }: ScrubCommandOptions,
 ): Promise<ScrubReport> {
   return interruptible(async (signal) => {
-    let progress: Progress | undefined;
+    const chosen = files.length > 0 ? { files } : {};
     try {
-      return await scrubDirectory(new NodeFs(), path, {
-        heal: heal === true,
-        ...(files.length > 0 ? { files } : {}),
-        signal,
-        onProgress: (bytesDone, bytesTotal) => {
-          progress ??= new Progress('scrubbing', bytesTotal, json !== true);
-          progress.update(bytesDone);
-        },
-      });
+      return await withProgress('scrubbing', json !== true, (onProgress) =>
+        scrubDirectory(new NodeFs(), path, {
+          ...{ heal: heal === true, ...chosen },
+          ...{ signal, onProgress },
+        }),
+      );
     } catch (error) {
       if (!isVarveError(error, 'LOCKED')) throw error;
       const hint =
         'while it has the database open, nobody else can heal it; a look takes no --heal';
       throw new CommandError('LOCKED', `${error.message}; ${hint}`, EXIT_LOCKED);
-    } finally {
-      progress?.stop();
     }
   });
 }

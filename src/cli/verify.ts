@@ -14,18 +14,24 @@ import { CommandError, EXIT_NOT_FOUND_OR_DAMAGE } from './failure.ts';
 import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts';
 import { plain } from './inspect-text.ts';
 import { addKeys, namesKey } from './keys.ts';
-import { addEncoding, addJson, type EncodingOptions, parseCount } from './options.ts';
+import {
+  addEncoding,
+  addJson,
+  addRate,
+  type EncodingOptions,
+  type RateOptions,
+  rateOf,
+} from './options.ts';
 import type { Output } from './output.ts';
-import { Progress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { interruptible, requireDatabase, withReader } from './session.ts';
 
 /** A writer may remove a table before it is verified; then the newer tables are verified. */
 const ATTEMPTS_MAX = 3;
 
-interface VerifyCommandOptions extends EncodingOptions {
+interface VerifyCommandOptions extends EncodingOptions, RateOptions {
   readonly files?: 'tables' | 'all';
   readonly depth?: 'checksums' | 'full';
-  readonly rate?: number;
 }
 
 /** Damage, with its keys as far as they are known. */
@@ -65,7 +71,6 @@ export function verifyCommand(output: Output): Command {
     .argument('<db>', 'directory of the database')
     .addOption(files.default('all'))
     .addOption(depth.default('full'))
-    .option('--rate <bytes>', 'read no more than so many bytes per second', parseCount)
     .addHelpText('after', HELP)
     .action(async (path: string, options: VerifyCommandOptions) => {
       requireDatabase(path);
@@ -77,7 +82,7 @@ export function verifyCommand(output: Output): Command {
       const text = `${formatItems(count, 'place is', 'places are')} damaged`;
       throw new CommandError('CORRUPTION', text, EXIT_NOT_FOUND_OR_DAMAGE);
     });
-  addKeys(command, 'read');
+  addKeys(addRate(command, 'read'), 'read');
   return addJson(addEncoding(command));
 }
 
@@ -100,13 +105,13 @@ async function verifyOpen(
   options: VerifyCommandOptions,
   stop: AbortSignal,
 ): Promise<Verification> {
-  const { files, depth, rate, json } = options;
+  const { files, depth, json } = options;
   return withReader(path, options, async (db) => {
     const { recovery } = db.stats();
-    return withProgress(json !== true, async (onProgress) => {
+    return withProgress('verifying', json !== true, async (onProgress) => {
       const report = await db.verify({
         ...({ files, depth, signal: stop, onProgress } satisfies VerifyOptions),
-        ...(rate === undefined ? {} : { bytesPerSecond: rate }),
+        ...rateOf(options),
       });
       const { uncorrectable: damage, ...rest } = report;
       return { ...rest, damage, dropped: recovery.dropped, notChecked: [] };
@@ -125,7 +130,7 @@ async function verifyClosed(
   const isKeyless = error.code === 'KEY' && !namesKey(options);
   const isMissing = error.code === 'IO' && error.file !== undefined && !existsSync(error.file);
   if (error.code !== 'CORRUPTION' && !isMissing && !isKeyless) throw error;
-  const report = await withProgress(options.json !== true, (onProgress) =>
+  const report = await withProgress('verifying', options.json !== true, (onProgress) =>
     scrubDirectory(new NodeFs(), path, { signal: stop, onProgress }),
   );
   const { fileCount, bytesRead, findings, tornLogs, isManifestRead } = report;
@@ -155,21 +160,6 @@ function asDamage(
     ...{ file, offset, cause, fileClass: 'manifest', part: 'content', lengthBytes: 0 },
     ...{ blockType: 0, state: 'lost', source: '', ranges: [] },
   };
-}
-
-async function withProgress<T>(
-  isShown: boolean,
-  work: (onProgress: (bytesRead: number, bytesTotal: number) => void) => Promise<T>,
-): Promise<T> {
-  let progress: Progress | undefined;
-  try {
-    return await work((bytesRead, bytesTotal) => {
-      progress ??= new Progress('verifying', bytesTotal, isShown);
-      progress.update(bytesRead);
-    });
-  } finally {
-    progress?.stop();
-  }
 }
 
 async function print(

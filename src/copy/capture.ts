@@ -26,6 +26,8 @@ export interface CapturedFile {
   readonly digest: FileDigest | undefined;
   /** Path of a file that is never written again, of which a second name will do for a copy. */
   readonly linkPath: string | undefined;
+  /** Any thread of the process can open it by its name, for as long as the capture is held. */
+  readonly isNamed: boolean;
   /** Opens it; the caller closes what it returns. @throws VarveError of the `Fs`; `CLOSED` */
   open(): ReadableFile;
 }
@@ -46,6 +48,9 @@ export interface Capture {
 export function captureBytes({ files }: Capture): number {
   return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
+
+/** What is written to in place, or may be gone from its directory. */
+const UNNAMED = { digest: undefined, linkPath: undefined, isNamed: false } as const;
 
 /** A file whose bytes are in memory. */
 export class BytesFile implements ReadableFile {
@@ -96,7 +101,7 @@ export class CaptureBuilder {
   addBytes(kind: CapturedKind, name: string, path: string, bytes: Uint8Array): void {
     const open = () => new BytesFile(path, bytes);
     const { length: sizeBytes } = bytes;
-    this.add({ name, kind, sizeBytes, digest: undefined, linkPath: undefined, open });
+    this.add({ name, kind, sizeBytes, ...UNNAMED, open });
   }
 
   /**
@@ -111,7 +116,7 @@ export class CaptureBuilder {
     const size = sizeBytes ?? sizeOf(file);
     const kept = new KeptFile(file);
     const open = () => kept;
-    this.add({ name, kind, sizeBytes: size, digest: undefined, linkPath: undefined, open });
+    this.add({ name, kind, sizeBytes: size, ...UNNAMED, open });
   }
 
   /** Lets so many bytes of a file count that was added. */

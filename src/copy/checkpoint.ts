@@ -7,7 +7,8 @@
  */
 import { closeFile, type Fs } from '../fs/port.ts';
 import type { Capture, CapturedFile } from './capture.ts';
-import { PIECE_BYTES, piecesOf } from './file-bytes.ts';
+import type { CopyPlace } from './copy-job.ts';
+import { piecesOf } from './file-bytes.ts';
 import { NewDirectory } from './new-directory.ts';
 import type { CopyPace } from './pace.ts';
 
@@ -23,11 +24,16 @@ export interface CheckpointReport {
   readonly bytesCopied: number;
 }
 
+/** Copies files that any thread can open into a directory; all of them are synced then. */
+export type CopyNamed = (files: readonly CapturedFile[], to: CopyPlace) => Promise<void>;
+
 /**
  * Writes a capture into a directory that is missing or empty: all of it or, after a crash or a
  * failure, none. The capture stays the caller's.
  * @param fs of the capture and of the directory
  * @param path resolved
+ * @param copyNamed for tables that cannot be linked; when it settles, nobody writes them any more.
+ * If absent they are copied here
  * @throws VarveError as {@link NewDirectory.begin}, and of reading; the reason of a signal
  */
 export async function writeCapture(
@@ -35,33 +41,44 @@ export async function writeCapture(
   capture: Capture,
   path: string,
   pace: CopyPace,
+  copyNamed?: CopyNamed,
 ): Promise<Omit<CheckpointReport, 'seqno'>> {
   const directory = await NewDirectory.begin(fs, path);
   try {
-    let linkedCount = 0;
-    let bytesCopied = 0;
-    const room = new Uint8Array(PIECE_BYTES);
-    let current = new Uint8Array(0);
-    for (const file of capture.files) {
-      if (file.kind === 'current') {
-        current = bytesOf(file);
-        continue;
-      }
-      if (file.linkPath !== undefined && directory.link(file.linkPath, file.name)) {
-        linkedCount++;
-        await pace.step(file.sizeBytes);
-        continue;
-      }
-      await copyInto(directory, file, room, pace);
-      bytesCopied += file.sizeBytes;
-    }
+    const unlinked = await linkFiles(directory, capture, pace);
+    const isCopied = ({ kind }: CapturedFile) => kind !== 'current';
+    const copied = unlinked.filter(isCopied);
+    const isOfOthers = ({ isNamed }: CapturedFile) => isNamed && copyNamed !== undefined;
+    await copyNamed?.(copied.filter(isOfOthers), directory.place);
+    const room = pace.newRoom();
+    for (const file of copied) if (!isOfOthers(file)) await copyInto(directory, file, room, pace);
     pace.assertGoesOn();
-    await directory.finish(current);
-    return { fileCount: capture.files.length, linkedCount, bytesCopied };
+    const current = unlinked.find((file) => !isCopied(file));
+    await directory.finish(current === undefined ? new Uint8Array(0) : bytesOf(current));
+    const { files } = capture;
+    const linkedCount = files.length - unlinked.length;
+    const bytesCopied = copied.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    return { fileCount: files.length, linkedCount, bytesCopied };
   } catch (error) {
     await directory.abandon();
     throw error;
   }
+}
+
+/** Gives files second names, where that can be done; returns the others. */
+async function linkFiles(
+  directory: NewDirectory,
+  { files }: Capture,
+  pace: CopyPace,
+): Promise<CapturedFile[]> {
+  const unlinked: CapturedFile[] = [];
+  for (const file of files) {
+    const { linkPath, name, sizeBytes } = file;
+    const isLinked = linkPath !== undefined && directory.link(linkPath, name);
+    if (isLinked) await pace.skip(sizeBytes);
+    else unlinked.push(file);
+  }
+  return unlinked;
 }
 
 async function copyInto(

@@ -20,6 +20,7 @@ import { removeIfPossible } from '../fs/removals.ts';
 import { readCurrent } from '../manifest/current.ts';
 import { CURRENT_NAME, LOCK_NAME, parseFileName, UNFINISHED_NAME } from '../manifest/file-names.ts';
 import { isHarmlessName } from '../manifest/foreign.ts';
+import type { CopyPlace } from './copy-job.ts';
 
 const TEXT =
   'A checkpoint or restore of a Varve database is filling this directory, or was cut off.\n' +
@@ -63,6 +64,12 @@ export class NewDirectory {
       await lock.release();
       throw error;
     }
+  }
+
+  /** Where others fill it, while it is ours. */
+  get place(): CopyPlace {
+    const lockPath = joinPath(this.path, LOCK_NAME);
+    return { directory: this.path, lockPath, lockToken: this.#lock.token };
   }
 
   /** Gives a file of the same file system a name in here; false where that cannot be done. */

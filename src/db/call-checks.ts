@@ -117,10 +117,16 @@ function abortSignal(value: unknown, name: string): void {
   if (!isSignal) throw new TypeError(`${name} must be an AbortSignal`);
 }
 
-/** Of what copies or reads whole databases. */
-export const COPY_CHECKS: Readonly<Record<'signal' | 'onProgress', TypeCheck>> = {
+/** Of who follows long work. */
+export const FOLLOW_CHECKS: Readonly<Record<'signal' | 'onProgress', TypeCheck>> = {
   signal: stopSignal,
   onProgress: callback,
+};
+
+/** Of what copies or reads whole databases. */
+export const COPY_CHECKS: typeof FOLLOW_CHECKS & Readonly<Record<'bytesPerSecond', TypeCheck>> = {
+  ...FOLLOW_CHECKS,
+  bytesPerSecond,
 };
 
 function choice(...values: readonly string[]): TypeCheck {
@@ -191,13 +197,10 @@ export const VERIFY_OPTIONS: CallOptions = new CallOptions('verify', {
   files: oneOf('tables', 'all'),
   depth: oneOf('checksums', 'full'),
   ...COPY_CHECKS,
-  bytesPerSecond,
 });
 export const SCRUB_OPTIONS: CallOptions = new CallOptions('scrub', {
-  signal: stopSignal,
-  onProgress: callback,
+  ...COPY_CHECKS,
   heal: flag,
-  bytesPerSecond,
   files: choice('all', 'damaged'),
   table: number,
   columnFamily: family,

@@ -48,7 +48,8 @@ async function captureOnce(core: DbCore): Promise<Capture> {
     const { manifest, findSeqno } = recoverCaptured({ builder, ...found }, place, walRecovery);
     for (const meta of tablesOf(manifest)) {
       tables.keep(tables.slot(meta));
-      addTable(builder, core, tables, meta);
+      // Its writer may remove it.
+      addTable(builder, core, tables, meta, false);
     }
     const seqno = await findSeqno(() => hostLoop.turn());
     core.assertOpen();

@@ -41,7 +41,7 @@ export function captureWriter(core: DbCore): Capture {
     throw error;
   }
   const tables = tablesOf(core);
-  for (const meta of tables) addTable(builder, core, core.tables, meta);
+  for (const meta of tables) addTable(builder, core, core.tables, meta, true);
   const release = core.holdTables(tables);
   const { databaseId } = manifest;
   const seqno = wal === undefined ? core.persistedSeqno : core.lastSeqno;
@@ -72,12 +72,14 @@ export function tablesOf({ version }: { readonly version: Version }): TableMeta[
 /**
  * Adds a table, which is opened when it is read.
  * @param tables where it is held for as long as the capture is
+ * @param isNamed whether its file stays in the directory until then
  */
 export function addTable(
   builder: CaptureBuilder,
   core: DbCore,
   tables: TableCache,
   meta: TableMeta,
+  isNamed: boolean,
 ): void {
   const slot = tables.slot(meta);
   builder.add({
@@ -86,6 +88,7 @@ export function addTable(
     sizeBytes: meta.sizeBytes,
     digest: meta,
     linkPath: tables.pathOf(slot),
+    isNamed,
     open: () => {
       core.assertOpen();
       return tables.openFile(slot);

@@ -288,9 +288,8 @@ export class Db {
   async flush(options: { columnFamily?: ColumnFamily | string } = {}): Promise<void> {
     FLUSH_OPTIONS.check(options);
     this.#core.assertWritable();
-    const { columnFamily } = options;
-    const family = columnFamily === undefined ? undefined : familyOf(this.#core, columnFamily);
-    await this.#flusher.flush(family);
+    const { columnFamily: one } = options;
+    await this.#flusher.flush(one === undefined ? undefined : familyOf(this.#core, one));
   }
 
   /**
@@ -315,7 +314,7 @@ export class Db {
    * checkpoint fills it; `CLOSED`, `BUSY`, `STALE`, `NOSPACE`, `IO`; the reason of the signal
    */
   async checkpoint(directory: string, options: CopyOptions = {}): Promise<CheckpointReport> {
-    return makeCheckpoint(this.#core, () => this.flush(), directory, options);
+    return makeCheckpoint(this.#core, this.#scheduler, () => this.flush(), directory, options);
   }
 
   /**
@@ -442,6 +441,11 @@ export class Db {
   /** The files of the database as of now, for those who copy it; they release it. */
   static capture(db: Db): Promise<Capture> {
     return captureDatabase(db.#core, () => db.flush());
+  }
+
+  /** Of its background work, for the same. */
+  static limiterOf(db: Db): Executor['limiter'] {
+    return db.#scheduler.patientJobs.limiter;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -16,14 +16,12 @@ import { newRateShare, type RateShare } from '../job/rate-limiter.ts';
 import { CURRENT_NAME } from '../manifest/file-names.ts';
 import { recoverState } from '../manifest/manifest-recovery.ts';
 import type { Version } from '../manifest/version.ts';
-import type { PatientJobs } from './background/patient-jobs.ts';
+import { inParts, type PatientJobs } from './background/patient-jobs.ts';
 import type { VerifyOptions, VerifyReport } from './call-options.ts';
 import type { DbCore } from './core.ts';
 import { noteDamage } from './damage.ts';
 import { isLive, logsToVerify, tablesToVerify } from './verify-files.ts';
 
-/** A job is given files of so many bytes together, one at least. */
-const JOB_BYTES = 0x200_0000;
 /** Beside a writer, logs that look damaged are looked at again: it may be in the midst of them. */
 const LOOKS_MAX = 4;
 const CURRENT_BYTES = 2048;
@@ -76,20 +74,9 @@ class Verification {
     // The tables of now: meanwhile a compaction may have replaced those of the beginning.
     const tables = tablesToVerify(this.#core);
     this.#bytesTotal = logBytes + bytesOf(tables);
-    const parts = partsOf(tables);
-    let next = 0;
-    const runLane = async (): Promise<void> => {
-      try {
-        while (next < parts.length) {
-          const part = next++;
-          this.#results[part] = await this.#runFiles(parts[part]!, 1 + part);
-        }
-      } finally {
-        // After a failure the others need not begin another one.
-        next = parts.length;
-      }
-    };
-    await Promise.all(Array.from({ length: this.#jobs.countMax }, runLane));
+    await this.#jobs.runParts(inParts(tables), async (part, i) => {
+      this.#results[i] = await this.#runFiles(part, 1 + i);
+    });
   }
 
   report(): VerifyReport {
@@ -217,21 +204,6 @@ function isSameTree(a: Version, b: Version): boolean {
     ]),
   );
   return JSON.stringify(one) === JSON.stringify(other);
-}
-
-/** Files in their order, cut into parts for jobs. */
-function partsOf(files: readonly VerifyFile[]): VerifyFile[][] {
-  const parts: VerifyFile[][] = [];
-  let bytes = JOB_BYTES;
-  for (const file of files) {
-    if (bytes + file.sizeBytes > JOB_BYTES) {
-      parts.push([]);
-      bytes = 0;
-    }
-    parts.at(-1)!.push(file);
-    bytes += file.sizeBytes;
-  }
-  return parts;
 }
 
 function bytesOf(files: readonly VerifyFile[]): number {

@@ -6,6 +6,7 @@
  * report; reports that arrive while the host is idle are announced by `onReport`.
  * @module
  */
+import type { RateLimiter } from '../job/rate-limiter.ts';
 import type { AnyJob } from './job-kinds.ts';
 import type { JobTask } from './job-task.ts';
 
@@ -26,6 +27,8 @@ export interface Executor {
   readonly isParallel: boolean;
   /** Jobs of compactions that can run at the same time. */
   readonly compactionJobsMax: number;
+  /** Of all background work of the database; undefined without a limit. */
+  readonly limiter: RateLimiter | undefined;
   /** Called, after other work of the host, when tasks have settled in the meantime. */
   onReport: () => void;
   start<J extends AnyJob>(job: J): JobTask<J>;

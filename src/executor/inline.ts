@@ -6,6 +6,7 @@
 import type { HostLoop } from '../env/port.ts';
 import { type JobRun, PATIENT } from '../job/job.ts';
 import type { JobContext } from '../job/job-context.ts';
+import type { RateLimiter } from '../job/rate-limiter.ts';
 import type { Executor, WorkerStats } from './executor.ts';
 import { type AnyJob, type AnyResult, beginJob } from './job-kinds.ts';
 import { cancelled, JobTask } from './job-task.ts';
@@ -41,6 +42,10 @@ export class InlineExecutor implements Executor {
 
   get workers(): WorkerStats {
     return { countMax: 0, runningCount: 0, error: undefined };
+  }
+
+  get limiter(): RateLimiter | undefined {
+    return this.#context.limiter;
   }
 
   /** Jobs that are under way. */

@@ -3,6 +3,7 @@
  * else of the executor knows what a job does.
  * @module
  */
+import { type CopyJob, CopyJobRun, type CopyResult } from '../copy/copy-job.ts';
 import { type ScrubJob, ScrubJobRun, type ScrubResult } from '../integrity/scrub-job.ts';
 import { type VerifyJob, VerifyJobRun, type VerifyResult } from '../integrity/verify-job.ts';
 import type { JobRun } from '../job/job.ts';
@@ -13,6 +14,7 @@ import { type MergeJob, MergeJobRun, type MergeResult } from '../merge/merge-job
 interface Kinds {
   flush: { job: MergeJob; result: MergeResult };
   compaction: { job: MergeJob; result: MergeResult };
+  copy: { job: CopyJob; result: CopyResult };
   scrub: { job: ScrubJob; result: ScrubResult };
   verify: { job: VerifyJob; result: VerifyResult };
 }
@@ -30,6 +32,7 @@ type Begin<K extends Kind> = (job: Kinds[K]['job'], context: JobContext) => JobR
 const KINDS: { readonly [K in Kind]: Begin<K> } = {
   flush: (job, context) => new MergeJobRun(job, context),
   compaction: (job, context) => new MergeJobRun(job, context),
+  copy: (job, context) => new CopyJobRun(job, context),
   scrub: (job, context) => new ScrubJobRun(job, context),
   verify: (job, context) => new VerifyJobRun(job, context),
 };

@@ -10,7 +10,7 @@ import type { VarveError } from '../errors.ts';
 import { type Job, PATIENT, URGENT } from '../job/job.ts';
 import type { JobContext } from '../job/job-context.ts';
 import { removeLeftovers } from '../job/leftovers.ts';
-import type { RateShare } from '../job/rate-limiter.ts';
+import type { RateLimiter, RateShare } from '../job/rate-limiter.ts';
 import type { Executor, WorkerStats } from './executor.ts';
 import type { InlineExecutor } from './inline.ts';
 import type { AnyJob } from './job-kinds.ts';
@@ -73,6 +73,10 @@ export class WorkerExecutor implements Executor, PoolClient {
   get workers(): WorkerStats {
     const { runningCount, failure } = this.#pool;
     return { countMax: this.workerCount, runningCount, error: failure?.message };
+  }
+
+  get limiter(): RateLimiter | undefined {
+    return this.#options.context.limiter;
   }
 
   start<J extends AnyJob>(job: J): JobTask<J> {

@@ -51,7 +51,10 @@ export async function openThreaded(
     crypto: nodeCrypto(),
   };
   const threads = new SimulatedThreads({ ...ports, fs: workerFs }, new SeededRandom(2));
-  const hostLoop = { turn: () => Promise.resolve() };
+  const hostLoop = {
+    turn: () => Promise.resolve(),
+    delay: async (milliseconds: number) => clock.advance(milliseconds),
+  };
   const environment = { ...ports, hostLoop, threads: change(threads, clock) };
   return { db: await openDatabase(DIRECTORY, options, environment), threads, clock };
 }

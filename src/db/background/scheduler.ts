@@ -347,6 +347,7 @@ export class Scheduler {
     this.unpauseAll();
     this.#stalls.slowed(undefined, 0);
     await this.#executor.close();
+    await this.patientJobs.callsEnded();
     this.#core.collect();
   }
 
