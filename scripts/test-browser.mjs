@@ -117,9 +117,8 @@ async function runBrowser(name) {
 async function runScenes(name, driver) {
   let failed = 0;
   for (const [title, play] of Object.entries({ ...SCENES.both, ...SCENES[name] })) {
-    const stage = new Stage(driver, programOf(browser), origin, (...more) =>
-      start(browser, ...more),
-    );
+    const launch = (...more) => start(name, ...more);
+    const stage = new Stage(driver, programOf(name), origin, launch);
     failed += await judge(`${titleOf(name)}: `, title, () => play(stage));
     await stage.end();
   }
