@@ -6,16 +6,19 @@
  *     npm run bench -- <name> [arguments]     bench/<name>.ts
  *     npm run bench -- --help                 explains the flags and lists the programs
  *
- * `npm run bench:vs` is `vs`, which also needs the packages of bench/vs.
+ * `npm run bench:vs` is `vs`, which also needs the packages of bench/vs; `browser` needs those of
+ * bench/browser, and a Chromium.
  * @module
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findChromium } from './chromium.mjs';
 import { buildDev, fail, filesUnder, root, runNpm } from './ensure.mjs';
 import { runNode } from './run-node.mjs';
 
 const MAIN = 'db';
 const COMPARISON = 'vs';
+const BROWSER = 'browser';
 
 const names = filesUnder('bench')
   .map((path) => /^bench\/([^/]+)\.ts$/.exec(path)?.[1])
@@ -28,7 +31,8 @@ if (first === '--help' || first === '-h') {
 } else if (first.startsWith('-')) {
   run(MAIN, [first, ...rest]);
 } else if (names.includes(first)) {
-  if (first === COMPARISON) installPeers();
+  if (first === COMPARISON || first === BROWSER) installPeers(`bench/${first}`);
+  if (first === BROWSER) process.env.CHROMIUM = findChromium();
   run(first, rest);
 } else {
   fail(`There is no bench ${first}.\n\n${listing()}`, 2);
@@ -40,11 +44,11 @@ function run(name, args) {
 }
 
 /** Installs the other stores once. Without them the comparison runs on what there is. */
-function installPeers() {
-  if (existsSync(join(root, 'bench/vs/node_modules'))) return;
-  process.stderr.write('Installing the other stores with npm ci in bench/vs.\n');
+function installPeers(folder) {
+  if (existsSync(join(root, folder, 'node_modules'))) return;
+  process.stderr.write(`Installing the other stores with npm ci in ${folder}.\n`);
   const { status } = runNpm(['ci', '--no-audit', '--no-fund'], {
-    cwd: join(root, 'bench/vs'),
+    cwd: join(root, folder),
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   if (status !== 0)
