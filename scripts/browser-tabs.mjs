@@ -25,7 +25,8 @@ export async function shareTabs(executablePath, url, rounds, seed, support) {
       try {
         await run.run((seed + round) % 3 === 0 ? 5 : 2);
       } catch (error) {
-        throw new Error(`--tabs 1 --seed ${seed + round}: ${error.message}`, { cause: error });
+        const text = `--tabs 1 --seed ${seed + round}: ${error.message}\n${run.log}`;
+        throw new Error(text, { cause: error });
       }
       totals.writes += run.writeCount;
       totals.tabs += run.tabCount;
@@ -48,6 +49,8 @@ class Round {
   /** Tabs that have the database open, or had. */
   #opened = new Set();
   #errors = [];
+  /** What tabs did and databases told, for who looks for the cause of a failure. */
+  #log = [];
   #onNews = () => {};
   tabCount = 0;
 
@@ -57,6 +60,10 @@ class Round {
     this.#database = database;
     this.#random = new SeededRandom(seed);
     this.#history = new TabHistory(CLOCK_TOLERANCE_MS);
+  }
+
+  get log() {
+    return this.#log.join('\n');
   }
 
   get writeCount() {
@@ -85,6 +92,9 @@ class Round {
     const names = JSON.stringify([...this.#history.written.keys()]);
     const shown = await within('the judge', tabs[0].evaluate(`judge(${names})`));
     this.#history.check(shown);
+    const follow = `follow(${JSON.stringify(shown)})`;
+    await within('change events', Promise.all(tabs.map((tab) => tab.evaluate(follow))));
+    this.#throwErrors();
     await within('closing', Promise.all(tabs.map((tab) => tab.evaluate('close()'))));
     await Promise.all(tabs.map((tab) => tab.close()));
   }
@@ -99,12 +109,18 @@ class Round {
   }
 
   #hear(text) {
-    const { tab, isOpen, acknowledged, register, read, error } = JSON.parse(text);
+    const { tab, isOpen, acknowledged, register, read, event, error } = JSON.parse(text);
     if (isOpen) this.#opened.add(tab);
+    if (event !== undefined) this.#note(`${tab}: ${JSON.stringify(event)}`);
+    if (isOpen || acknowledged % 5 === 0) this.#note(`${tab}: ${text}`);
     if (error !== undefined) this.#errors.push(`${tab}: ${error}`);
     if (acknowledged !== undefined) this.#history.acknowledge(tab, acknowledged);
     if (read !== undefined) this.#history.addRead(register, read);
     this.#onNews();
+  }
+
+  #note(text) {
+    this.#log.push(`${Math.round(performance.now())} ${text}`);
   }
 
   #throwErrors() {
@@ -130,6 +146,7 @@ class Round {
     const choice = this.#random.below(6);
     if (name !== undefined) {
       const tab = this.#alive.get(name);
+      this.#note(`${name}: ${choice < 3 ? 'crash' : choice < 4 ? 'close' : 'freeze'}`);
       if (choice < 4) this.#alive.delete(name);
       if (choice < 3) tab.crash();
       else if (choice < 4) await tab.close();
@@ -146,6 +163,7 @@ class Round {
       if (!isChosen()) continue;
       this.#frozen.delete(name);
       await this.#alive.get(name)?.thaw();
+      this.#note(`${name}: thaw`);
     }
   }
 }

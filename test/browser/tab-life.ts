@@ -7,6 +7,7 @@ import type { PageDb } from '../../src/browser/page-db.ts';
 import { isVarveError } from '../../src/errors.ts';
 import type { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { check, type Shown, type TabHistory } from './tab-history.ts';
+import { TabView } from './tab-view.ts';
 
 const REGISTERS = 2;
 /** Large enough that memory is flushed, and logs end, every few dozen writes. */
@@ -22,6 +23,8 @@ function ownKey(tab: string, n: number): string {
 
 /** The life of one tab, until it is told to end. */
 export class TabLife {
+  /** What it is told of the writes of all tabs. */
+  readonly view: TabView;
   readonly #name: string;
   readonly #db: PageDb;
   readonly #random: SeededRandom;
@@ -30,6 +33,7 @@ export class TabLife {
   isEnding: boolean;
 
   constructor(name: string, db: PageDb, random: SeededRandom, history: TabHistory) {
+    this.view = new TabView(db);
     this.#name = name;
     this.#db = db;
     this.#random = random;
@@ -39,7 +43,12 @@ export class TabLife {
   }
 
   async run(): Promise<void> {
-    while (!this.isEnding) await this.#step();
+    const viewed = this.view.run();
+    // It goes on until the database is closed, and fails at once.
+    const live = async (): Promise<void> => {
+      while (!this.isEnding) await this.#step();
+    };
+    await Promise.race([live(), viewed]);
   }
 
   async #step(): Promise<void> {
@@ -112,6 +121,11 @@ export class TabLife {
     }
     await snapshot.release();
   }
+}
+
+/** The newest writes of what is shown, which every tab has to be told of. */
+export function newestOf(shown: readonly Shown[]): Map<string, number> {
+  return new Map(shown.map(({ tab, newest }) => [tab, newest]));
 }
 
 /** Reads what is there of the writes of tabs. */

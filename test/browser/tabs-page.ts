@@ -5,12 +5,15 @@
  */
 import { openInWorker } from '../../src/browser.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
-import { TabHistory } from './tab-history.ts';
-import { readAll, TabLife } from './tab-life.ts';
+import { type Shown, TabHistory } from './tab-history.ts';
+import { newestOf, readAll, TabLife } from './tab-life.ts';
 
 declare const report: (news: string) => void;
 
 const [database = '', tab = '', seed = '0'] = location.hash.slice(1).split(',');
+
+/** Events that say nothing about a failure. */
+const ROUTINE = /^(flush|compaction|stall)/;
 
 /** Times are milliseconds, of a clock that all tabs have. */
 class ReportedHistory extends TabHistory {
@@ -20,17 +23,22 @@ class ReportedHistory extends TabHistory {
 
   override acknowledge(name: string, n: number): void {
     super.acknowledge(name, n);
-    report(JSON.stringify({ tab: name, acknowledged: n }));
+    tell({ acknowledged: n });
   }
 
   override noteRead(register: string, value: string | undefined, asked: number): void {
-    report(JSON.stringify({ register, read: { value, asked, answered: this.tick() } }));
+    tell({ register, read: { value, asked, answered: this.tick() } });
   }
 }
 
 async function run(): Promise<void> {
   const history = new ReportedHistory();
-  const db = await openInWorker(database, { db: { writeBufferBytes: 64 * 1024 } });
+  const db = await openInWorker(database, {
+    db: { writeBufferBytes: 64 * 1024 },
+    onEvent: (event) => {
+      if (!ROUTINE.test(event.type)) tell({ event });
+    },
+  });
   const life = new TabLife(tab, db, new SeededRandom(Number(seed)), history);
   const lived = life.run();
   lived.catch((error: unknown) => fail(error));
@@ -43,15 +51,21 @@ async function run(): Promise<void> {
     },
     /** Closes the database. */
     close: () => db.close(),
+    /** Resolves when it was told of all that is there. */
+    follow: (shown: readonly Shown[]) => life.view.until(newestOf(shown)),
     /** What is there of the writes of these tabs. */
     judge: (tabs: readonly string[]) => readAll(db, tabs),
   };
   Object.assign(globalThis, ends);
-  report(JSON.stringify({ tab, isOpen: true }));
+  tell({ isOpen: true });
+}
+
+function tell(news: object): void {
+  report(JSON.stringify({ tab, ...news }));
 }
 
 function fail(error: unknown): void {
-  report(JSON.stringify({ tab, error: String((error as Error).stack ?? error) }));
+  tell({ error: String((error as Error).stack ?? error) });
 }
 
 run().catch(fail);

@@ -9,7 +9,7 @@ import test from 'node:test';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { TabHistory } from './tab-history.ts';
-import { readAll, TabLife } from './tab-life.ts';
+import { newestOf, readAll, TabLife } from './tab-life.ts';
 import { TabWorld, type WorldTab } from './tab-world.ts';
 
 const FIRST_SEED = Number(process.env.TABS_SEED ?? 1);
@@ -53,7 +53,9 @@ class Round {
     const judge = this.world.tab('judge');
     await judge.join();
     const history = this.#history;
-    history.check(await readAll(judge.db, history.written.keys()));
+    const shown = await readAll(judge.db, history.written.keys());
+    history.check(shown);
+    await Promise.all(this.#alive().map(({ life }) => life.view.until(newestOf(shown))));
     await Promise.all([...this.#alive().map(({ tab }) => tab), judge].map(({ db }) => db.close()));
   }
 
