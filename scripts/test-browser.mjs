@@ -29,6 +29,7 @@ const PAGES = [
   { name: 'web workers', path: '/isolated/test/executor/browser-page', browsers: ['chromium'] },
   { name: 'opfs', path: '/page/test/fs/opfs-page', browsers: BOTH },
   { name: 'client', path: '/page/test/browser/page', browsers: BOTH },
+  { name: 'exchange', path: '/page/test/browser/exchange-page', browsers: BOTH },
   { name: 'model', path: '/page/test/browser/program-page?model', browsers: BOTH },
   { name: 'stages', path: '/page/test/browser/program-page?stages', browsers: BOTH },
   { name: 'integrity', path: '/page/test/browser/program-page?integrity', browsers: BOTH },
@@ -58,6 +59,7 @@ buildDev();
 // Not sooner: packages may have been installed just now.
 const { start } = await import('./browser/browsers.mjs');
 const { SCENES, Stage } = await import('./browser/scenes.mjs');
+const { Exchange } = await import('./browser/exchange.mjs');
 const { serve } = await import('./browser/server.mjs');
 const { killBrowsers } = await import('./browser-kills.mjs');
 const { shareTabs } = await import('./browser-tabs.mjs');
@@ -68,7 +70,8 @@ const absent = names.filter((name) => programOf(name) === undefined);
 const needed = absent.filter((name) => isStrict || name === 'chromium');
 if (needed.length > 0) fail(needed.map((name) => missing(name)).join('\n'));
 
-const { server, origin } = await serve();
+const exchange = new Exchange();
+const { server, origin } = await serve(exchange);
 let failures = 0;
 try {
   const isPages = !flags['kills-only'] && !flags['tabs-only'];
@@ -105,10 +108,26 @@ async function runBrowser(name) {
   const { driver, close } = await start(name);
   let failed = 0;
   try {
-    for (const page of pages) failed += await runPage(driver, `${titleOf(name)}: `, page);
+    for (const page of pages) {
+      const run = page.name === 'exchange' ? runExchange : runPage;
+      failed += await run(driver, `${titleOf(name)}: `, page);
+    }
     if (hasScenes) failed += await runScenes(name, driver);
   } finally {
     await close();
+  }
+  return failed;
+}
+
+/** Lets a page get databases of Node and send its own; returns how many tests failed. */
+async function runExchange(driver, title, page) {
+  await exchange.begin();
+  let failed = 0;
+  try {
+    failed += await runPage(driver, title, page);
+    for (const [name, check] of exchange.checks()) failed += await judge(title, name, check);
+  } finally {
+    exchange.end();
   }
   return failed;
 }

@@ -3,9 +3,16 @@
  * @module
  */
 
+export type { ImportReport } from './backup/import.ts';
 export { type OpenInWorkerOptions, openInWorker } from './browser/client.ts';
 export type { PageProgress } from './browser/connection.ts';
 export {
+  type ImportInWorkerOptions,
+  type ImportSource,
+  importInWorker,
+} from './browser/import.ts';
+export {
+  type PageByteStream,
   type PageCompactOptions,
   PageDb,
   type PagePutOptions,

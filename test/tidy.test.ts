@@ -150,9 +150,24 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'browser',
     at: 'src/browser/',
-    mayImport: ['db', 'copy', 'fs', 'env', 'env/system', 'compress', 'crypto', 'bytes', 'errors'],
+    mayImport: [
+      'db',
+      'backup',
+      'copy',
+      'fs',
+      'env',
+      'env/system',
+      'compress',
+      'crypto',
+      'bytes',
+      'errors',
+    ],
   },
-  { name: 'varve/browser', at: 'src/browser.ts', mayImport: ['browser', 'db', 'env', 'errors'] },
+  {
+    name: 'varve/browser',
+    at: 'src/browser.ts',
+    mayImport: ['browser', 'db', 'backup', 'env', 'errors'],
+  },
   // Exported for the tests of those who embed us; nothing else in src may import it.
   {
     name: 'testing',

@@ -5,6 +5,7 @@
  *     /isolated/NAME        the same, cross-origin isolated: with SharedArrayBuffer
  *     /build/NAME.js        a compiled module; names of packages in it become addresses
  *     /bundle/NAME.js       the same in one file, with what stands for the modules of Node
+ *     /exchange/NAME        files that pages get and put: exchange.mjs
  * @module
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from '../ensure.mjs';
 import { bundled } from './bundle.mjs';
+import { FILES_PATH } from './exchange.mjs';
 
 /** Without these a page gets no SharedArrayBuffer. */
 const ISOLATION = {
@@ -22,11 +24,18 @@ const ISOLATION = {
 const PAGE = /^\/(page|isolated)\/(.+)$/;
 const BUNDLE = /^\/bundle\/(.+\.js)$/;
 
-/** @returns the server, and the address that its pages begin with */
-export async function serve() {
+/**
+ * @param exchange answers for files
+ * @returns the server, and the address that its pages begin with
+ */
+export async function serve(exchange) {
   const bundles = new Map();
   const server = createServer((request, response) => {
-    answer(request, response, bundles).catch((error) => {
+    const isFile = request.url.startsWith(FILES_PATH);
+    const answered = isFile
+      ? exchange.answer(request, response)
+      : answer(request, response, bundles);
+    answered.catch((error) => {
       process.stderr.write(`${error.stack}\n`);
       response.statusCode = 500;
       response.end();

@@ -70,6 +70,13 @@ export interface PageTaskOptions {
   readonly onProgress?: PageProgress | undefined;
 }
 
+/** A `ReadableStream` of bytes, where the types of the platform are there. */
+export type PageByteStream = typeof globalThis extends {
+  ReadableStream: { prototype: infer Stream };
+}
+  ? Stream
+  : unknown;
+
 /** How a page scrubs. */
 export type PageScrubOptions = ScrubFields & PageTaskOptions;
 
@@ -291,6 +298,42 @@ export class PageDb {
    */
   checkpoint(name: string, options: PageTaskOptions = {}): Promise<CheckpointReport> {
     return this.#long(options, (task) => this.#connection.call('checkpoint', task, name));
+  }
+
+  /**
+   * The whole database as the bytes of one file, as of now, which `importInWorker` and the `varve`
+   * command take; what is encrypted stays so. Pieces come as they are read. A stream that is
+   * neither read to its end nor cancelled keeps files that the database needs no more. It fails
+   * with `STALE` when another tab takes over meanwhile.
+   */
+  export({ signal, onProgress }: PageTaskOptions = {}): PageByteStream {
+    const connection = this.#connection;
+    const task = connection.held.newId();
+    if (onProgress !== undefined) connection.progress.set(task, onProgress);
+    let isFirst = true;
+    const end = (): void => {
+      connection.progress.delete(task);
+      connection.call('cancel', task).catch(() => {});
+    };
+    return new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        try {
+          signal?.throwIfAborted();
+          const piece = connection.call('exported', task, isFirst);
+          isFirst = false;
+          const bytes = await abortable(piece, signal);
+          if (bytes !== undefined) controller.enqueue(bytes);
+          else {
+            end();
+            controller.close();
+          }
+        } catch (error) {
+          end();
+          throw error;
+        }
+      },
+      cancel: end,
+    });
   }
 
   /**

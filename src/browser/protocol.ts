@@ -183,6 +183,11 @@ export interface Verbs {
   verify(task: number, fields: VerifyFields): VerifyReport;
   /** @param name of the new database's directory in OPFS */
   checkpoint(task: number, name: string): CheckpointReport;
+  /**
+   * The next piece of the export file of the database; undefined at the end.
+   * @param isFirst whether to begin it
+   */
+  exported(task: number, isFirst: boolean): Uint8Array | undefined;
   cancel(task: number): void;
   /** Makes all writes durable; the worker of the page itself gives its files back as well. */
   close(): void;
@@ -222,6 +227,7 @@ export const AFTER_LOSS: Readonly<Record<Verb, 'repeat' | 'unknown'>> = {
   verify: 'repeat',
   // It may be there, and then cannot be made again.
   checkpoint: 'unknown',
+  exported: 'repeat',
   cancel: 'repeat',
   close: 'repeat',
   leave: 'repeat',

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { exportDatabase } from '../backup/export.ts';
 import type { CheckpointReport } from '../copy/checkpoint.ts';
 import type { CopyOptions } from '../copy/pace.ts';
 import type { ReadOptions, VerifyReport } from '../db/call-options.ts';
@@ -76,6 +77,7 @@ export class ClientSession implements Served {
   readonly #watches: Map<number, Watch>;
   /** Long work that is under way. */
   readonly #tasks: Map<number, AbortController>;
+  readonly #exports: Map<number, AsyncGenerator<Uint8Array, void, void>>;
   /** Shared by the writes of a turn. */
   #syncing: Promise<void> | undefined;
   #isEnded: boolean;
@@ -89,6 +91,7 @@ export class ClientSession implements Served {
     this.#walks = new Map();
     this.#watches = new Map();
     this.#tasks = new Map();
+    this.#exports = new Map();
     this.#syncing = undefined;
     this.#isEnded = false;
   }
@@ -123,6 +126,7 @@ export class ClientSession implements Served {
     for (const snapshot of this.#snapshots.values()) snapshot?.release();
     for (const watch of this.#watches.values()) watch.close();
     for (const task of this.#tasks.values()) task.abort();
+    for (const task of this.#exports.keys()) this.cancel(task);
     this.#walks.clear();
     this.#watches.clear();
     this.#snapshots.clear();
@@ -315,21 +319,42 @@ export class ClientSession implements Served {
     return this.#long(task, (options) => this.#ends.checkpoint(name, options));
   }
 
+  async exported(task: number, isFirst: boolean): Promise<Uint8Array | undefined> {
+    if (isFirst) {
+      const onProgress = this.#progressOf(task);
+      this.#exports.set(task, exportDatabase(this.#db, { onProgress }));
+    }
+    const pieces = this.#exports.get(task);
+    if (pieces === undefined) throw gone(true, 'export', 'ended');
+    const { value } = await pieces.next();
+    if (value === undefined) this.#exports.delete(task);
+    return value ?? undefined;
+  }
+
   cancel(task: number): void {
     this.#tasks.get(task)?.abort();
+    // What it fails with nobody waits for.
+    this.#exports
+      .get(task)
+      ?.return()
+      .catch(() => {});
+    this.#exports.delete(task);
   }
 
   async #long<T>(task: number, work: (options: LongOptions) => Promise<T>): Promise<T> {
     const controller = new AbortController();
     this.#tasks.set(task, controller);
-    const onProgress = (bytesDone: number, bytesTotal: number): void => {
-      if (!this.#isEnded) this.#post({ progress: [task, bytesDone, bytesTotal] }, []);
-    };
     try {
-      return await work({ signal: controller.signal, onProgress });
+      return await work({ signal: controller.signal, onProgress: this.#progressOf(task) });
     } finally {
       this.#tasks.delete(task);
     }
+  }
+
+  #progressOf(task: number): LongOptions['onProgress'] {
+    return (bytesDone, bytesTotal) => {
+      if (!this.#isEnded) this.#post({ progress: [task, bytesDone, bytesTotal] }, []);
+    };
   }
 
   close(): Promise<void> {
