@@ -83,6 +83,8 @@ export class FileCheck {
   readonly #report: Report;
   /** Undefined before the header was looked at. */
   #header: FileHeader | undefined;
+  /** All its copies are. */
+  #isHeaderSound: boolean;
   /** Undefined in a file without stripes. */
   #stripes: StripesCheck | undefined;
   /** Undefined before stripes were looked at. */
@@ -113,6 +115,7 @@ export class FileCheck {
     };
     this.#report = new Report(file.path, expected.fileClass, sink);
     this.#header = undefined;
+    this.#isHeaderSound = false;
     this.#stripes = undefined;
     this.#blocks = undefined;
     this.#earlierCount = 0;
@@ -149,6 +152,7 @@ export class FileCheck {
         return false;
       }
       if (only?.part === 'header') return false;
+      this.#isHeaderSound = this.#report.findingCount === 0;
       this.#stripes = this.#stripesOf(this.#header);
     }
     if (this.#blocks === undefined) {
@@ -168,7 +172,7 @@ export class FileCheck {
     this.position = this.sizeBytes;
     if (!isOfBlocks(only)) {
       const isBodySound = this.#report.findingCount === this.#earlierCount;
-      this.#stripes?.finish(isBodySound, this.sizeBytes);
+      this.#stripes?.finish(isBodySound, this.#isHeaderSound, this.sizeBytes);
     }
     return false;
   }

@@ -206,8 +206,11 @@ class Scrub {
     const { heal } = this.#options;
     const path = joinPath(this.#directory, file.name);
     const first = await this.#look(file, heal === true);
-    const { findings, tornAt, sizeBytes } =
+    let last =
       heal === true || first.findings.length === 0 ? first : await this.#settled(file, first);
+    const isHealedTable = heal === true && file.expected.fileClass === 'table';
+    if (isHealedTable) last = await this.#healFully(path, file, last);
+    const { findings, tornAt, sizeBytes } = last;
     this.#settle(path, file, findings);
     if (tornAt !== undefined && tornAt < sizeBytes) {
       this.#tornLogs.push({ file: path, offset: tornAt });
@@ -258,26 +261,46 @@ class Scrub {
     return isGrowing ? { ...last, findings: [] } : last;
   }
 
+  /**
+   * Heals a table as far as that goes: what parity of blocks heals may bring a stripe within its
+   * budget. @returns what the last look has found and is not told yet
+   */
+  async #healFully(path: string, file: NamedFile, first: Look): Promise<Look> {
+    let last = first;
+    for (let look = 1; look < LOOKS && last.findings.some(isHealable); look++) {
+      const { healed, left, refusal } = this.#heal(path, file, last.findings.filter(isHealable));
+      if (healed.length === 0 || refusal !== undefined) {
+        for (const finding of left) this.#tell(finding, false, refusal);
+        return { ...last, findings: last.findings.filter((one) => !isHealable(one)) };
+      }
+      last = await this.#look(file, true);
+    }
+    return last;
+  }
+
   /** Heals, if that is asked for, and tells. */
   #settle(path: string, file: NamedFile, findings: readonly Finding[]): void {
-    const { expected } = file;
-    const isHealed = this.#options.heal === true;
-    const healable = findings.filter(({ state }) => isHealed && state === 'healable');
+    const healable = this.#options.heal === true ? findings.filter(isHealable) : [];
     for (const finding of findings) {
       if (!healable.includes(finding)) this.#tell(finding, false, undefined);
     }
     if (healable.length === 0) return;
-    const inPlace = healFile(this.#fs, path, expected, healable);
-    const { healed, left, refusal } =
-      inPlace.refusal === undefined ? inPlace : this.#replace(file, inPlace);
-    for (const finding of healed) this.#tell(finding, true, undefined);
+    const { left, refusal } = this.#heal(path, file, healable);
     for (const finding of left) this.#tell(finding, false, refusal);
+  }
+
+  /** Heals, and tells what is healed. */
+  #heal(path: string, file: NamedFile, healable: readonly Finding[]): HealResult {
+    const inPlace = healFile(this.#fs, path, file.expected, healable);
+    const result = inPlace.refusal === undefined ? inPlace : this.#replace(file, inPlace);
+    for (const finding of result.healed) this.#tell(finding, true, undefined);
+    return result;
   }
 
   /** Heals what is left by a copy in the file's place; nobody has it open. */
   #replace({ name, expected }: NamedFile, { healed, left, refusal }: HealResult): HealResult {
     const lost = left.filter(({ state }) => state === 'lost');
-    const rest = left.filter(({ state }) => state === 'healable');
+    const rest = left.filter(isHealable);
     const result = healByReplacing(this.#fs, this.#directory, name, expected, rest);
     const why = result.refusal === undefined ? undefined : `${refusal}; ${result.refusal}`;
     return {
@@ -311,4 +334,8 @@ function unreadable({ expected }: NamedFile, file: string, { message }: VarveErr
     cause: message,
     source: '',
   };
+}
+
+function isHealable({ state }: Finding): boolean {
+  return state === 'healable';
 }

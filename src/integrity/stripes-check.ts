@@ -109,11 +109,13 @@ export class StripesCheck {
   /**
    * Ends the check, after the look at the blocks.
    * @param isBodySound that has found nothing
+   * @param isHeaderSound nor has the look at the header, which stands in the first chunk
    * @param sizeBytes of the file
    */
-  finish(isBodySound: boolean, sizeBytes: number): void {
+  finish(isBodySound: boolean, isHeaderSound: boolean, sizeBytes: number): void {
     const { layout } = this.#stripes;
-    if (isBodySound) this.#remake();
+    const left = isHeaderSound ? -1 : layout.stripeOf(0);
+    if (isBodySound) this.#remake(this.#pending.filter((stripe) => stripe !== left));
     const copy = encodeFileHeader(this.#header).subarray(0, HEADER_COPY_BYTES);
     this.#compare(copy, layout.headerCopyPosition, COPY_CAUSE, 'copies');
     const lengthBytes = sizeBytes - layout.fileBytes;
@@ -137,9 +139,8 @@ export class StripesCheck {
   }
 
   /** Makes units anew, of chunks that are as they should be. */
-  #remake(): void {
+  #remake(pending: readonly number[]): void {
     const units = Array.from({ length: this.#stripes.layout.parity }, (_, j) => j);
-    const pending = this.#pending;
     for (let i = 0; i < pending.length; ) {
       const first = pending[i]!;
       let count = 1;

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { CHUNK_BYTES, StripeLayout } from '../../src/ecc/stripe-layout.ts';
 import { MemoryFs } from '../../src/fs/memory.ts';
 import { type ScrubReport, scrubDirectory } from '../../src/integrity/scrub-directory.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
@@ -177,4 +178,29 @@ test('a directory without a database is refused', async () => {
   await assert.rejects(scrubDirectory(fs, 'none', { heal: true }), code('INVALID'));
   assert.deepEqual(fs.list('empty'), []);
   await assert.rejects(scrubDirectory(fs, 'empty', { heal: 1 as never }), TypeError);
+});
+
+test('what healed blocks bring within the budget of stripes is healed at once', async () => {
+  const stripe = { data: 6, parity: 1 } as const;
+  const whole = new MemoryFs();
+  const db = await openSeeded(whole, 1, { compression: 'none', ecc: { ...ecc, stripe } });
+  for (let i = 0; i < 400; i++) db.put(`key ${i}`, `${i} `.repeat(40));
+  await db.compact();
+  await db.close();
+  const name = whole.list(DIRECTORY).find((file) => file.endsWith('.sst'))!;
+  const bytes = contentOf(fileOf(whole, name));
+  const layout = StripeLayout.ofFile(stripe, bytes.length)!;
+  assert.ok(layout.chunkCount > layout.stripeCount);
+  // All of a chunk, with blocks as a whole, and a bit of another chunk of its stripe.
+  const fs = whole.clone();
+  const file = fileOf(fs, name);
+  file.write(new Uint8Array(CHUNK_BYTES).fill(0xee), 0, CHUNK_BYTES, 0);
+  flip(fs, name, layout.stripeCount * CHUNK_BYTES + 300);
+  const report = await scrubDirectory(fs, DIRECTORY, { heal: true });
+  assert.ok(report.findings.length >= 2);
+  assert.ok(
+    report.findings.every(({ isHealed }) => isHealed),
+    outcomes(report).join(),
+  );
+  assert.deepEqual(contentOf(file), bytes);
 });

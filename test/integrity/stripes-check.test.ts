@@ -191,3 +191,13 @@ test('units are not made anew of a body that is damaged', async () => {
     assert.ok(findingsIn(fs, expected).some(({ state }) => state === 'lost'));
   }
 });
+
+test('units are not made anew of a chunk whose copy of the header is damaged', async () => {
+  for (const ecc of [ONE, BOTH]) {
+    const sample = await sampleOf(ecc, noiseOf(80, 400));
+    const { bytes, layout } = sample;
+    const damagedUnit = layout.unitPosition(layout.stripeOf(0), 0) + 30;
+    const damaged = withHole(withHole(bytes, 98, 1, -1), damagedUnit, 50, -1);
+    for (const expected of expectations(sample)) expectHealed(sample, damaged, expected, 'both');
+  }
+});
