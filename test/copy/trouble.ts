@@ -27,11 +27,16 @@ const CALLS: readonly FaultOperation[] = [
   ...(['syncAsync', 'syncDirectory', 'remove', 'link', 'rename'] as const),
 ];
 
-/** Cuts the power at every `stride`-th operation, under all variants. */
-export async function cutEverywhere(t: TestContext, trouble: Trouble, stride = 1): Promise<void> {
+/** Cuts the power at every `stride`-th operation from `first` on, under all variants. */
+export async function cutEverywhere(
+  t: TestContext,
+  trouble: Trouble,
+  stride = 1,
+  first = 1,
+): Promise<void> {
   const { disk, work, check } = trouble;
   let cuts = 0;
-  for (let cut = 1; ; cut += stride) {
+  for (let cut = first; ; cut += stride) {
     const fs = new CrashFs(disk.clone());
     fs.cutAfter(cut);
     const isDone = await ends(work, fs, () => fs.isOff);

@@ -40,7 +40,10 @@ export interface Process {
  * A process of a world; all that happens in it follows from the seed and the calls. Its threads
  * take their steps between the operations of the database on its files.
  */
-export function processOf({ fs, clock, seed, workerCount, turn }: World): Process {
+export function processOf(
+  { fs, clock, seed, workerCount, turn }: World,
+  directory: string = DIRECTORY,
+): Process {
   const ports = {
     fs,
     clock,
@@ -51,7 +54,7 @@ export function processOf({ fs, clock, seed, workerCount, turn }: World): Proces
   const hostLoop = { turn };
   if (workerCount === 0) {
     const environment = { ...ports, hostLoop, threads: undefined };
-    return { threads: undefined, open: (options) => openDatabase(DIRECTORY, options, environment) };
+    return { threads: undefined, open: (options) => openDatabase(directory, options, environment) };
   }
   const threads = new SimulatedThreads(ports, new SeededRandom(seed), workerCount, LATE_EVERY);
   const interleaved = observed(fs, {
@@ -61,7 +64,7 @@ export function processOf({ fs, clock, seed, workerCount, turn }: World): Proces
     },
   });
   const environment = { ...ports, fs: interleaved, hostLoop, threads };
-  return { threads, open: (options) => openDatabase(DIRECTORY, options, environment) };
+  return { threads, open: (options) => openDatabase(directory, options, environment) };
 }
 
 /** Threads share memory with the database, which pages have only if they are isolated. */
