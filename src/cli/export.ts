@@ -3,7 +3,7 @@
  * @module
  */
 import { Command } from 'commander';
-import type { Db } from '../index.ts';
+import type { Db, LostRange } from '../index.ts';
 import { toJson } from './encoding.ts';
 import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts';
 import { addKeys } from './keys.ts';
@@ -17,8 +17,11 @@ import {
 import { Output } from './output.ts';
 import { Progress } from './progress.ts';
 import { DEFAULT_FAMILY, withReader } from './session.ts';
+import { SKIP_OPTION, tellSkipped } from './skipped.ts';
 
-type ExportOptions = FamilyOptions & EncodingOptions;
+interface ExportOptions extends FamilyOptions, EncodingOptions {
+  readonly skip?: boolean;
+}
 
 /** Every block is read once. */
 const WHOLE_SCAN = { fillCache: false, readAheadBytes: 262_144 } as const;
@@ -29,6 +32,7 @@ export function exportCommand(output: Output): Command {
     .description('write all entries as JSON lines, from which import restores them exactly')
     .argument('<db>', 'directory of the database')
     .argument('[file]', "replaced if it exists; '-' or nothing: standard output")
+    .option(...SKIP_OPTION)
     .addHelpText('after', HELP)
     .action(async (path: string, file: string | undefined, options: ExportOptions) => {
       const isFile = file !== undefined && file !== '-';
@@ -37,15 +41,16 @@ export function exportCommand(output: Output): Command {
         if (options.family !== undefined) db.columnFamily(options.family);
         const target = isFile ? Output.file(file) : output;
         const begin = performance.now();
-        const written = await exportAll(db, target, options, isFile);
+        const { skipped, ...written } = await exportAll(db, target, options, isFile);
         await target.end();
-        if (!isFile) return;
+        if (!isFile) return tellSkipped(skipped, options.encoding);
         const milliseconds = performance.now() - begin;
         if (options.json) {
           await output.json({ ...written, milliseconds: Math.round(milliseconds) });
         } else {
           await output.text(summary(written, milliseconds));
         }
+        tellSkipped(skipped, options.encoding);
       });
     });
   addKeys(command, 'read');
@@ -63,37 +68,45 @@ interface Written {
   readonly bytes: number;
 }
 
+/** What was left out for damage. */
+interface Exported extends Written {
+  readonly skipped: readonly LostRange[];
+}
+
 async function exportAll(
   db: Db,
   target: Output,
   options: ExportOptions,
   isFile: boolean,
-): Promise<Written> {
-  const { family, encoding } = options;
+): Promise<Exported> {
+  const { family, encoding, skip } = options;
   const families = family === undefined ? db.listColumnFamilies() : [family];
   const memtables = db.stats().columnFamilies.filter(({ name }) => families.includes(name));
   let totalBytes = memtables.reduce((sum, { memtableBytes }) => sum + memtableBytes, 0);
   for (const name of families) totalBytes += db.approximateSize({ columnFamily: name });
   const progress = new Progress('exporting', totalBytes, isFile && !options.json);
+  const skipped: LostRange[] = [];
+  const onDamage = skip === true ? 'skip' : 'throw';
   let entries = 0;
   let bytes = 0;
   try {
     for (const name of families) {
       const label = family === undefined && name !== DEFAULT_FAMILY ? { family: name } : {};
-      const range = { columnFamily: name, borrow: true, ...WHOLE_SCAN };
-      for (const [key, value] of db.entries(range)) {
-        if (target.isClosed) return { entries, bytes };
+      const found = db.entries({ columnFamily: name, borrow: true, onDamage, ...WHOLE_SCAN });
+      for (const [key, value] of found) {
+        if (target.isClosed) return { entries, bytes, skipped };
         // The bytes are lent: they become text before anything is waited for.
         await target.json({ key: toJson(key, encoding), value: toJson(value, encoding), ...label });
         entries++;
         bytes += key.length + value.length;
         progress.update(Math.min(bytes, totalBytes));
       }
+      skipped.push(...found.lostRanges);
     }
   } finally {
     progress.stop();
   }
-  return { entries, bytes };
+  return { entries, bytes, skipped };
 }
 
 function summary({ entries, bytes }: Written, milliseconds: number): string {

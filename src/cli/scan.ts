@@ -17,6 +17,7 @@ import {
 } from './options.ts';
 import type { Output } from './output.ts';
 import { withReader } from './session.ts';
+import { SKIP_OPTION, tellSkipped } from './skipped.ts';
 
 /** A terminal shows this much of a value; a pipe gets all of it. */
 const TERMINAL_VALUE_BYTES = 160;
@@ -31,6 +32,7 @@ interface ScanOptions extends FamilyOptions, EncodingOptions {
   readonly limit?: number;
   readonly keysOnly?: boolean;
   readonly valuesOnly?: boolean;
+  readonly skip?: boolean;
 }
 
 /** The command, which prints to `output`. */
@@ -47,6 +49,7 @@ export function scanCommand(output: Output): Command {
     .option('--limit <n>', 'stop after this many entries', parseCount)
     .option('--keys-only', 'print keys without values')
     .option('--values-only', 'print values without keys')
+    .option(...SKIP_OPTION)
     .addHelpText(
       'after',
       '\nBytes that are no printable text are shown as \\n, \\t, \\xNN or \\u{n}, and \\ as \\\\.' +
@@ -61,16 +64,20 @@ export function scanCommand(output: Output): Command {
         const print = printerOf(output, options);
         // Without values wanted, none is copied.
         if (options.keysOnly) {
-          for (const key of db.keys(range)) {
+          const keys = db.keys(range);
+          for (const key of keys) {
             if (output.isClosed) return;
             await print(key, undefined);
           }
+          tellSkipped(keys.lostRanges, options.encoding);
           return;
         }
-        for (const [key, value] of db.entries({ ...range, borrow: true })) {
+        const entries = db.entries({ ...range, borrow: true });
+        for (const [key, value] of entries) {
           if (output.isClosed) return;
           await print(options.valuesOnly ? undefined : key, value);
         }
+        tellSkipped(entries.lostRanges, options.encoding);
       });
     });
   addKeys(command, 'read');
@@ -88,6 +95,7 @@ function rangeOf(options: ScanOptions): EntriesOptions {
     ...bounds,
     reverse: reverse === true,
     fillCache: false,
+    onDamage: options.skip === true ? 'skip' : 'throw',
     ...(limit === undefined ? {} : { limit }),
     ...(family === undefined ? {} : { columnFamily: family }),
   };
