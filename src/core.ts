@@ -148,6 +148,7 @@ export type {
   Finding,
   ScrubFinding,
 } from './integrity/finding.ts';
+export type { FoundBytes, HealSource, WantedBytes } from './integrity/heal-source.ts';
 export type {
   KeySpan,
   PutAside,

@@ -226,7 +226,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'backup',
     at: 'src/backup/',
-    mayImport: ['db', 'copy', 'job', 'env/system', 'fs/removals', ...ENGINE_LAYERS],
+    mayImport: ['db', 'copy', 'integrity', 'job', 'env/system', 'fs/removals', ...ENGINE_LAYERS],
   },
   { name: 'zstd', at: 'src/zstd.ts', mayImport: ['compress'] },
   {

@@ -10,6 +10,8 @@
  */
 export type { CopyOptions, FollowOptions } from '../copy/pace.ts';
 export type { Clock, HostLoop, Random, StopSignal } from '../env/port.ts';
+export type { FoundBytes, HealSource, WantedBytes } from '../integrity/heal-source.ts';
+export { BackupSource } from './backup-source.ts';
 export {
   type BackupChoice,
   type BackupInfo,

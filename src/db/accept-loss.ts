@@ -66,6 +66,8 @@ export async function acceptLosses(
     const { fileNumber } = slot.meta;
     await inTurns(core, readThrough(core, slot));
     lookAgain(core, fileNumber);
+    await scheduler.sourceHeals.settle();
+    core.assertWritable();
     const lost = core.requests.health.of(fileNumber);
     if (lost === undefined || !lost.places.some(({ keys }) => isWithin(keys))) continue;
     const ranges = lostRangesOf(core, fileNumber);

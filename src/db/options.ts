@@ -2,6 +2,7 @@
  * What a database is opened with: the public options, and what the engine makes of them.
  * @module
  */
+
 import type { Pipeline } from '../block/pipeline.ts';
 import type { CompactionOptions, CompactionPolicy } from '../compaction/options.ts';
 import type { LeveledOptions } from '../compaction/pick.ts';
@@ -17,6 +18,7 @@ import type { EccOptions } from '../ecc/options.ts';
 import type { Clock, HostLoop, Random } from '../env/port.ts';
 import type { WorkerThreads } from '../executor/port.ts';
 import type { Fs } from '../fs/port.ts';
+import type { HealSource } from '../integrity/heal-source.ts';
 import type { TableOrigin } from '../sstable/table-origin.ts';
 import type { TableWriterOptions } from '../sstable/table-writer.ts';
 import type { WalRecoveryMode } from '../wal/wal-replay.ts';
@@ -103,11 +105,13 @@ export interface DbOptions extends Omit<ColumnFamilyOptions, 'encryption'> {
    */
   readonly onEvent?: (event: DbEvent) => void;
   /**
-   * Directories of checkpoints or copies of this database. What of a table is damaged beyond its
-   * code, or gone, is put right from the first that has the same file, of the same number and salt,
-   * sound in that place (event `healed`). None if absent.
+   * Directories of checkpoints or copies of this database, and other sources, such as a
+   * `BackupSource` of `varve/backup`. What of a table is damaged beyond its code, or gone, is put
+   * right from the first that has the same file, of the same number and salt, sound in that place
+   * (event `healed`): from directories at once, then from sources in the background. None if
+   * absent.
    */
-  readonly healFrom?: readonly string[];
+  readonly healFrom?: readonly (string | HealSource)[];
   /** Make the database if the directory holds none; true if absent. */
   readonly createIfMissing?: boolean;
   /** Fail with `INVALID` if the directory holds a database; false if absent. */
@@ -228,6 +232,7 @@ export interface FamilySettings extends LeveledOptions {
 export interface DbSettings {
   /** Resolved paths. */
   readonly healFrom: readonly string[];
+  readonly healSources: readonly HealSource[];
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
   readonly allowForeignFiles: boolean;

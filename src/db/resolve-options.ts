@@ -2,9 +2,11 @@
  * The defaults and the checks of the options.
  * @module
  */
+
 import { parseCompactionOptions } from '../compaction/options.ts';
 import { parseCompression } from '../compress/options.ts';
 import { parseEcc } from '../ecc/options.ts';
+import type { HealSource } from '../integrity/heal-source.ts';
 import { LEVEL_COUNT } from '../manifest/family-version.ts';
 import type { WalRecoveryMode } from '../wal/wal-replay.ts';
 import type {
@@ -54,7 +56,7 @@ export function resolveOptions(options: DbOptions): DbSettings {
   }
   const buffer = Math.floor(budget * profile.writeBufferShare);
   return {
-    healFrom: directories(options.healFrom),
+    ...sourcesOf(options.healFrom),
     createIfMissing: flag(options.createIfMissing, 'createIfMissing', true),
     errorIfExists: flag(options.errorIfExists, 'errorIfExists', false),
     allowForeignFiles: flag(options.allowForeignFiles, 'allowForeignFiles', false),
@@ -244,12 +246,25 @@ export const DB_OPTION_NAMES: ReadonlySet<string> = new Set([
   'hostLoop',
 ]);
 
-/** Fresh. */
-function directories(value: unknown): readonly string[] {
-  if (value === undefined) return [];
-  const arePaths = Array.isArray(value) && value.every((one) => typeof one === 'string' && one);
-  if (!arePaths) throw new TypeError('healFrom must be an array of paths');
-  return [...value];
+/** Paths, and sources that answer when they can; both fresh. */
+function sourcesOf(value: unknown): Pick<DbSettings, 'healFrom' | 'healSources'> {
+  const healFrom: string[] = [];
+  const healSources: HealSource[] = [];
+  if (value !== undefined && !Array.isArray(value)) throw noSource();
+  for (const one of (value ?? []) as readonly unknown[]) {
+    if (typeof one === 'string' && one !== '') healFrom.push(one);
+    else if (isSource(one)) healSources.push(one);
+    else throw noSource();
+  }
+  return { healFrom, healSources };
+}
+
+function isSource(value: unknown): value is HealSource {
+  return typeof (value as Partial<HealSource> | null)?.read === 'function';
+}
+
+function noSource(): TypeError {
+  return new TypeError('healFrom must be an array of paths and sources');
 }
 
 /** Refuses names that mean nothing: an option that is misspelt must not be ignored. */

@@ -67,6 +67,8 @@ interface Entry {
 export class TableHealth {
   /** Numbers of tables with damage that can be put right, and could not be in their files. */
   readonly healable: Set<number>;
+  /** Told of each table that was looked at and is lost. */
+  onConfirmed: (fileNumber: number) => void;
   readonly #lost: Map<number, Entry>;
   /** Numbers of those that are lost for certain; made anew when that changes. */
   #certain: ReadonlySet<number>;
@@ -75,6 +77,7 @@ export class TableHealth {
 
   constructor() {
     this.healable = new Set();
+    this.onConfirmed = () => {};
     this.#lost = new Map();
     this.#certain = NONE;
     this.#nextLookMs = Number.POSITIVE_INFINITY;
@@ -118,6 +121,7 @@ export class TableHealth {
     entry.isCertain = true;
     this.#lost.set(fileNumber, entry);
     this.#sum();
+    this.onConfirmed(fileNumber);
     return entry.places.filter(({ ordinal }) => !known.some((one) => one.ordinal === ordinal));
   }
 

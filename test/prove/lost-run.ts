@@ -196,10 +196,18 @@ class Run {
   #restore(name: string): void {
     const bytes = this.#damaged.get(name)!;
     const file = this.#fs.fileAt(`${PATH}/${name}`);
+    if (file === undefined && !this.#isLive(name)) return;
     // In place: whoever has it open is to see it.
     if (file === undefined) setBytes(this.#fs, name, bytes);
     else file.write(bytes, 0, bytes.length, 0);
     this.#damaged.delete(name);
+  }
+
+  #isLive(name: string): boolean {
+    const levels = this.#db.stats().columnFamilies[0]!.levels;
+    return levels.some(({ tables }) =>
+      tables.some((one) => one.fileNumber === Number.parseInt(name, 10)),
+    );
   }
 
   /** Tables that are no longer part of the database. */

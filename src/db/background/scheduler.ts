@@ -23,6 +23,7 @@ import { FlushQueue } from './flush-queue.ts';
 import type { HealFallbacks } from './healer.ts';
 import { PatientJobs } from './patient-jobs.ts';
 import { Scrubber } from './scrubber.ts';
+import { SourceHeals } from './source-heals.ts';
 import { StallLog, type StallStats } from './stall-log.ts';
 import { type Pressure, PressureGauge } from './write-pressure.ts';
 
@@ -79,6 +80,7 @@ export class Scheduler {
   #callOff: (() => void) | undefined;
   /** Undefined in a database that cannot be written. */
   readonly scrubber: Scrubber | undefined;
+  readonly sourceHeals: SourceHeals;
 
   /** @param fallbacks what the scrub needs of those who write */
   constructor(core: DbCore, executor: Executor, fallbacks: HealFallbacks) {
@@ -96,6 +98,7 @@ export class Scheduler {
     this.#unpaused = [];
     this.#callOff = undefined;
     this.scrubber = core.manifest === undefined ? undefined : this.#newScrubber(fallbacks);
+    this.sourceHeals = new SourceHeals(core);
     executor.onReport = () => this.#pump();
   }
 
