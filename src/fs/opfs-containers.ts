@@ -51,6 +51,8 @@ export class Container {
   readonly extents: Extent[];
   /** A power loss may bring back what was cut off behind the last extent. */
   isCut: boolean;
+  /** The map has a file at its end that nobody has: no other one begins there. */
+  isStuck: boolean;
 
   /** @param access taken: it stays open as long as the mount */
   constructor(number: number, access: SyncAccess) {
@@ -58,6 +60,7 @@ export class Container {
     this.access = access;
     this.extents = [];
     this.isCut = false;
+    this.isStuck = false;
   }
 
   get last(): Extent | undefined {
@@ -151,7 +154,7 @@ export class Containers {
     let bestAt = 0;
     for (const container of this.all.values()) {
       const { last } = container;
-      if (last === undefined) continue;
+      if (last === undefined || container.isStuck) continue;
       const at = last.writerCount === 0 ? 0 : last.grownAt;
       const isBetter = best === undefined || at < bestAt;
       if (!isBetter && (at !== bestAt || container.end >= best!.end)) continue;

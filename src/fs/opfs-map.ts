@@ -197,13 +197,29 @@ export class MapJournal {
     const isLong = this.#end > Math.max(RESTART_BYTES_MIN, 4 * this.#firstRecordBytes);
     if (isLong || this.#mustBegin) this.#begin(0);
     const record = encodeRecord(edits, this.#generation, this.#end);
-    for (const file of this.#files) {
-      this.#keepRoom(file, this.#end + record.length);
-      this.#write(file, record, this.#end);
-    }
+    for (const file of this.#files) this.#keepRoom(file, this.#end + record.length);
     this.#isFlushed = false;
+    try {
+      for (const file of this.#files) this.#write(file, record, this.#end);
+    } catch (error) {
+      this.#withdraw();
+      throw error;
+    }
     this.#end += record.length;
     for (const edit of edits) this.map.apply(edit);
+  }
+
+  /** What is in one file only would count at the next mount, though it was told to have failed. */
+  #withdraw(): void {
+    this.#mustBegin = true;
+    for (const file of this.#files) {
+      try {
+        file.write(new Uint8Array(RECORD_HEADER_BYTES), { at: this.#end });
+        file.flush();
+      } catch {
+        // The next edit begins a generation, which leaves it behind.
+      }
+    }
   }
 
   /** Makes everything durable that was appended. @throws VarveError `NOSPACE`, `IO` */

@@ -192,49 +192,74 @@ export class Mount {
     throw new VarveError('HANDLES', message, { file: path });
   }
 
-  /** Puts a file at the end of a container that was chosen for it. */
+  /**
+   * Puts a file at the end of a container that was chosen for it.
+   *
+   * Where the map has an edit that could not be made durable, memory has it too: the file before
+   * must not grow beyond the length that the map may have for it.
+   */
   begin(container: Container, path: string): Extent {
     const { last } = container;
-    const edits: MapEdit[] = [];
-    if (last?.path !== undefined && last.isOpenEnded) {
-      edits.push({ kind: 'length', path: last.path, length: last.size });
-    }
     const extent = new Extent(container, container.end, path);
-    edits.push({ kind: 'place', path, container: container.number, start: extent.start });
+    const { start } = extent;
     try {
-      this.journal.append(edits);
-      // Without the edit, what is written here would belong to the file before.
-      if (last !== undefined) this.journal.flush();
+      const place: MapEdit = { kind: 'place', path, container: container.number, start };
+      this.journal.append([...this.#endOf(last), place]);
     } catch (error) {
       if (last === undefined) this.containers.ready.push(container);
       throw error;
     }
-    if (last !== undefined) last.isOpenEnded = false;
     container.extents.push(extent);
+    if (last === undefined) return extent;
+    last.isOpenEnded = false;
+    try {
+      // Without the edit, what is written here would belong to the file before.
+      this.journal.flush();
+    } catch (error) {
+      this.#unbegin(extent);
+      throw error;
+    }
     return extent;
+  }
+
+  /** Takes back a file that has just begun. */
+  #unbegin(extent: Extent): void {
+    const path = extent.path!;
+    extent.path = undefined;
+    try {
+      this.journal.append([{ kind: 'remove', path }]);
+      this.containers.drop(extent);
+    } catch {
+      // The map has it there until the next mount, so nothing else may begin there.
+      extent.container.isStuck = true;
+    }
+  }
+
+  /** The edit by which a file ends before the next one in its container, if it is needed. */
+  #endOf(last: Extent | undefined): MapEdit[] {
+    if (last?.path === undefined || !last.isOpenEnded) return [];
+    return [{ kind: 'length', path: last.path, length: last.size }];
   }
 
   /** Gives a file another place, where it can grow. */
   relocate(file: StoredFile, path: string): void {
     const from = file.extent;
     const container = this.choose(path);
-    const isNamed = from.path !== undefined;
     const to = new Extent(container, container.end, path);
     const { last } = container;
-    if (last?.isOpenEnded === true && last.path !== undefined) {
-      this.journal.append([{ kind: 'length', path: last.path, length: last.size }]);
+    if (last !== undefined) {
+      const end = this.#endOf(last);
+      if (end.length > 0) this.journal.append(end);
+      last.isOpenEnded = false;
       this.journal.flush();
     }
-    if (last !== undefined) last.isOpenEnded = false;
     container.extents.push(to);
     to.writerCount = from.writerCount;
     try {
       copyExtent(from, to, path);
-      if (isNamed) {
+      if (from.path !== undefined) {
         const place = { container: container.number, start: to.start };
-        this.journal.append([{ kind: 'place', path: from.path!, ...place }]);
-        // Who has synced the file counts on its content.
-        this.journal.flush();
+        this.journal.append([{ kind: 'place', path: from.path, ...place }]);
       }
     } catch (error) {
       to.path = undefined;
@@ -247,6 +272,8 @@ export class Mount {
     from.path = undefined;
     from.writerCount = 0;
     this.containers.drop(from);
+    // Who has synced the file counts on its content.
+    if (to.path !== undefined) this.journal.flush();
   }
 
   /** No path leads to the file any more. */

@@ -73,7 +73,7 @@ class TestDirectory implements OpfsDirectory {
     const path = joinPath(this.#path, name);
     if (!browser.disk.exists(path)) {
       if (options?.create !== true) throw new DomError('NotFoundError', path);
-      browser.disk.open(path, 'create').close();
+      quota(() => browser.disk.open(path, 'create').close());
       browser.creationCount++;
     }
     return {
@@ -137,8 +137,10 @@ class TestAccess implements SyncAccess {
 
   flush(): void {
     this.#requireOpen();
-    this.#file.sync();
-    this.#flushEntry();
+    quota(() => {
+      this.#file.sync();
+      this.#flushEntry();
+    });
   }
 
   close(): void {

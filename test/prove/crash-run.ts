@@ -28,7 +28,8 @@ export interface Workload {
 /** A file system on a disk, and what ends it. */
 export type Mount = (disk: Fs) => Promise<{ fs: Fs; unmount: () => Promise<void> }>;
 
-const NO_MOUNT: Mount = async (disk) => ({ fs: disk, unmount: async () => {} });
+/** The disk itself. */
+export const NO_MOUNT: Mount = async (disk) => ({ fs: disk, unmount: async () => {} });
 
 /** What happens to a disk after the first cut: little, but of every kind. */
 const AFTERMATH: readonly Operation[] = [

@@ -10,7 +10,7 @@ import type { Fs } from '../../src/fs/port.ts';
 import { CrashFs } from '../../src/testing/crash-fs.ts';
 import { FaultFs, type FaultOperation, type FaultRule } from '../../src/testing/fault-fs.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
-import { beforehand, type Workload } from './crash-run.ts';
+import { beforehand, NO_MOUNT, type Workload } from './crash-run.ts';
 import { Driver } from './driver.ts';
 import { openSeeded } from './environment.ts';
 import type { History } from './history.ts';
@@ -92,6 +92,7 @@ class FaultRun {
   /** Also says who does the background work; see environment.ts. */
   private readonly seed: number;
   private driver: Driver | undefined;
+  private unmount: () => Promise<void>;
 
   constructor(
     fs: FaultFs,
@@ -107,6 +108,7 @@ class FaultRun {
     this.workload = workload;
     this.settings = settings;
     this.driver = undefined;
+    this.unmount = async () => {};
   }
 
   /**
@@ -114,6 +116,14 @@ class FaultRun {
    * Whatever the rules of the file system are, they are gone once a call has failed.
    */
   async run(): Promise<void> {
+    try {
+      await this.live();
+    } finally {
+      await this.unmount();
+    }
+  }
+
+  private async live(): Promise<void> {
     await this.open();
     for (const operation of this.workload.operations) {
       if (operation.do !== 'reopen') {
@@ -129,20 +139,34 @@ class FaultRun {
 
   /** Opens what the run has left on a disk, and compares. */
   async check(disk: Fs): Promise<void> {
-    const db = await openSeeded(disk, 99, this.workload.options);
+    const { options, mount = NO_MOUNT } = this.workload;
+    const { fs, unmount } = await mount(disk);
+    const db = await openSeeded(fs, 99, options);
     this.history.recognise(db);
     const { uncorrectable } = await db.verify();
     if (uncorrectable.length > 0) throw new Error('verify reports damage');
     await db.close();
+    await unmount();
   }
 
   /** A failed attempt to open must leave nothing behind that hinders the next one. */
   private async open(): Promise<void> {
     const { options } = this.workload;
-    const db = await this.tryTwice(() => openSeeded(this.fs, this.seed, options));
+    const db = await this.tryTwice(async () =>
+      openSeeded(await this.mounted(), this.seed, options),
+    );
     const { history } = await this.tryTwice(async () => this.history.recognise(db));
     this.history = history;
     this.driver = new Driver(db, history, options);
+  }
+
+  private async mounted(): Promise<Fs> {
+    await this.unmount();
+    this.unmount = async () => {};
+    const { mount = NO_MOUNT } = this.workload;
+    const { fs, unmount } = await mount(this.fs);
+    this.unmount = unmount;
+    return fs;
   }
 
   private async tryTwice<T>(work: () => Promise<T>): Promise<T> {
