@@ -17,8 +17,8 @@ const COPY_BYTES = 0x10_0000;
 export function keepAsLost(fs: Fs, directory: string, name: string): void {
   const from = joinPath(directory, name);
   const to = joinPath(directory, lostName(name));
-  const isInTheWay = fs.exists(to) && (fs.capabilities.atomicRename || !isBeginning(fs, to, from));
-  if (isInTheWay) throw new VarveError('IO', `a file is in the way (${to})`, { file: to });
+  const isInTheWay = fs.exists(to) && (fs.capabilities.atomicRename || !isCopy(fs, to, from));
+  if (isInTheWay) throw inTheWay(to);
   if (fs.capabilities.atomicRename) {
     fs.rename(from, to);
     return;
@@ -30,15 +30,24 @@ export function keepAsLost(fs: Fs, directory: string, name: string): void {
 }
 
 /**
- * Gives a file of a database a second name, under which it stays when the first one goes; nothing
- * for one that is gone, or has it. The caller syncs the directory.
- * @throws VarveError of the `Fs`
+ * Gives a file of a database a second name, under which it stays when the first one goes, by a copy
+ * where there are no links; nothing for one that is gone. What was cut off is done to its end by
+ * the next call. The caller syncs the directory.
+ * @throws VarveError `IO` when another file has that name, or of the `Fs`
  */
 export function keepBeside(fs: Fs, directory: string, name: string): void {
   const [from, to] = [joinPath(directory, name), joinPath(directory, lostName(name))];
-  if (!fs.exists(from) || fs.exists(to)) return;
+  if (!fs.exists(from)) return;
+  if (fs.exists(to)) {
+    if (!isCopy(fs, to, from)) throw inTheWay(to);
+    fs.remove(to);
+  }
   if (fs.capabilities.hardLinks) fs.link(from, to);
   else copyFile(fs, from, to);
+}
+
+function inTheWay(file: string): VarveError {
+  return new VarveError('IO', `a file is in the way (${file})`, { file });
 }
 
 /** Copies a file to a name that is free; the bytes are on stable storage on return. */
@@ -67,8 +76,8 @@ function copyContent(source: FileHandle, target: FileHandle): void {
   }
 }
 
-/** True if the first file is what a copy of the second one begins with, or all of it. */
-function isBeginning(fs: Fs, path: string, wholePath: string): boolean {
+/** True if the first file is what a copy of the second one has left, whole or cut off. */
+function isCopy(fs: Fs, path: string, wholePath: string): boolean {
   const part = fs.open(path, 'read');
   try {
     const whole = fs.open(wholePath, 'read');
@@ -82,7 +91,10 @@ function isBeginning(fs: Fs, path: string, wholePath: string): boolean {
   }
 }
 
-/** True if the first file has no byte that the other one has not at the same place. */
+/**
+ * True if the first file has no byte that the other one has not at the same place. What was not
+ * written when the power went may be 0.
+ */
 function hasSameBytes(part: FileHandle, whole: FileHandle): boolean {
   const bytes = new Uint8Array(COPY_BYTES);
   const others = new Uint8Array(COPY_BYTES);
@@ -90,7 +102,7 @@ function hasSameBytes(part: FileHandle, whole: FileHandle): boolean {
     const length = readAt(part, bytes, 0, bytes.length, at);
     if (length === 0) return true;
     if (readAt(whole, others, 0, length, at) < length) return false;
-    for (let i = 0; i < length; i++) if (bytes[i] !== others[i]) return false;
+    for (let i = 0; i < length; i++) if (bytes[i] !== others[i] && bytes[i] !== 0) return false;
     at += length;
   }
 }

@@ -1,5 +1,16 @@
+/**
+ * Tables are written anew without what they have lost.
+ * @slow
+ * @module
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import {
+  BLOCK_DICTIONARY,
+  BLOCK_HEADER_BYTES,
+  BLOCK_OVERHEAD_BYTES,
+} from '../../src/block/block-format.ts';
+import { fileHeaderBytes } from '../../src/block/file-header.ts';
 import { MemoryFs } from '../../src/index.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { DIRECTORY, openSeeded } from '../prove/environment.ts';
@@ -126,3 +137,46 @@ test('newer versions of a key in a lost block are not made up for by older ones'
   assert.equal(Buffer.from(again.get('last')!).toString(), 'one');
   await again.close();
 });
+
+test('without its dictionary a table keeps the blocks that need none', async () => {
+  const fs = new MemoryFs();
+  const compression = { codec: 'zstd', dictionary: { trainedBytes: 1024 } } as const;
+  const options = { blockSizeBytes: 1024, compression } as const;
+  const db = await openSeeded(fs, 2, options);
+  const random = new SeededRandom(5);
+  const noise = new Uint8Array(700);
+  for (let i = 0; i < 300; i++) {
+    random.fill(noise);
+    // Some blocks hold what no codec makes smaller: they are stored as they are.
+    const value = i >= 200 ? noise : `value ${i} ${'words and words '.repeat(40)}`;
+    db.put(`key${String(i).padStart(3, '0')}`, value);
+  }
+  await db.compact();
+  await db.close();
+  for (const name of fs.list(DIRECTORY)) if (name.startsWith('LOCK')) fs.remove(pathOf(name));
+  const name = namesIn(fs).find((one) => one.endsWith('.sst'))!;
+  scramble(fs, name, ...dictionaryIn(fs, name));
+  const lost = await openSeeded(fs.clone(), 3, options);
+  assert.throws(() => lost.get('key000'), { code: 'CORRUPTION' });
+  assert.throws(() => lost.get('key299'), { code: 'CORRUPTION' });
+  await lost.close();
+  const { tables } = await salvageIn(fs, { ...options, dryRun: false });
+  const [{ keptCount, losses }] = tables as [(typeof tables)[0]];
+  assert.ok(keptCount >= 95 && keptCount <= 100, `${keptCount} entries are kept`);
+  assert.equal(losses.length, 1);
+  assert.match(losses[0]!.reason, /dictionary is lost/);
+  const found = await contentAfter(fs, options);
+  assert.equal(found.get('default')!.size, keptCount);
+});
+
+/** Where the dictionary of a table without a code stands. */
+function dictionaryIn(fs: MemoryFs, name: string): readonly [number, number] {
+  const bytes = new Uint8Array(sizeOf(fs, name));
+  const file = fs.open(pathOf(name), 'read');
+  file.read(bytes, 0, bytes.length, 0);
+  file.close();
+  const view = new DataView(bytes.buffer);
+  let at = fileHeaderBytes({ suiteId: 0, epoch: 0, ecc: undefined });
+  while (bytes[at] !== BLOCK_DICTIONARY) at += BLOCK_OVERHEAD_BYTES + view.getUint32(at + 8, true);
+  return [at + BLOCK_HEADER_BYTES, at + BLOCK_HEADER_BYTES + 300];
+}
