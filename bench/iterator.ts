@@ -7,7 +7,6 @@
  * `even` spreads the keys evenly over the children at random; `levels` gives each child ten times
  * as many as the one before, as the levels of a tree do. The row `array` is a child alone; `loser
  * tree` is the structure that the sorted array of `MergingCursor` was chosen over (forwards only);
- * `lent values` is the user's cursor told that values outlive moves, so that it copies none.
  * @module
  */
 import { performance } from 'node:perf_hooks';
@@ -47,6 +46,9 @@ class PackedCursor implements Cursor {
   }
   first(): boolean {
     return this.#stand(0);
+  }
+  keepValue(): boolean {
+    return true;
   }
   entryChecksum(): number {
     return NO_ENTRY_CHECKSUM;
@@ -237,15 +239,13 @@ function report(name: string, make: () => WalkableBack, entries: number): void {
   process.stdout.write(`${name.padEnd(30)}${forward}${backward}\n`);
 }
 function reportMerging(name: string, children: () => PackedCursor[], entries: number): void {
-  const user = (valuesOutliveMoves: boolean) =>
-    new UserCursor(mergeCursors(children()), SEQNO_MAX, { valuesOutliveMoves });
+  const user = () => new UserCursor(mergeCursors(children()), SEQNO_MAX);
   if (children().length > 1) {
     const loserTree = measure((seen) => walkForward(new LoserTree(children()), seen), entries);
     process.stdout.write(`${`loser tree, ${name}`.padEnd(30)}${loserTree}\n`);
   }
   report(`merging, ${name}`, () => mergeCursors(children()), entries);
-  report(`user, ${name}`, () => user(false), entries);
-  report(`user, ${name}, lent values`, () => user(true), entries);
+  report(`user, ${name}`, user, entries);
 }
 function main(): void {
   const entries = Number(process.argv[2] ?? 1_000_000);

@@ -4,8 +4,8 @@
  *
  * The cache has no map. A block is found by its owner, which keeps its blocks in an array by
  * ordinal; the cache tells the owner when one goes. The buffer of a block that went serves the next
- * one that is read, unless the block was lent: then somebody may hold its bytes, and they are left
- * to the garbage collector.
+ * one that is read, once no cursor is in it. A block that was lent for good is left to the garbage
+ * collector: somebody may hold its bytes.
  * @module
  */
 import { assert } from '../errors.ts';
@@ -26,8 +26,10 @@ export interface CacheEntry {
   buf: Uint8Array;
   /** Set by the owner at every hit. */
   referenced: boolean;
-  /** Set by the owner, for good, when somebody may hold the bytes for longer than a call. */
+  /** Set by the owner, and never taken back, when somebody may hold the bytes from then on. */
   isLent: boolean;
+  /** Cursors that are in the block; the cache's. */
+  pins: number;
   ordinal: number;
   /** Bytes counted against the budget; 0 while the entry is not in a cache. */
   chargeBytes: number;
@@ -105,7 +107,25 @@ export class BlockCache {
     this.blockCount--;
     entry.owner = undefined;
     entry.chargeBytes = 0;
-    if (!entry.isLent) this.#buffers.give(entry.buf);
+    if (entry.pins === 0) this.#recycle(entry);
+  }
+
+  /** A cursor is in the block from now on, until {@link unpin}: its bytes stand, cached or not. */
+  pin(entry: CacheEntry): void {
+    entry.pins++;
+  }
+
+  /** Undoes {@link pin}. */
+  unpin(entry: CacheEntry): void {
+    assert(entry.pins > 0, 'who leaves a block was in it');
+    if (--entry.pins === 0 && entry.owner === undefined) this.#recycle(entry);
+  }
+
+  /** Nobody finds the block any more, and nobody is in it. */
+  #recycle(entry: CacheEntry): void {
+    if (entry.isLent) return;
+    entry.isLent = true;
+    this.#buffers.give(entry.buf);
   }
 
   /** Changes the budget, evicting entries until they fit. */

@@ -50,10 +50,8 @@ export class DbCursor {
   ) {
     this.#core = core;
     const lost = range.onDamage === 'skip' ? new LostParts(seqno) : undefined;
-    // The pinned view keeps memtables, and the garbage collector keeps blocks that were cached.
     const options = {
       ...keyRangeOf(range),
-      valuesOutliveMoves: range.fillCache !== false,
       // What is left out for damage is not deleted.
       skipped: lost === undefined && seqno === core.lastSeqno ? skipped : undefined,
     };

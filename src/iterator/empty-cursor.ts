@@ -56,6 +56,10 @@ export class EmptyCursor implements Cursor {
     return false;
   }
 
+  keepValue(): boolean {
+    return false;
+  }
+
   entryChecksum(): number {
     return NO_ENTRY_CHECKSUM;
   }

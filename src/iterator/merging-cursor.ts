@@ -113,6 +113,10 @@ export class MergingCursor implements Cursor {
     return this.#show();
   }
 
+  keepValue(): boolean {
+    return this.#sorted[0]!.keepValue();
+  }
+
   entryChecksum(): number {
     return this.#sorted[0]!.entryChecksum();
   }

@@ -8,12 +8,13 @@
  * - Forwards the newest visible entry comes first: it is shown where it stands and its value is
  *   lent by the cursor below. The rest of the group is skipped by the next move.
  * - Backwards it comes last, and only a look beyond the group tells that it was the last. So each
- *   visible value is copied on the way (or its place is noted, where values are known to outlive
- *   moves), and the cursor below ends on the group before the shown one. Stepping back onto the
- *   entry instead would turn a merging cursor twice for every key.
+ *   visible value is kept on the way, as a copy where the cursor below cannot keep it, and that
+ *   cursor ends on the group before the shown one. Stepping back onto the entry instead would turn
+ *   a merging cursor twice for every key.
  * - A long group is not walked: after a few entries a seek jumps over the rest.
  * @module
  */
+import { copyBytes } from '../bytes/byte-writer.ts';
 import { compareBytes, successorOf } from '../bytes/compare.ts';
 import { VarveError } from '../errors.ts';
 import type { Cursor } from '../key/cursor.ts';
@@ -32,11 +33,6 @@ export interface KeyRange {
 
 /** What a {@link UserCursor} may show, and what it may rely on. */
 export interface UserCursorOptions extends KeyRange {
-  /**
-   * The value bytes that the cursor below lends stand until it is closed, not only until it moves.
-   * Moving backwards then copies no values.
-   */
-  readonly valuesOutliveMoves?: boolean | undefined;
   /** What is known of deleted keys, and learns more; for a cursor that sees the newest write. */
   readonly skipped?: SkippedRanges | undefined;
 }
@@ -77,9 +73,10 @@ export class UserCursor {
   readonly #snapshotSeqno: number;
   readonly #range: KeyRange;
   readonly #bounded: boolean;
-  readonly #valuesOutliveMoves: boolean;
   /** Where values are copied when moving backwards; made when first needed. */
   #scratch: Uint8Array;
+  /** The buffer whose bytes stand until the cursor is closed; the last of them. */
+  #keptBuf: Uint8Array;
   readonly #skipped: SkippedRanges | undefined;
   /** Of {@link #skipped}, when the cursor was made. */
   readonly #putCount: number;
@@ -111,8 +108,8 @@ export class UserCursor {
     this.#snapshotSeqno = snapshotSeqno;
     this.#range = options;
     this.#bounded = options.lower !== undefined || options.upper !== undefined;
-    this.#valuesOutliveMoves = options.valuesOutliveMoves === true;
     this.#scratch = NO_BYTES;
+    this.#keptBuf = NO_BYTES;
     this.#skipped = options.skipped;
     this.#putCount = options.skipped?.putCount ?? 0;
     this.#run = undefined;
@@ -389,13 +386,21 @@ export class UserCursor {
     if (entries.kind !== KIND_PUT) return entries.kind;
     this.seqno = entries.seqno;
     this.valLen = entries.valLen;
-    if (this.#valuesOutliveMoves) {
-      this.valBuf = entries.valBuf;
-      this.valOff = entries.valOff;
+    const { valBuf, valOff, valLen } = entries;
+    if (valBuf === this.#keptBuf || this.#keepsValue(valBuf)) {
+      this.valBuf = valBuf;
+      this.valOff = valOff;
     } else {
-      this.#copyValue(entries.valBuf, entries.valOff, entries.valLen);
+      this.#copyValue(valBuf, valOff, valLen);
     }
     return KIND_PUT;
+  }
+
+  /** Whether the value of `#entries`, in `valBuf`, stands until the cursor is closed. */
+  #keepsValue(valBuf: Uint8Array): boolean {
+    if (!this.#entries.keepValue()) return false;
+    this.#keptBuf = valBuf;
+    return true;
   }
 
   #copyValue(source: Uint8Array, off: number, len: number): void {
@@ -407,7 +412,7 @@ export class UserCursor {
     if (len > this.#scratch.length) {
       this.#scratch = new Uint8Array(Math.max(len * 2, VALUE_SCRATCH_BYTES_MIN));
     }
-    this.#scratch.set(source.subarray(off, off + len));
+    copyBytes(source, off, len, this.#scratch, 0);
     this.valBuf = this.#scratch;
   }
 

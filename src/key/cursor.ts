@@ -67,4 +67,10 @@ export interface Cursor extends EntryStream {
    */
   seekForPrev(buf: Uint8Array, off: number, len: number, seqno: number): boolean;
   prev(): boolean;
+  /**
+   * Asks for the value of the current entry to stand until `close`, moves or not. Called only while
+   * `valid`.
+   * @returns false if it will not: who needs it copies it
+   */
+  keepValue(): boolean;
 }

@@ -86,6 +86,11 @@ export class MemtableCursor extends RecordCursor implements Cursor {
     return this.#nextKey();
   }
 
+  /** The arena stands as long as the memtable does, which whoever opened the cursor pins. */
+  keepValue(): boolean {
+    return true;
+  }
+
   prev(): boolean {
     if (this.#keyCount !== this.#keys.count) this.#findAgain();
     const newer = oldestRecordFrom(this.arena, this.keyRecord, this.seqno + 1);

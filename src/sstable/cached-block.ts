@@ -9,6 +9,7 @@ import type { CacheEntry, CacheOwner } from '../cache/block-cache.ts';
 export class CachedBlock extends DataBlock implements CacheEntry {
   referenced: boolean;
   isLent: boolean;
+  pins: number;
   ordinal: number;
   chargeBytes: number;
   owner: CacheOwner | undefined;
@@ -19,6 +20,7 @@ export class CachedBlock extends DataBlock implements CacheEntry {
     super();
     this.referenced = false;
     this.isLent = false;
+    this.pins = 0;
     this.ordinal = 0;
     this.chargeBytes = 0;
     this.owner = undefined;
@@ -26,3 +28,6 @@ export class CachedBlock extends DataBlock implements CacheEntry {
     this.following = undefined;
   }
 }
+
+/** What a cursor is in while it is in no block; nobody opens it. */
+export const NO_BLOCK: CachedBlock = /* @__PURE__ */ new CachedBlock();

@@ -63,14 +63,19 @@ export class TableBlocks implements CacheOwner {
     return block;
   }
 
-  /** The same, lent for as long as somebody holds it: its bytes never change. */
-  lend(ordinal: number): CachedBlock {
+  /** The same, for a cursor that is in it until {@link leave}. */
+  enter(ordinal: number): CachedBlock {
     const block = this.at(ordinal);
-    block.isLent = true;
+    this.#cache.pin(block);
     return block;
   }
 
-  /** The same if it is in the cache, without counting as a use of it. */
+  /** A cursor moves out of a block. */
+  leave(block: CachedBlock): void {
+    this.#cache.unpin(block);
+  }
+
+  /** Block `ordinal` if it is in the cache, lent for good, without counting as a use of it. */
   peek(ordinal: number): CachedBlock | undefined {
     const block = this.#slots[ordinal];
     if (block !== undefined) block.isLent = true;

@@ -9,7 +9,7 @@ import { DataBlockCursor } from '../block/data-block-cursor.ts';
 import { equalBytes } from '../bytes/compare.ts';
 import type { Cursor } from '../key/cursor.ts';
 import { BlockWindow } from './block-window.ts';
-import { CachedBlock } from './cached-block.ts';
+import { type CachedBlock, NO_BLOCK } from './cached-block.ts';
 import type { TableBlocks } from './table-blocks.ts';
 
 export interface TableCursorOptions {
@@ -19,16 +19,18 @@ export interface TableCursorOptions {
   readonly readAheadBytes?: number | undefined;
 }
 
-const NO_BLOCK = -1;
+const NO_ORDINAL = -1;
 
 export class TableCursor extends DataBlockCursor implements Cursor {
   readonly #blocks: TableBlocks;
   /** Undefined when blocks go through the cache. */
   readonly #window: BlockWindow | undefined;
-  /** The block that the cursor is in, or `NO_BLOCK`. */
+  /** The block that the cursor is in, or `NO_ORDINAL`. */
   #ordinal: number;
   /** The block that was entered last, or that was to be. */
   #attempted: number;
+  /** The block that the cursor is in, if it came from the cache. */
+  #entered: CachedBlock | undefined;
 
   /** @param blocks must stay open as long as the cursor moves */
   constructor(blocks: TableBlocks, options: TableCursorOptions = {}) {
@@ -38,8 +40,9 @@ export class TableCursor extends DataBlockCursor implements Cursor {
       options.fillCache === false
         ? new BlockWindow(blocks, options.readAheadBytes ?? 0)
         : undefined;
-    this.#ordinal = NO_BLOCK;
-    this.#attempted = NO_BLOCK;
+    this.#ordinal = NO_ORDINAL;
+    this.#attempted = NO_ORDINAL;
+    this.#entered = undefined;
   }
 
   /** After a move that threw: the block that cannot be read. */
@@ -95,10 +98,24 @@ export class TableCursor extends DataBlockCursor implements Cursor {
     return this.prevInBlock() || this.#previousBlock();
   }
 
+  /** Through a window the next block takes the place of this one. */
+  keepValue(): boolean {
+    if (this.#entered === undefined) return false;
+    this.#entered.isLent = true;
+    return true;
+  }
+
   close(): void {
-    this.#ordinal = NO_BLOCK;
-    this.enterBlock(new CachedBlock());
+    this.#ordinal = NO_ORDINAL;
+    this.#leave();
+    this.enterBlock(NO_BLOCK);
     this.#window?.release();
+  }
+
+  #leave(): void {
+    if (this.#entered === undefined) return;
+    this.#blocks.leave(this.#entered);
+    this.#entered = undefined;
   }
 
   #nextBlock(): boolean {
@@ -116,12 +133,16 @@ export class TableCursor extends DataBlockCursor implements Cursor {
   /** When this throws, the cursor is in no block and invalid. */
   #enter(ordinal: number, backwards: boolean): void {
     this.valid = false;
-    this.#ordinal = NO_BLOCK;
+    this.#ordinal = NO_ORDINAL;
     this.#attempted = ordinal;
+    this.#leave();
     const window = this.#window;
-    const block =
-      window === undefined ? this.#blocks.lend(ordinal) : window.block(ordinal, backwards);
-    this.enterBlock(block);
+    if (window === undefined) {
+      this.#entered = this.#blocks.enter(ordinal);
+      this.enterBlock(this.#entered);
+    } else {
+      this.enterBlock(window.block(ordinal, backwards));
+    }
     this.#ordinal = ordinal;
   }
 }

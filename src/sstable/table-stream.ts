@@ -12,7 +12,7 @@ import type { Room } from '../bytes/room.ts';
 import type { EntryStream, MergeInput } from '../key/cursor.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
 import { BlockWindow, type StoredBlock } from './block-window.ts';
-import { CachedBlock } from './cached-block.ts';
+import { NO_BLOCK } from './cached-block.ts';
 import type { Table } from './table.ts';
 import type { TableBlocks } from './table-blocks.ts';
 import type { TableMeta } from './table-meta.ts';
@@ -161,7 +161,7 @@ export class TableStream extends DataBlockCursor implements MergeInput {
   private leaveTable(): void {
     this.valid = false;
     if (this.tableIndex === NONE) return;
-    this.enterBlock(new CachedBlock());
+    this.enterBlock(NO_BLOCK);
     this.window!.release();
     this.run.release(this.tableIndex);
     this.tableIndex = NONE;

@@ -81,6 +81,10 @@ export class LevelCursor implements Cursor {
     return this.#settleBackward(this.#cursor!.prev());
   }
 
+  keepValue(): boolean {
+    return this.#cursor!.keepValue();
+  }
+
   entryChecksum(): number {
     return this.#cursor!.entryChecksum();
   }

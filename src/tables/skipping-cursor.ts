@@ -42,6 +42,10 @@ abstract class FollowingCursor implements Cursor {
   abstract next(): boolean;
   abstract prev(): boolean;
 
+  keepValue(): boolean {
+    return this.inner.keepValue();
+  }
+
   entryChecksum(): number {
     return this.inner.entryChecksum();
   }

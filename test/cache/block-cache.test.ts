@@ -8,6 +8,7 @@ function newEntry(): CacheEntry {
     buf: new Uint8Array(0),
     referenced: false,
     isLent: false,
+    pins: 0,
     ordinal: 0,
     chargeBytes: 0,
     owner: undefined,
@@ -133,4 +134,28 @@ test('buffers have what blocks leave of the budget, and little if that is nothin
   assert.ok(cache.bufferBytes <= 400_000 && cache.bufferBytes > 300_000);
   cache.resize(0);
   assert.ok(cache.bufferBytes <= 65_536);
+});
+
+test('the buffer of a block with cursors in it goes on when the last of them leaves', () => {
+  const cache = new BlockCache(1_000_000);
+  const owner = new Owner();
+  const evicted = { ...newEntry(), buf: new Uint8Array(4096) };
+  const kept = { ...newEntry(), buf: new Uint8Array(8192) };
+  for (const [ordinal, entry] of [evicted, kept].entries()) {
+    assert.ok(cache.add(entry, owner, ordinal, 5000));
+    owner.slots.set(ordinal, entry);
+    cache.pin(entry);
+    cache.pin(entry);
+  }
+  cache.remove(evicted);
+  cache.unpin(evicted);
+  cache.unpin(kept);
+  cache.unpin(kept);
+  assert.equal(cache.bufferBytes, 0);
+  cache.unpin(evicted);
+  assert.equal(cache.bufferBytes, 4096);
+  assert.throws(() => cache.unpin(evicted), /who leaves a block/);
+  assert.equal(cache.buffer(4096), evicted.buf);
+  cache.remove(kept);
+  assert.equal(cache.buffer(8192), kept.buf);
 });

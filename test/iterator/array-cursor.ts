@@ -49,13 +49,14 @@ export class ArrayCursor implements Cursor, MergeInput {
   movesLeft = Number.POSITIVE_INFINITY;
   moves = 0;
   readonly #entries: Entry[];
-  readonly #valuesOutliveMoves: boolean;
+  readonly #keepsValues: boolean;
+  #isKept = false;
   #current: Entry | undefined;
 
   /** @param entries sorted, shared with the test, which may insert into it */
-  constructor(entries: Entry[], valuesOutliveMoves = false) {
+  constructor(entries: Entry[], keepsValues = false) {
     this.#entries = entries;
-    this.#valuesOutliveMoves = valuesOutliveMoves;
+    this.#keepsValues = keepsValues;
   }
 
   first(): boolean {
@@ -93,6 +94,12 @@ export class ArrayCursor implements Cursor, MergeInput {
     return this.#stand(this.#place() - 1);
   }
 
+  keepValue(): boolean {
+    if (!this.valid) throw new Error('asked while invalid');
+    this.#isKept = this.#keepsValues;
+    return this.#isKept;
+  }
+
   entryChecksum(): number {
     if (!this.valid) throw new Error('asked while invalid');
     return this.#current?.checksum ?? NO_ENTRY_CHECKSUM;
@@ -112,7 +119,9 @@ export class ArrayCursor implements Cursor, MergeInput {
     if (this.closed > 0) throw new Error('used after close');
     this.moves++;
     this.keyBuf.fill(SCRIBBLE);
-    if (!this.#valuesOutliveMoves) this.valBuf.fill(SCRIBBLE);
+    if (this.#isKept) this.valBuf = new Uint8Array(0);
+    else this.valBuf.fill(SCRIBBLE);
+    this.#isKept = false;
     this.valid = false;
     if (this.movesLeft-- === 0) throw new VarveError('CORRUPTION', 'planned');
     const entry = this.#entries[place];

@@ -78,7 +78,6 @@ const range = fc.record({
   lowerExclusive: fc.boolean(),
   upper: bound,
   upperExclusive: fc.boolean(),
-  valuesOutliveMoves: fc.boolean(),
 });
 const move = fc.oneof(
   { weight: 6, arbitrary: fc.constant({ name: 'next' as const }) },
@@ -136,7 +135,9 @@ describe('UserCursor', () => {
         snapshots,
         range,
         fc.array(move, { minLength: 1, maxLength: 120, size: 'max' }),
-        (dealt, childCount, snapshot, options, steps) => {
+        // Which children keep values that are asked for.
+        fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+        (dealt, childCount, snapshot, options, steps, keepers) => {
           const hands: Entry[][] = Array.from({ length: childCount }, () => []);
           for (const e of dealt) {
             const made = e.deletes ? deletion(e.key, e.seqno) : put(e.key, e.seqno);
@@ -144,7 +145,7 @@ describe('UserCursor', () => {
           }
           const model = visible(hands.flat(), snapshot, options);
           const children = hands.map(
-            (hand) => new ArrayCursor(hand.sort(compareEntry), options.valuesOutliveMoves),
+            (hand, i) => new ArrayCursor(hand.sort(compareEntry), keepers[i]),
           );
           const cursor = new UserCursor(mergeCursors(children), snapshot, options);
           let index = -1;

@@ -208,6 +208,24 @@ test('bytes lent by a lookup stay as they are after eviction and after close', (
   assert.deepEqual(value, entries[5]!.value);
 });
 
+test('a value that a cursor was to keep stands while it moves on', () => {
+  const entries = numbered(1000, 50);
+  const table = tableOf(entries, OPTIONS, new BlockCache(10_000));
+  const cursor = table.cursor();
+  assert.ok(cursor.seek(entries[500]!.key, 0, 8, SEQNO_MAX));
+  assert.ok(cursor.keepValue());
+  const { valBuf, valOff, valLen } = cursor;
+  let count = 0;
+  while (cursor.prev()) count++;
+  assert.equal(count, 500);
+  assert.deepEqual(valBuf.slice(valOff, valOff + valLen), entries[500]!.value);
+  const passing = table.cursor({ fillCache: false });
+  assert.ok(passing.seek(entries[900]!.key, 0, 8, SEQNO_MAX));
+  assert.equal(passing.keepValue(), false);
+  for (const one of [cursor, passing]) one.close();
+  table.close();
+});
+
 for (const [name, compression] of Object.entries(CODECS)) {
   test(`lookups that keep nothing read into buffers of evicted blocks (${name})`, () => {
     // Half of the blocks are not worth compressing.
