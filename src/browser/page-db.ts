@@ -301,8 +301,8 @@ export class PageDb {
   }
 
   /**
-   * The whole database as the bytes of one file, as of now, which `importInWorker` and the `varve`
-   * command take; what is encrypted stays so. Pieces come as they are read. A stream that is
+   * The whole database as the bytes of one file, as of now, which `importInWorker` takes, and in
+   * Node `varve/backup`; what is encrypted stays so. Pieces come as they are read. A stream that is
    * neither read to its end nor cancelled keeps files that the database needs no more. It fails
    * with `STALE` when another tab takes over meanwhile.
    */
