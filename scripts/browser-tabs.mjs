@@ -73,15 +73,18 @@ class Round {
   }
 
   async run(count) {
-    for (let i = 0; i < count; i++) await this.#open();
+    for (let i = 0; i < count; i++) await within('a tab', this.#open());
     await this.#until('writes', () => this.writeCount >= 10);
     for (let blow = 0; blow < BLOWS; blow++) {
       await new Promise((resolve) => setTimeout(resolve, this.#random.below(500)));
-      await this.#strike();
-      while (this.#alive.size < count) await this.#open();
+      await within('a blow', this.#strike());
+      while (this.#alive.size < count) await within('a tab', this.#open());
       this.#throwErrors();
     }
-    await this.#thaw(() => true);
+    await within(
+      'thawing',
+      this.#thaw(() => true),
+    );
     await this.#until('opening', () =>
       [...this.#alive.keys()].every((name) => this.#opened.has(name)),
     );
