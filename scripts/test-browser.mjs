@@ -4,6 +4,8 @@
  * CHROMIUM and FIREFOX name others.
  * Then, in Chromium, tabs share databases while they are closed, crashed and frozen: 10 rounds, or
  * as `--tabs N` says, from `--seed N` on; `--tabs-only` does nothing else.
+ * Then, in Chromium too, it walks through the page of examples/browser; `--example-only` does
+ * nothing else, and `--pictures` takes the pictures of the documentation anew.
  * Last it kills workers, tabs and browsers that write, by turns: 8 times, or as often as
  * `--kills N` says; `--kills-only` does nothing else.
  *
@@ -14,9 +16,10 @@
  * Exits with 1 when a test fails, and when a browser is missing that must be there.
  * @module
  */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { missing, programOf, titleOf } from './browser/programs.mjs';
-import { buildDev, fail } from './ensure.mjs';
+import { buildDev, fail, root } from './ensure.mjs';
 
 const KILLS = 8;
 /** From one test of a page to the next: they take seconds, on a busy machine a minute. */
@@ -50,6 +53,8 @@ const { values: flags } = parseArgs({
     seed: { type: 'string' },
     tabs: { type: 'string' },
     'tabs-only': { type: 'boolean' },
+    'example-only': { type: 'boolean' },
+    pictures: { type: 'boolean' },
   },
 });
 const kills = countOf('kills', KILLS);
@@ -74,13 +79,14 @@ const exchange = new Exchange();
 const { server, origin } = await serve(exchange);
 let failures = 0;
 try {
-  const isPages = !flags['kills-only'] && !flags['tabs-only'];
+  const part = ['tabs', 'example', 'kills'].find((each) => flags[`${each}-only`]);
   for (const name of names) {
-    if (isPages && !absent.includes(name)) failures += await runBrowser(name);
+    if (part === undefined && !absent.includes(name)) failures += await runBrowser(name);
   }
   if (names.includes('chromium') && flags.only === undefined) {
-    if (!flags['kills-only']) failures += await runTabs();
-    if (!flags['tabs-only']) failures += await runKills();
+    if (part === undefined || part === 'tabs') failures += await runTabs();
+    if (part === undefined || part === 'example') failures += await runExample();
+    if (part === undefined || part === 'kills') failures += await runKills();
   }
 } finally {
   server.close();
@@ -161,6 +167,18 @@ function countOf(flag, otherwise) {
   const count = flags[flag] === undefined ? otherwise : Number(flags[flag]);
   if (!Number.isInteger(count) || count < 0) fail(`--${flag} takes a number.`);
   return count;
+}
+
+/** Walks through the example; returns how many steps failed. */
+async function runExample() {
+  await import('./build.mjs');
+  const { walkExample } = await import('./browser-example.mjs');
+  const pictures = flags.pictures ? join(root, 'docs/images') : undefined;
+  let failed = 0;
+  await walkExample(programOf('chromium'), pictures, (outcome) => {
+    if (!print('Example: ', outcome)) failed++;
+  });
+  return failed;
 }
 
 /** Kills what writes; returns how many tests failed. */

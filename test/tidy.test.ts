@@ -379,7 +379,7 @@ const MACHINE = new RegExp(
 const root = projectRoot();
 const texts = readTexts('');
 const code = [...texts].filter(([path]) =>
-  /^(src|test|bench|fuzz|demo|scripts)\/.*\.(ts|mjs|js)$/.test(path),
+  /^(src|test|bench|fuzz|demo|scripts|examples)\/.*\.(ts|mjs|js)$/.test(path),
 );
 const sources = parse(new Map(code));
 const inSrc = sources.filter(({ path }) => path.startsWith('src/'));
