@@ -15,6 +15,8 @@ import { cancelled, JobTask } from './job-task.ts';
 const WAIT_STEP_BYTES = 1_048_576;
 /** A wait for the rate limit looks around this often. */
 const PAUSE_MS_MAX = 20;
+/** While others go before them, patient jobs have one turn of so many. */
+const PATIENT_TURN_OF = 8;
 
 /** A task and the run of its job, once that has begun. */
 interface Open {
@@ -30,6 +32,8 @@ export class InlineExecutor implements Executor {
   readonly #hostLoop: HostLoop;
   /** In the order in which they are worked on, one after the other: the most urgent first. */
   #open: Open[];
+  /** Turns of other jobs since one of a patient job. */
+  #turnsBefore: number;
 
   constructor(context: JobContext, hostLoop: HostLoop) {
     this.isParallel = false;
@@ -38,6 +42,7 @@ export class InlineExecutor implements Executor {
     this.#context = context;
     this.#hostLoop = hostLoop;
     this.#open = [];
+    this.#turnsBefore = 0;
   }
 
   get workers(): WorkerStats {
@@ -56,12 +61,13 @@ export class InlineExecutor implements Executor {
   /** True if a job is under way that somebody may block his thread for. */
   get isPressed(): boolean {
     const first = this.#open[0];
-    return first !== undefined && first.task.job.urgency !== PATIENT;
+    return first !== undefined && !isPatient(first);
   }
 
   /** How long the next step is to wait; 0 if it need not, or there is none. */
   get pauseMs(): number {
-    return this.#open[0]?.run?.pauseMs ?? 0;
+    const first = this.#open[0];
+    return first === undefined ? 0 : pauseMsOf(first);
   }
 
   start<J extends AnyJob>(job: J): JobTask<J> {
@@ -102,7 +108,8 @@ export class InlineExecutor implements Executor {
   }
 
   async turn(milliseconds: number = PAUSE_MS_MAX): Promise<void> {
-    this.advance(WAIT_STEP_BYTES);
+    const open = this.#next();
+    if (open !== undefined && pauseMsOf(open) === 0) this.#step(open, WAIT_STEP_BYTES);
     const pauseMs = Math.min(this.pauseMs, milliseconds, PAUSE_MS_MAX);
     const hostLoop = this.#hostLoop;
     if (pauseMs > 0 && hostLoop.delay !== undefined) await hostLoop.delay(pauseMs);
@@ -110,6 +117,16 @@ export class InlineExecutor implements Executor {
   }
 
   async close(): Promise<void> {}
+
+  /** The job whose turn it is: whoever lets the host go on may wait for a patient one. */
+  #next(): Open | undefined {
+    const first = this.#open[0];
+    if (first === undefined || isPatient(first)) return first;
+    this.#turnsBefore++;
+    if (this.#turnsBefore < PATIENT_TURN_OF) return first;
+    this.#turnsBefore = 0;
+    return this.#open.find((open) => isPatient(open) && pauseMsOf(open) === 0) ?? first;
+  }
 
   #step(open: Open, budgetBytes: number): void {
     const { task } = open;
@@ -121,6 +138,14 @@ export class InlineExecutor implements Executor {
     } catch (error) {
       task.fail(error);
     }
-    if (task.isSettled) this.#open.shift();
+    if (task.isSettled) this.#open = this.#open.filter((other) => other !== open);
   }
+}
+
+function isPatient({ task }: Open): boolean {
+  return task.job.urgency === PATIENT;
+}
+
+function pauseMsOf({ run }: Open): number {
+  return run?.pauseMs ?? 0;
 }

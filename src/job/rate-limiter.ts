@@ -9,6 +9,7 @@
  *     word  meaning
  *     0     when all urgent jobs so far would have ended at the limited rate
  *     1     the same for all jobs: the others wait for this, so that urgent ones go before them
+ *     2     while this is not 0 nothing is limited: somebody waits for the work
  *
  * The algorithm is the virtual scheduling form of the generic cell rate algorithm (ITU-T I.371).
  * @module
@@ -16,9 +17,10 @@
 import type { Clock } from '../env/port.ts';
 import { URGENT, type Urgency } from './job.ts';
 
-const WORD_COUNT = 2;
+const WORD_COUNT = 3;
 const URGENT_WORD = 0;
 const ALL_WORD = 1;
+const SUSPENSIONS_WORD = 2;
 /** Steps may come so much before they are due: they are not all of one size. */
 const BURST_US = 20_000n;
 /** A word further ahead than this is of a clock that was set back. */
@@ -63,12 +65,22 @@ export class RateLimiter {
    * @returns milliseconds that it is to wait before it goes on
    */
   charge(urgency: Urgency, bytes: number): number {
+    if (Atomics.load(this.#share.words, SUSPENSIONS_WORD) > 0n) return 0;
     const cost = BigInt(Math.round((bytes * US_PER_SECOND) / this.#share.bytesPerSecond));
     const now = BigInt(Math.round(this.#clock.now() * US_PER_MS));
     const all = this.#add(ALL_WORD, now, cost);
     const end = urgency === URGENT ? this.#add(URGENT_WORD, now, cost) : all;
     const waitUs = end - now - BURST_US;
     return waitUs > 0n ? Number(waitUs) / US_PER_MS : 0;
+  }
+
+  /** Limits nothing on any thread until {@link resume} was called as often. */
+  suspend(): void {
+    Atomics.add(this.#share.words, SUSPENSIONS_WORD, 1n);
+  }
+
+  resume(): void {
+    Atomics.sub(this.#share.words, SUSPENSIONS_WORD, 1n);
   }
 
   /** Moves a word on by the cost of a step that begins now or when those before it are over. */

@@ -28,14 +28,17 @@ export interface Watch {
 export class PatientJobs {
   readonly #core: DbCore;
   readonly #executor: Executor;
+  readonly #turn: (milliseconds: number) => Promise<void>;
   /** Those of jobs that are under way. */
   readonly #tasks: Set<JobTask>;
   /** Calls that clear away what they have made before the database is closed. */
   readonly #calls: Set<Promise<unknown>>;
 
-  constructor(core: DbCore, executor: Executor) {
+  /** @param turn lets the host and all background work get on, for so long at most */
+  constructor(core: DbCore, executor: Executor, turn: (milliseconds: number) => Promise<void>) {
     this.#core = core;
     this.#executor = executor;
+    this.#turn = turn;
     this.#tasks = new Set();
     this.#calls = new Set();
   }
@@ -123,7 +126,7 @@ export class PatientJobs {
     try {
       let told = 0;
       while (!task.isSettled) {
-        await this.#executor.turn(LOOK_MS);
+        await this.#turn(LOOK_MS);
         core.assertOpen();
         throwIfStopped(signal);
         if (task.bytesRead > told) onProgress?.(task.bytesRead);

@@ -89,7 +89,7 @@ export class Scheduler {
     this.#executor = executor;
     this.#flushes = new FlushQueue(core, executor, losses);
     this.#compactions = new CompactionQueue(core, executor, losses);
-    this.patientJobs = new PatientJobs(core, executor);
+    this.patientJobs = new PatientJobs(core, executor, (milliseconds) => this.#turn(milliseconds));
     this.#stalls = new StallLog(core.counters, core.events);
     this.#pressure = new PressureGauge(core);
     this.#chargedBytes = 0;
@@ -108,11 +108,14 @@ export class Scheduler {
       hasWork: () => this.#hasWork,
       isPaused: () => this.isPaused,
       untilUnpaused: () => this.#untilUnpaused(),
-      turn: async () => {
-        await this.#executor.turn();
-        this.#pump();
-      },
+      turn: () => this.#turn(),
     });
+  }
+
+  /** Lets the host and all background work get on: what is due begins, what is done ends. */
+  async #turn(milliseconds?: number): Promise<void> {
+    await this.#executor.turn(milliseconds);
+    this.#pump();
   }
 
   /** True when no flush is waiting or under way. */
@@ -312,11 +315,22 @@ export class Scheduler {
     this.scrubber?.start();
     const families = [...this.#core.families.values()];
     if (families.some((family) => isL0Crowded(family, new Set(family.view.levels[0])))) {
-      return this.settleL0(families);
+      return this.#settleUnlimited(families);
     }
     const { hostLoop } = this.#core.location;
     if (hostLoop.later === undefined) this.#pump();
     else this.#callOff = hostLoop.later(SETTLING_MS, () => this.#pump());
+  }
+
+  /** Whoever opens waits for it: the limit is for work that nobody waits for. */
+  async #settleUnlimited(families: readonly Family[]): Promise<void> {
+    const { limiter } = this.#executor;
+    limiter?.suspend();
+    try {
+      await this.settleL0(families);
+    } finally {
+      limiter?.resume();
+    }
   }
 
   /**
