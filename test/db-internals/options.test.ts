@@ -75,6 +75,7 @@ suite('without options', () => {
       errorIfExists: false,
       allowForeignFiles: false,
       healFrom: [],
+      healSources: [],
       readOnly: false,
       writeBufferBytes: 16 * MIB,
       memoryBudgetBytes: 128 * MIB,
