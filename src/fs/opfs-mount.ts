@@ -106,13 +106,15 @@ export class Mount {
       directory = await directory.getDirectoryHandle(name, { create: true });
     }
     this.#directory = directory;
+    // Who has these has the mount: whoever had it before makes no more containers, so the list of
+    // them, which comes after, is whole.
+    for (const name of MAP_NAMES) this.#mapFiles.push(await this.#openFile(name));
     const numbers: number[] = [];
     for await (const name of directory.keys()) {
       const number = containerNumber(name);
       if (number !== undefined) numbers.push(number);
     }
     this.#nextNumber = Math.max(0, ...numbers) + 1;
-    for (const name of MAP_NAMES) this.#mapFiles.push(await this.#openFile(name));
     const accesses = new Map<number, SyncAccess>();
     try {
       await Promise.all(

@@ -86,6 +86,25 @@ test('a directory has one mount at a time, and closed ones refuse everything', a
   await second.close();
 });
 
+test('a mount that waits for another one has what that one wrote to the end', async () => {
+  const platform = new TestBrowser(new MemoryFs());
+  // A worker that is being ended may have given up its lock, and still have its files.
+  platform.hold = async () => () => {};
+  const handlesMax = 64;
+  const first = await mount(platform.disk, { platform, handlesMax });
+  const waiting = mount(platform.disk, { platform, handlesMax });
+  first.createDirectory('d');
+  for (let n = 0; n < 40; n++) {
+    put(first, `d/${n}`, fill(100, n));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await first.close();
+  const second = await waiting;
+  assert.deepEqual(second.lostPaths, []);
+  for (let n = 0; n < 40; n++) assert.deepEqual(get(second, `d/${n}`), fill(100, n));
+  await second.close();
+});
+
 test('a failed mount gives everything back', async () => {
   const platform = new TestBrowser(new MemoryFs());
   platform.handlesMax = 3;
