@@ -5,22 +5,27 @@
 import { Command } from 'commander';
 import type { Db, LostRange } from '../index.ts';
 import { toJson } from './encoding.ts';
+import { usageError } from './failure.ts';
 import { formatBytes, formatItems, formatRate, formatSeconds } from './format.ts';
 import { addKeys } from './keys.ts';
 import {
   addEncoding,
   addFamily,
   addJson,
+  addRate,
   type EncodingOptions,
   type FamilyOptions,
+  givenOptions,
+  type RateOptions,
 } from './options.ts';
 import { Output } from './output.ts';
 import { Progress } from './progress.ts';
 import { DEFAULT_FAMILY, withReader } from './session.ts';
 import { SKIP_OPTION, tellSkipped } from './skipped.ts';
 
-interface ExportOptions extends FamilyOptions, EncodingOptions {
+interface ExportOptions extends FamilyOptions, EncodingOptions, RateOptions {
   readonly skip?: boolean;
+  readonly whole?: boolean;
 }
 
 /** Every block is read once. */
@@ -32,9 +37,21 @@ export function exportCommand(output: Output): Command {
     .description('write all entries as JSON lines, from which import restores them exactly')
     .argument('<db>', 'directory of the database')
     .argument('[file]', "replaced if it exists; '-' or nothing: standard output")
+    .option('--whole', 'the whole database as one file instead, with its files as they are')
     .option(...SKIP_OPTION)
     .addHelpText('after', HELP)
-    .action(async (path: string, file: string | undefined, options: ExportOptions) => {
+    .action(async (path: string, file: string | undefined, options: ExportOptions, self) => {
+      const given = givenOptions(self);
+      if (options.whole) {
+        if (given.some((name) => ['family', 'skip', 'encoding'].includes(name))) {
+          throw usageError(
+            '--whole takes the files as they are: no --family, --skip or --encoding',
+          );
+        }
+        const { exportWhole } = await import('./export-file.ts');
+        return exportWhole(path, file, options, output);
+      }
+      if (given.includes('rate')) throw usageError('--rate is for --whole');
       const isFile = file !== undefined && file !== '-';
       await withReader(path, options, async (db) => {
         // Checked before a file is replaced.
@@ -53,14 +70,17 @@ export function exportCommand(output: Output): Command {
         tellSkipped(skipped, options.encoding);
       });
     });
-  addKeys(command, 'read');
+  addKeys(addRate(command, 'copy'), 'read');
   return addJson(addEncoding(addFamily(command, 'only this column family; all if absent')));
 }
 
 const HELP = `
 A line is {"key": "...", "value": "..."}, with {"base64": "..."} in place of a string for bytes that
 are not UTF-8. Entries of families other than default have a "family" as well, unless --family asks
-for one. All entries are of the same moment, also while another process writes.`;
+for one. All entries are of the same moment, also while another process writes.
+
+With --whole the file is a tar of the database's files, encrypted if they are. Commands that read
+take it in place of a directory, and 'varve import --whole' makes a database of it.`;
 
 interface Written {
   readonly entries: number;

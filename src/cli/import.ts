@@ -20,6 +20,7 @@ import {
   addJson,
   addSync,
   addWriting,
+  givenOptions,
   type WriteOptions,
 } from './options.ts';
 import type { Output } from './output.ts';
@@ -39,6 +40,7 @@ interface ImportOptions extends WriteOptions {
   readonly create: boolean;
   readonly createFamily: boolean;
   readonly dir?: string;
+  readonly whole?: boolean;
 }
 
 /** The command, which prints to `output`. */
@@ -48,8 +50,17 @@ export function importCommand(output: Output): Command {
     .argument('<db>', 'directory of the database')
     .argument('[file]', "JSON lines as 'varve export' writes them; '-' or nothing: standard input")
     .option('--dir <directory>', 'import its files instead: path below it -> content')
+    .option('--whole', "make a new database of a file that 'varve export --whole' wrote")
     .addHelpText('after', HELP)
-    .action(async (path: string, file: string | undefined, options: ImportOptions) => {
+    .action(async (path: string, file: string | undefined, options: ImportOptions, self) => {
+      if (options.whole) {
+        const others = givenOptions(self).filter((name) => !['whole', 'json'].includes(name));
+        if (others.length > 0) {
+          throw usageError('--whole makes the database that was exported: no option beside --json');
+        }
+        const { importWhole } = await import('./export-file.ts');
+        return importWhole(path, file, options, output);
+      }
       const begin = performance.now();
       const importer = await importInto(path, sourceOf(path, file, options), options);
       await report(output, importer, performance.now() - begin, options);

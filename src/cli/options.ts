@@ -91,3 +91,9 @@ export function parseCount(text: string): number {
   }
   return count;
 }
+
+/** Names of the options that stand in the command line. */
+export function givenOptions(command: Command): string[] {
+  const names = Object.keys(command.opts());
+  return names.filter((name) => command.getOptionValueSource(name) === 'cli');
+}

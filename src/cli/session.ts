@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import { SUITE_NONE } from '../crypto/port.ts';
 import { isVarveError, VarveError } from '../errors.ts';
 import { NodeFs } from '../fs/node.ts';
+import type { Fs, ReadableFile } from '../fs/port.ts';
 import type { Db, DbEvent, DbOptions, ProfileName } from '../index.ts';
 import { readCurrent } from '../manifest/current.ts';
 import { open } from '../node.ts';
@@ -16,6 +17,9 @@ import { type StorageOptions, storageOptions } from './storage.ts';
 
 /** Names that an interrupted creation leaves; whoever made them meant a database. */
 const DATABASE_FILE = /^(CURRENT|LOCK(\..*)?|MANIFEST-\d+|\d+\.(sst|wal))$/;
+
+/** What a database in an export file is opened by. */
+const IN_FILE = 'db';
 
 /** The family that every database has. */
 export const DEFAULT_FAMILY = 'default';
@@ -40,7 +44,8 @@ export interface WriterOptions extends KeyOptions, StorageOptions {
 }
 
 /**
- * Does work on a database that is open read-only: beside a writer, without the lock, as it stands.
+ * Does work on a database that is open read-only: beside a writer, without the lock, as it stands;
+ * or on one in a file that `varve export --whole` wrote, where it lies.
  * @throws CommandError when there is no database at `path` or a key file is wrong; whatever opening
  * and `work` throw
  */
@@ -49,14 +54,45 @@ export async function withReader<T>(
   options: ReaderOptions,
   work: (db: Db) => Promise<T>,
 ): Promise<T> {
-  requireDatabase(path);
+  return withPlace(path, (place) => readAt(place, options, work));
+}
+
+/** Does work where a database is: in a directory, or in an export file. */
+export async function withPlace<T>(path: string, work: (place: Place) => Promise<T>): Promise<T> {
+  const file = isFile(path) ? new NodeFs().open(path, 'read') : undefined;
+  try {
+    if (file === undefined) requireDatabase(path);
+    return await work(await placeOf(path, file));
+  } finally {
+    file?.close();
+  }
+}
+
+/** Where a database is. */
+export interface Place {
+  readonly fs: Fs;
+  readonly directory: string;
+}
+
+async function placeOf(path: string, file: ReadableFile | undefined): Promise<Place> {
+  if (file === undefined) return { fs: new NodeFs(), directory: path };
+  const { exportFileFs } = await import('../backup/export-file.ts');
+  return { fs: exportFileFs(file, IN_FILE), directory: IN_FILE };
+}
+
+async function readAt<T>(
+  { fs, directory }: Place,
+  options: ReaderOptions,
+  work: (db: Db) => Promise<T>,
+): Promise<T> {
   const { onEvent, profile } = options;
   const settings: DbOptions = {
+    fs,
     readOnly: true,
     ...(onEvent === undefined ? {} : { onEvent }),
     ...(profile === undefined ? {} : { profile }),
   };
-  const db = await openWith(path, settings, options);
+  const db = await openWith(directory, settings, options);
   try {
     return await work(db);
   } finally {
@@ -150,8 +186,12 @@ function requireFamily(db: Db, family: string | undefined, canCreate: boolean): 
 
 /** Opens with the keys that were named. */
 function openWith(path: string, settings: DbOptions, options: KeyOptions): Promise<Db> {
-  return withKeys(path, options, (encryption) =>
-    open(path, encryption === undefined ? settings : { ...settings, encryption }),
+  const { fs = new NodeFs() } = settings;
+  return withKeys(
+    path,
+    options,
+    (encryption) => open(path, encryption === undefined ? settings : { ...settings, encryption }),
+    fs,
   );
 }
 
@@ -160,20 +200,26 @@ export async function withKeys<T>(
   path: string,
   options: KeyOptions,
   work: (encryption: ReadKeys | undefined) => Promise<T>,
+  fs: Fs = new NodeFs(),
 ): Promise<T> {
   const encryption = readKeys(options);
   try {
     return await work(encryption);
   } catch (error) {
-    throw isVarveError(error, 'KEY') ? withHint(error, path, encryption) : error;
+    throw isVarveError(error, 'KEY') ? withHint(error, fs, path, encryption) : error;
   } finally {
     wipeKeys(encryption);
   }
 }
 
-function withHint(error: VarveError, path: string, encryption: ReadKeys | undefined): VarveError {
+function withHint(
+  error: VarveError,
+  fs: Fs,
+  path: string,
+  encryption: ReadKeys | undefined,
+): VarveError {
   const { file, offset } = error;
-  const isClear = readCurrent(new NodeFs(), path)?.slot.suiteId === SUITE_NONE;
+  const isClear = readCurrent(fs, path)?.slot.suiteId === SUITE_NONE;
   const text = `${error.message}; ${keyHint(encryption, isClear)}`;
   return new VarveError('KEY', text, { file, offset, cause: error });
 }
@@ -194,6 +240,11 @@ function requireRoom(path: string): void {
     const reason = 'it holds other files, and a new database wants a directory of its own';
     throw noDatabase(path, reason);
   }
+}
+
+/** Whether a path leads to a file rather than to the directory of a database. */
+export function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** Names in a directory, or undefined where there is nothing. */

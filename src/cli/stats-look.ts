@@ -4,10 +4,11 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { joinPath } from '../fs/port.ts';
 import type { DbStats, ProfileName } from '../index.ts';
 import { parseLostName } from '../manifest/file-names.ts';
 import type { FamilyOptions } from './options.ts';
-import { withReader } from './session.ts';
+import { isFile, type Place, withPlace, withReader } from './session.ts';
 
 /** Files of one kind in the directory of a database. */
 export interface FileStats {
@@ -34,7 +35,8 @@ export async function look(path: string, options: LookOptions): Promise<Look> {
     if (family !== undefined) db.columnFamily(family);
     return db.stats();
   });
-  return { stats: family === undefined ? stats : onlyFamily(stats, family), files: filesIn(path) };
+  const files = await filesIn(path);
+  return { stats: family === undefined ? stats : onlyFamily(stats, family), files };
 }
 
 function onlyFamily(stats: DbStats, family: string): DbStats {
@@ -42,20 +44,35 @@ function onlyFamily(stats: DbStats, family: string): DbStats {
   return { ...stats, columnFamilies };
 }
 
-/** What is in the directory; a file that a writer removes meanwhile does not count. */
-function filesIn(path: string): FileStats[] {
+/** What is there; a file that a writer removes meanwhile does not count. */
+async function filesIn(path: string): Promise<FileStats[]> {
   const kinds = new Map<string, { count: number; sizeBytes: number }>();
   for (const kind of ['table', 'WAL', 'manifest', 'kept', 'other']) {
     kinds.set(kind, { count: 0, sizeBytes: 0 });
   }
-  for (const name of readdirSync(path)) {
-    const stat = statSync(join(path, name), { throwIfNoEntry: false });
-    if (stat?.isFile() !== true) continue;
+  const sizes = isFile(path) ? await withPlace(path, sizesInFile) : sizesInDirectory(path);
+  for (const [name, sizeBytes] of sizes) {
     const entry = kinds.get(kindOf(name))!;
     entry.count++;
-    entry.sizeBytes += stat.size;
+    entry.sizeBytes += sizeBytes;
   }
   return [...kinds].map(([kind, entry]) => ({ kind, ...entry }));
+}
+
+function sizesInDirectory(path: string): [name: string, sizeBytes: number][] {
+  return readdirSync(path).flatMap((name) => {
+    const stat = statSync(join(path, name), { throwIfNoEntry: false });
+    return stat?.isFile() === true ? [[name, stat.size]] : [];
+  });
+}
+
+async function sizesInFile({ fs, directory }: Place): Promise<[string, number][]> {
+  return fs.list(directory).map((name) => {
+    const file = fs.open(joinPath(directory, name), 'read');
+    const sizeBytes = file.size();
+    file.close();
+    return [name, sizeBytes];
+  });
 }
 
 function kindOf(name: string): string {
