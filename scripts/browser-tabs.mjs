@@ -155,7 +155,11 @@ class Round {
       else if (choice < 4) await tab.close();
       else if (awake.length > 1) {
         this.#frozen.add(name);
-        await tab.freeze();
+        await tab.freeze().catch((error) => {
+          // One that is just being loaded cannot be frozen yet; then it goes on.
+          if (!/Not attached to an active page/.test(error.message)) throw error;
+          this.#frozen.delete(name);
+        });
       }
     }
     await this.#thaw(() => this.#random.below(2) === 0);
