@@ -60,6 +60,8 @@ export class Mount {
   readonly #patienceMs: number;
   readonly #release: () => void;
   readonly #mapFiles: SyncAccess[];
+  /** Chromium never answers for a file that the garbage collector takes while it is opened. */
+  readonly #opening: Set<unknown>;
   #directory: OpfsDirectory | undefined;
   #journal: MapJournal | undefined;
   #nextNumber: number;
@@ -85,6 +87,7 @@ export class Mount {
     this.#patienceMs = Math.max(waitMs, OPEN_PATIENCE_MS);
     this.#release = release;
     this.#mapFiles = [];
+    this.#opening = new Set();
     this.#directory = undefined;
     this.#journal = undefined;
     this.#nextNumber = 1;
@@ -335,7 +338,12 @@ export class Mount {
     for (;;) {
       try {
         const file = await this.#directory!.getFileHandle(name, { create: true });
-        return await file.createSyncAccessHandle();
+        this.#opening.add(file);
+        try {
+          return await file.createSyncAccessHandle();
+        } finally {
+          this.#opening.delete(file);
+        }
       } catch (cause) {
         const error = opfsError(cause, 'open', `${this.path}/${name}`);
         const isHopeless = error.code !== 'LOCKED' && !isMissing(cause);
