@@ -59,7 +59,7 @@ test('a path that is no database is told apart', async (t) => {
   writeFileSync(file, '');
   const empty = join(directory, 'empty');
   mkdirSync(empty);
-  assert.match(await fails(4, ['get', file, 'k']), /it is a file, not a directory/);
+  assert.match(await fails(4, ['get', file, 'k']), /is no export file of a database/);
   assert.match(await fails(4, ['put', file, 'k', 'v']), /it is a file, not a directory/);
   assert.match(await fails(4, ['get', join(file, 'x'), 'k']), /there is no such directory/);
   assert.match(await fails(4, ['get', empty, 'k']), /it is empty/);

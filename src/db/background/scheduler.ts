@@ -115,7 +115,8 @@ export class Scheduler {
   /** Lets the host and all background work get on: what is due begins, what is done ends. */
   async #turn(milliseconds?: number): Promise<void> {
     await this.#executor.turn(milliseconds);
-    this.#pump();
+    // What only reads has no background work.
+    if (this.#core.manifest !== undefined) this.#pump();
   }
 
   /** True when no flush is waiting or under way. */
