@@ -2,7 +2,7 @@
  * Opening and closing the database around a command's work.
  * @module
  */
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SUITE_NONE } from '../crypto/port.ts';
 import { isVarveError, VarveError } from '../errors.ts';
@@ -244,7 +244,7 @@ function requireRoom(path: string): void {
 
 /** Whether a path leads to a file rather than to the directory of a database. */
 export function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return existsSync(path) && statSync(path).isFile();
 }
 
 /** Names in a directory, or undefined where there is nothing. */
