@@ -17,7 +17,7 @@
 import { Digest64, FileChecksum } from '../block/checksum.ts';
 import { corruption, VarveError } from '../errors.ts';
 import { CURRENT_NAME, parseFileName } from '../manifest/file-names.ts';
-import { digestText } from './inventory.ts';
+import { digestText, isCount } from './inventory.ts';
 import { TAR_BLOCK_BYTES, TAR_END_BYTES, type TarMember, tarHeader, tarPadding } from './tar.ts';
 
 /** Name of the first member. */
@@ -172,8 +172,4 @@ function isMember(value: unknown): value is TarMember {
   const kind = parseFileName(name)?.kind;
   if (kind === 'current') return name === CURRENT_NAME;
   return kind === 'table' || kind === 'wal' || kind === 'manifest';
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

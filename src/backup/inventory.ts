@@ -134,7 +134,8 @@ function isStoredFile(value: unknown): value is StoredFile {
   return isCount(sizeBytes) && isHex(checksum, 16) && (salt === null || isHex(salt, 32));
 }
 
-function isCount(value: unknown): value is number {
+/** True for an integer of at least 0. */
+export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 

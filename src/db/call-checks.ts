@@ -129,13 +129,6 @@ export const COPY_CHECKS: typeof FOLLOW_CHECKS & Readonly<Record<'bytesPerSecond
   bytesPerSecond,
 };
 
-function choice(...values: readonly string[]): TypeCheck {
-  return (value, name) => {
-    if (value === undefined || values.some((one) => one === value)) return;
-    throw new TypeError(`${name} must be one of ${values.join(', ')}`);
-  };
-}
-
 const BOUND_CHECKS = {
   gte: bytes,
   gt: bytes,
@@ -184,14 +177,7 @@ export const COMPACT_OPTIONS: CallOptions = new CallOptions('compact', {
   columnFamily: family,
   bottommost: flag,
 });
-export const ACCEPT_LOSS_OPTIONS: CallOptions = new CallOptions('acceptLoss', {
-  gte: bytes,
-  gt: bytes,
-  lte: bytes,
-  lt: bytes,
-  prefix: bytes,
-  columnFamily: family,
-});
+export const ACCEPT_LOSS_OPTIONS: CallOptions = new CallOptions('acceptLoss', BOUND_CHECKS);
 export const CHECKPOINT_OPTIONS: CallOptions = new CallOptions('checkpoint', COPY_CHECKS);
 export const VERIFY_OPTIONS: CallOptions = new CallOptions('verify', {
   files: oneOf('tables', 'all'),
@@ -201,7 +187,7 @@ export const VERIFY_OPTIONS: CallOptions = new CallOptions('verify', {
 export const SCRUB_OPTIONS: CallOptions = new CallOptions('scrub', {
   ...COPY_CHECKS,
   heal: flag,
-  files: choice('all', 'damaged'),
+  files: oneOf('all', 'damaged'),
   table: number,
   columnFamily: family,
 });

@@ -11,7 +11,7 @@
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { compareBytes, compareKeys, equalBytes, successorOf } from '../bytes/compare.ts';
 import { hash32 } from '../bytes/hash32.ts';
-import { isVarveError, type LostKeys, quietly, type VarveError } from '../errors.ts';
+import { type LostKeys, quietly, type VarveError } from '../errors.ts';
 import type { FileHandle } from '../fs/port.ts';
 import { LOST_PLACES_MAX, type LostPlace } from '../integrity/table-health.ts';
 import { mergeCursors } from '../iterator/merging-cursor.ts';
@@ -25,7 +25,7 @@ import type { TableCursor } from '../sstable/table-cursor.ts';
 import type { TableMeta } from '../sstable/table-meta.ts';
 import { OUTPUT_BUFFER_BYTES } from '../sstable/table-output.ts';
 import type { TableWriter, TableWriterOptions } from '../sstable/table-writer.ts';
-import { LostParts } from '../tables/lost-parts.ts';
+import { isLoss, LostParts } from '../tables/lost-parts.ts';
 import { SkippingView } from '../tables/skipping-cursor.ts';
 import { lostKeysOf, type TableSlot } from '../tables/table-cache.ts';
 import { originOf } from './background/merge-group.ts';
@@ -401,8 +401,4 @@ function olderEntries(
 
 function keyAlone(key: Uint8Array): LostKeys {
   return { gte: key, lt: successorOf(key) };
-}
-
-function isLoss(error: unknown): error is VarveError {
-  return isVarveError(error, 'CORRUPTION') || isVarveError(error, 'IO');
 }

@@ -7,7 +7,7 @@
  * @module
  */
 import { compareBytes } from '../bytes/compare.ts';
-import type { LostKeys, VarveError } from '../errors.ts';
+import { isVarveError, type LostKeys, type VarveError } from '../errors.ts';
 import type { TableSlot } from './table-cache.ts';
 
 /** A data block that cannot be read, or a whole table. */
@@ -22,6 +22,11 @@ export interface LostPart extends LostKeys {
    * block; else 0.
    */
   readonly continuedSeqno: number;
+}
+
+/** Whether an error is one that a scan can go on past. */
+export function isLoss(error: unknown): error is VarveError {
+  return isVarveError(error, 'CORRUPTION') || isVarveError(error, 'IO');
 }
 
 /** See the module head; for one scan. */

@@ -2,11 +2,10 @@
  * Cursors for scans that go on past damage: over one sorted run, and over all of them.
  * @module
  */
-import { isVarveError, type VarveError } from '../errors.ts';
 import type { Cursor } from '../key/cursor.ts';
 import { SEQNO_MAX } from '../key/kind.ts';
 import type { LevelCursor } from './level-cursor.ts';
-import type { LostPart, LostParts } from './lost-parts.ts';
+import { isLoss, type LostPart, type LostParts } from './lost-parts.ts';
 
 /** Fields of the entry on which another cursor stands. */
 abstract class FollowingCursor implements Cursor {
@@ -222,11 +221,6 @@ export class SkippingView extends FollowingCursor {
     }
     return this.show();
   }
-}
-
-/** What a scan can go on past. */
-function isLoss(error: unknown): error is VarveError {
-  return isVarveError(error, 'CORRUPTION') || isVarveError(error, 'IO');
 }
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);

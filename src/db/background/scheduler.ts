@@ -115,8 +115,7 @@ export class Scheduler {
   /** Lets the host and all background work get on: what is due begins, what is done ends. */
   async #turn(milliseconds?: number): Promise<void> {
     await this.#executor.turn(milliseconds);
-    // What only reads has no background work.
-    if (this.#core.manifest !== undefined) this.#pump();
+    this.#pump();
   }
 
   /** True when no flush is waiting or under way. */
@@ -382,12 +381,13 @@ export class Scheduler {
 
   /**
    * Installs what is written and starts what can begin.
-   * @returns false when there is nothing to wait for: no work, a closed database, or an error that
-   * has stopped background work
+   * @returns false when there is nothing to wait for: no work, a database that is closed or only
+   * read, or an error that has stopped background work
    */
   #pump(): boolean {
     const core = this.#core;
     if (core.isClosed || core.backgroundError !== undefined) return false;
+    if (core.manifest === undefined) return false;
     try {
       const hasFlushed = this.#flushes.pump(!this.isPaused);
       // A plan that is made in the caller's time should know what the flush before it adds.
